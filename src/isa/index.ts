@@ -1,0 +1,2 @@
+// isa: decoding, printing, IR types, lifting of x86-64. Floor 1.
+export * from './ir.ts';

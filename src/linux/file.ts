@@ -29,8 +29,12 @@ export abstract class OpenFile {
   abstract readonly type: FileType;
   /** Woken whenever `poll` may have changed. */
   abstract readonly queue: WaitQueue;
-  /** POLL bits that hold now. */
-  abstract poll(): number;
+  /** POLL bits that hold now, for this task (a signalfd looks at the signals of the one who asks). */
+  abstract poll(kernel: Kernel, task: Task): number;
+  /** Virtual CLOCK_MONOTONIC ns at which `poll` changes by the passing of time alone (timerfd); undefined: never. */
+  pollDeadline(_kernel: Kernel): bigint | undefined {
+    return undefined;
+  }
   /** Up to `length` bytes; an empty array is the end of file. `at`: pread's offset. */
   abstract read(kernel: Kernel, task: Task, length: number, at: number | undefined): Uint8Array | number | Block;
   abstract write(kernel: Kernel, task: Task, bytes: Uint8Array, at: number | undefined): number | Block;

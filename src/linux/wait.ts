@@ -4,13 +4,30 @@
 // must remember something across the wait (an absolute deadline, progress) keeps it in `task.restart`.
 import type { Task } from './task.ts';
 
+/** Something that must hear of a wake without being a task: an epoll set, a directory watch. */
+export interface Watcher {
+  /** `events`: POLL bits that may have become true. True where it passed the wake on to somebody (for `exclusive`). */
+  notify(events: number): boolean;
+  /** EPOLLEXCLUSIVE: of all exclusive watchers only the first that has a taker is told. */
+  readonly exclusive: boolean;
+}
+
 /** Tasks that wait for something. Kept by the object waited on. */
 export class WaitQueue {
   readonly waiters = new Set<Task>();
+  readonly watchers = new Set<Watcher>();
 
-  /** Makes every waiter runnable; each runs its syscall again and may block again. */
-  wake(): void {
+  /**
+   * Makes every waiter runnable; each runs its syscall again and may block again. `events`: the POLL bits that may
+   * have become true (all, where it is not known); edge-triggered watchers count on it.
+   */
+  wake(events = 0xffffffff): void {
     for (const task of this.waiters) task.wake();
+    let taken = false;
+    for (const watcher of this.watchers) {
+      if (watcher.exclusive && taken) continue;
+      if (watcher.notify(events) && watcher.exclusive) taken = true;
+    }
   }
 }
 

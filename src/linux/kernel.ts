@@ -1,21 +1,156 @@
-// (Contract; the implementation replaces this header.) The simulated kernel of one container: processes, files,
-// sockets, time. Deterministic: same image, options, environment and actions give the same effects.
-import type { Cut, EffectEvent, EnvironmentValues } from './events.ts';
-import type { OpenFile } from './file.ts';
-import type { Process, Task } from './task.ts';
+// The simulated kernel of one container: processes, files, sockets, time, and what they tell the owner.
+// Deterministic: same image, options, environment and actions give the same effects. The kernel and everything that
+// it refers to is plain data (classes without closures), so a snapshot is a copy of the object graph (snapshot.ts).
+// Nothing here knows a syscall; the families (sys-*.ts) do, the table joins them, the scheduler runs them.
 import type { Effect } from '../effect/index.ts';
+import type { AddressSpace, Backing, Engine, Registers } from '../machine/index.ts';
+import type { Cut, EffectEvent, EnvironmentValues, Frame } from './events.ts';
+import type { OpenFile } from './file.ts';
+import type { Net } from './net.ts';
+import { RandomSource } from './random.ts';
+import { SHARED } from './shared.ts';
+import type { SyscallRow } from './syscall.ts';
+import type { Process, Task } from './task.ts';
+import type { Vfs } from './vfs.ts';
+import type { SysResult } from './wait.ts';
 
-export interface Kernel {
-  readonly environment: EnvironmentValues;
-  /** Virtual CLOCK_MONOTONIC in ns; CLOCK_REALTIME is environment.time + this. */
-  now: bigint;
-  readonly processes: Map<number, Process>;
-  readonly tasks: Map<number, Task>;
-  /** Records an effect of the syscall that this task is performing; result as for rax (negative errno if it failed). */
-  effect(task: Task, effect: Effect, result: number): void;
-  cut(cut: Cut): void;
-  dropFile(file: OpenFile): void;
-  /** Deterministic bytes of the environment (getrandom, AT_RANDOM, /dev/urandom). */
-  random(length: number): Uint8Array;
+/** The owner's ears. Functions live only here, so that the rest of the kernel can be copied. */
+export interface KernelHooks {
+  onEffect(event: EffectEvent): void;
+  /** Told once for each kind, name and place; `kernel.cuts` has the counts. */
+  onCut(cut: Cut): void;
+  /** Every syscall that ended, for tracing; formatSyscall gives its text. */
+  onSyscall?(task: Task, row: SyscallRow, args: readonly bigint[], result: SysResult): void;
 }
+
+/** Where guest memory and registers come from. Shared between a kernel and its snapshots. */
+export interface Machine {
+  readonly engine: Engine;
+  createSpace(): AddressSpace;
+  createRegisters(): Registers;
+}
+
+/** Fixed addresses of a boot (there is no ASLR); another deployment may use others. */
+export interface Layout {
+  /** Load base of a position-independent main program. */
+  readonly program: number;
+  /** mmap searches downwards from here; the program interpreter is mapped through it too. */
+  readonly mmapTop: number;
+  /** End of the stack (exclusive). */
+  readonly stackTop: number;
+}
+
+/** What the process side asks of the file side for execve; `Vfs` implements it. */
+export interface ExecutableFile {
+  /** Absolute path in the container with symlinks resolved: what /proc/self/exe says. */
+  readonly path: string;
+  /** The same object for the same file, always: code caches are keyed by it. */
+  readonly backing: Backing;
+  /** st_mode, with type. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Mount flags. */
+  readonly nosuid: boolean;
+  readonly noexec: boolean;
+}
+export interface ExecutableSource {
+  /**
+   * Resolves `path` (relative to `dirfd`, AT_FDCWD -100) for execve with the task's credentials: search permission on
+   * directories, execute permission on the file (root needs one x bit), regular file only (EACCES). Negative errno
+   * where it can't. `emptyPath`: an empty path means dirfd itself (execveat AT_EMPTY_PATH); `noFollow`: ELOOP on a
+   * final symlink.
+   */
+  openExecutable(kernel: Kernel, task: Task, dirfd: number, path: string, options: { readonly emptyPath: boolean; readonly noFollow: boolean }): ExecutableFile | number;
+}
+
+export interface KernelParts {
+  readonly environment: EnvironmentValues;
+  readonly machine: Machine;
+  readonly layout: Layout;
+  readonly hooks: KernelHooks;
+  readonly vfs: Vfs;
+  readonly net: Net;
+}
+
+/** How often each cut was met. */
+export interface CountedCut {
+  readonly cut: Cut;
+  count: number;
+}
+
+export class Kernel {
+  readonly environment: EnvironmentValues;
+  readonly machine: Machine;
+  readonly layout: Layout;
+  hooks: KernelHooks;
+  readonly vfs: Vfs;
+  readonly net: Net;
+  /** Virtual CLOCK_MONOTONIC in ns; CLOCK_REALTIME is environment.time + this. */
+  now = 0n;
+  /** By pid; zombies included. */
+  readonly processes = new Map<number, Process>();
+  /** By tid, in creation order, which is the order of scheduling. */
+  readonly tasks = new Map<number, Task>();
+  nextPid: number;
+  /** Number of the next effect. */
+  sequence = 0;
+  readonly cuts = new Map<string, CountedCut>();
+  /** The syscall numbers used so far. */
+  readonly syscallsUsed = new Set<number>();
+  private readonly source: RandomSource;
+
+  constructor(parts: KernelParts) {
+    this.environment = parts.environment;
+    this.machine = parts.machine;
+    this.layout = parts.layout;
+    this.hooks = parts.hooks;
+    this.vfs = parts.vfs;
+    this.net = parts.net;
+    this.nextPid = parts.environment.firstPid;
+    this.source = new RandomSource(parts.environment.seed);
+  }
+
+  /** Records an effect of the syscall that this task is performing; result as for rax (negative errno if it failed). */
+  effect(task: Task, effect: Effect, result: number): void {
+    const { process } = task;
+    this.hooks.onEffect({
+      sequence: this.sequence++,
+      pid: process.pid,
+      tid: task.tid,
+      parentPid: process.parent?.pid ?? 0,
+      exe: process.exe,
+      effect,
+      result,
+      syscall: '',
+      args: task.syscall?.args ?? [],
+      stack: [] as Frame[],
+      stackCut: true,
+    });
+  }
+
+  /** Records a place where the model stops short or goes wider than the code. */
+  cut(cut: Cut): void {
+    const key = `${cut.kind}\0${cut.what}\0${cut.exe}\0${cut.at?.module ?? ''}\0${cut.at?.offset ?? ''}`;
+    const known = this.cuts.get(key);
+    if (known !== undefined) {
+      known.count++;
+      return;
+    }
+    this.cuts.set(key, { cut, count: 1 });
+    this.hooks.onCut(cut);
+  }
+
+  /** One reference less; the last one closes the file. The counterpart of DescriptorTable.remove. */
+  dropFile(file: OpenFile): void {
+    file.references--;
+    if (file.references <= 0) file.close(this);
+  }
+
+  /** Deterministic bytes of the environment (getrandom, AT_RANDOM, /dev/urandom). */
+  random(length: number): Uint8Array {
+    return this.source.bytes(length);
+  }
+}
+export { SHARED };
 export type { Cut, EffectEvent, EnvironmentValues };

@@ -1,0 +1,3 @@
+export class Net {
+  readonly placeholder = true;
+}

@@ -1,0 +1,3 @@
+import type { SyscallRow } from './syscall.ts';
+
+export const pollRows: readonly SyscallRow[] = [];

@@ -1,0 +1,3 @@
+import type { SyscallRow } from './syscall.ts';
+
+export const socketRows: readonly SyscallRow[] = [];

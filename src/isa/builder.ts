@@ -2,8 +2,20 @@
 // assertion at its line and not a wrong value later. Reading a register that the block has read or written before
 // gives the value already there (static single assignment needs no more than that inside a block).
 import { assert } from '../bytes/index.ts';
-import { helperIndex, HELPERS } from './helpers.ts';
-import { ATOMICS, type Block, FLAGS, FLAG_KINDS, IR, IR_OPS, JUMP_KINDS, REG, REGISTERS, TRAPS, WORDS } from './ir.ts';
+import { HELPERS, helperIndex } from './helpers.ts';
+import {
+  ATOMICS,
+  type Block,
+  FLAG_KINDS,
+  FLAGS,
+  IR,
+  IR_OPS,
+  JUMP_KINDS,
+  REG,
+  REGISTERS,
+  TRAPS,
+  WORDS,
+} from './ir.ts';
 
 /** Index of the operation that made the value. */
 export type Value = number;
@@ -99,7 +111,10 @@ export class BlockBuilder {
   }
 
   set(register: number, value: Value): void {
-    assert(this.widthOf(value) === REGISTERS[register].width, `set ${REGISTERS[register].name} of ${this.widthOf(value)} bits`);
+    assert(
+      this.widthOf(value) === REGISTERS[register].width,
+      `set ${REGISTERS[register].name} of ${this.widthOf(value)} bits`,
+    );
     this.emit(IR.set, REGISTERS[register].width, 0, register, value, -1);
     this.known[register] = value;
   }

@@ -1,6 +1,7 @@
 // Names of the functions behind the IR operation `call`: everything that is better said in a function than in IR
 // (cpuid, x87, fxsave). The functions live in the machine room; a test holds both tables to the same names.
 // New helper: one row here, one function there.
+import { FLOAT_HELPERS } from './x64/float-helpers.ts';
 
 /**
  * What a helper does besides computing its result:
@@ -22,8 +23,6 @@ const INTEGER_HELPERS = [
   { name: 'rdtsc', effect: 'state' },
   { name: 'xgetbv', effect: 'pure' },
 ] as const satisfies readonly HelperRow[];
-
-import { FLOAT_HELPERS } from './x64/float-helpers.ts';
 
 /** All helpers; `call` names one by its index here. */
 export const HELPERS: readonly HelperRow[] = [...INTEGER_HELPERS, ...FLOAT_HELPERS];

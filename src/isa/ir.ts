@@ -112,14 +112,33 @@ export const IR = Object.fromEntries(IR_OPS.map((row, i) => [row[0], i])) as { r
 
 /** Registers of the guest state that `get` and `set` name, with their width in bits. */
 export const REGISTERS = [
-  ...['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'].map((name) => ({ name, width: 64 })),
+  ...[
+    'rax',
+    'rcx',
+    'rdx',
+    'rbx',
+    'rsp',
+    'rbp',
+    'rsi',
+    'rdi',
+    'r8',
+    'r9',
+    'r10',
+    'r11',
+    'r12',
+    'r13',
+    'r14',
+    'r15',
+  ].map((name) => ({ name, width: 64 })),
   { name: 'rip', width: 64 },
   { name: 'fsbase', width: 64 },
   { name: 'gsbase', width: 64 },
   { name: 'mxcsr', width: 32 },
   ...Array.from({ length: 16 }, (_, i) => ({ name: `xmm${i}`, width: 128 })),
 ] as const;
-export const REG = Object.fromEntries(REGISTERS.map((row, i) => [row.name, i])) as Readonly<Record<string, number>>;
+export const REG = Object.fromEntries(REGISTERS.map((row, i) => [row.name, i])) as Readonly<
+  Record<string, number>
+>;
 export const XMM0 = REG['xmm0'];
 
 /** Status flags and the direction flag; the number is the bit in RFLAGS. */
@@ -132,7 +151,19 @@ export const FLAG_BITS = { CF: 0, PF: 2, AF: 4, ZF: 6, SF: 7, DF: 10, OF: 11 } a
  * c: 1-bit, the carry that stays), dec likewise, shl/shr/sar (a: operand before, b: masked count; count 0 changes no
  * flag), mul (a: low result, b: 1-bit as a width-wide value, becomes CF and OF).
  */
-export const FLAG_KINDS = ['add', 'adc', 'sub', 'sbb', 'logic', 'inc', 'dec', 'shl', 'shr', 'sar', 'mul'] as const;
+export const FLAG_KINDS = [
+  'add',
+  'adc',
+  'sub',
+  'sbb',
+  'logic',
+  'inc',
+  'dec',
+  'shl',
+  'shr',
+  'sar',
+  'mul',
+] as const;
 /** neg: the operand is not used. */
 export const ATOMICS = ['add', 'sub', 'and', 'or', 'xor', 'xchg', 'cmpxchg', 'neg'] as const;
 export const JUMP_KINDS = ['jump', 'call', 'ret', 'indirect-jump', 'indirect-call'] as const;

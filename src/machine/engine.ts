@@ -1,5 +1,6 @@
 // What every engine offers, whatever its inside: run a task's registers over an address space until something
 // happens that is not an instruction's business.
+import type { Fault } from './fault.ts';
 import type { AddressSpace } from './memory.ts';
 
 /** Guest registers: one buffer, several views, so that engines, kernel and snapshots share it. */
@@ -19,13 +20,25 @@ export interface Registers {
   fxrstor(image: Uint8Array): void;
 }
 
-/** Why an engine returned. `rip` is then the instruction concerned; for `syscall` the instruction after it. */
+/**
+ * Why an engine returned. `rip` is then the instruction concerned; for `syscall` and the trap kinds (breakpoint,
+ * debug, overflow) the instruction after it, as on the processor.
+ */
 export type EngineStop =
   | { readonly kind: 'syscall' }
   /** The instruction budget is used up; run again to go on. */
   | { readonly kind: 'budget' }
-  /** x86 exceptions: page (address, access), divide, illegal, breakpoint, general, float … */
-  | { readonly kind: 'fault'; readonly fault: 'page' | 'divide' | 'illegal' | 'breakpoint' | 'debug' | 'overflow' | 'general' | 'float' | 'align'; readonly address: number; readonly access: 'read' | 'write' | 'execute' }
+  /**
+   * x86 exceptions. page: unmapped or not permitted (SIGSEGV), bus: beyond the end of a mapped file (SIGBUS), memory:
+   * the machine has no frames left (as the OOM killer); all three with address and access. general: SIGSEGV with
+   * address 0 (not canonical, privileged). float: SIGFPE from x87 or SSE, divide: SIGFPE from div and idiv.
+   */
+  | {
+      readonly kind: 'fault';
+      readonly fault: Fault;
+      readonly address: number;
+      readonly access: 'read' | 'write' | 'execute';
+    }
   /** An instruction this engine has no meaning for; `text` is its disassembly, `code` its name in the decoder's table. */
   | { readonly kind: 'unsupported'; readonly address: number; readonly text: string; readonly code: string };
 

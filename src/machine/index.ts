@@ -1,4 +1,8 @@
 // machine: registers, memory, faults, engines. Floor 3.
+export type { Engine, EngineStop, Registers } from './engine.ts';
+export type { Fault } from './fault.ts';
+export { GuestFault } from './fault.ts';
+export type { Helper, HelperEnvironment } from './helpers.ts';
 export type { AddressSpace, Backing, MapRequest, Region } from './memory.ts';
 export { MemoryFault, PAGE_SIZE, PROT } from './memory.ts';
-export type { Engine, EngineStop, Registers } from './engine.ts';
+export { createRegisters, LAYOUT, RegisterFile } from './registers.ts';

@@ -1,19 +1,14 @@
 // Conversions of softfloat.ts: between formats, to and from integers, to an integral value. The rules for what does
 // not fit are the x86's: the "integer indefinite" and an invalid operation.
 import {
-  decode,
   encodeInfinity,
-  encodeNaN,
   encodeZero,
-  exact,
   type FloatContext,
   type Format,
   FX,
-  invalid,
-  noteDenormal,
   type Num,
+  noteDenormal,
   propagate,
-  RC,
   round,
   roundShift,
   stopped,
@@ -60,23 +55,18 @@ export function toInteger(bits: number, a: Num, rounding: number, context: Float
 }
 
 /** The nearest integral value in the same format (frndint, roundss). `quietly` leaves the precision exception out. */
-export function toIntegral(format: Format, a: Num, rounding: number, quietly: boolean, context: FloatContext): bigint {
+export function toIntegral(format: Format, a: Num, quietly: boolean, context: FloatContext): bigint {
   const nan = propagate(format, a, a, context);
   if (nan !== undefined) return nan;
   noteDenormal(context, a);
+  if (stopped(context)) return 0n;
   if (a.kind === 'infinite') return encodeInfinity(format, a.sign);
   if (a.kind === 'zero') return encodeZero(format, a.sign);
-  const whole = { ...context, masks: 0x3f, rounding: RC.nearest };
-  if (a.exp >= 0) return round(format, a.sign, a.sig, a.exp, whole);
-  const rounded = roundShift(a.sig, -a.exp, a.sign, rounding);
+  if (a.exp >= 0) return round(format, a.sign, a.sig, a.exp, context);
+  const rounded = roundShift(a.sig, -a.exp, a.sign, context.rounding);
+  const result =
+    rounded.sig === 0n ? encodeZero(format, a.sign) : round(format, a.sign, rounded.sig, 0, context);
   if (rounded.inexact && !quietly) context.flags |= FX.PE;
   context.roundedUp = rounded.up;
-  return rounded.sig === 0n ? encodeZero(format, a.sign) : round(format, a.sign, rounded.sig, 0, whole);
+  return result;
 }
-
-/** Any encoding as an operand of another format, without rounding, without exceptions. */
-export function reread(format: Format, bits: bigint): Num {
-  return decode(format, bits);
-}
-
-export { encodeNaN, exact, invalid };

@@ -63,7 +63,13 @@ export function bitLength(value: bigint): number {
   return digits.length * 4 - (Math.clz32(Number.parseInt(digits[0]!, 16)) - 28);
 }
 
-const special = (kind: Num['kind'], sign: 0 | 1, sig = 0n): Num => ({ kind, sign, exp: 0, sig, denormal: false });
+const special = (kind: Num['kind'], sign: 0 | 1, sig = 0n): Num => ({
+  kind,
+  sign,
+  exp: 0,
+  sig,
+  denormal: false,
+});
 
 /** An exact integer times a power of two as an operand. */
 export function exact(sign: 0 | 1, sig: bigint, exp: number): Num {
@@ -269,7 +275,12 @@ export function add(format: Format, a: Num, b: Num, context: FloatContext): bigi
   const sum = signed(a) + signed(b);
   if (sum === 0n) {
     // exact zeros: like signs keep theirs; else minus only when rounding down
-    const sign = a.kind === 'zero' && b.kind === 'zero' && a.sign === b.sign ? a.sign : context.rounding === RC.down ? 1 : 0;
+    const sign =
+      a.kind === 'zero' && b.kind === 'zero' && a.sign === b.sign
+        ? a.sign
+        : context.rounding === RC.down
+          ? 1
+          : 0;
     return encodeZero(format, sign);
   }
   return sum < 0n ? round(format, 1, -sum, exp, context) : round(format, 0, sum, exp, context);
@@ -345,7 +356,8 @@ export function squareRoot(format: Format, a: Num, context: FloatContext): bigin
 
 /** -1, 0, 1 as a < b, a = b, a > b. Neither may be a NaN. */
 export function order(a: Num, b: Num): -1 | 0 | 1 {
-  const rank = (n: Num): number => (n.kind === 'zero' ? 0 : (n.kind === 'infinite' ? 2 : 1) * (n.sign ? -1 : 1));
+  const rank = (n: Num): number =>
+    n.kind === 'zero' ? 0 : (n.kind === 'infinite' ? 2 : 1) * (n.sign ? -1 : 1);
   const difference = rank(a) - rank(b);
   if (difference !== 0) return difference < 0 ? -1 : 1;
   if (a.kind !== 'finite') return 0;

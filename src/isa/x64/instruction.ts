@@ -15,7 +15,18 @@ export type OperandKind =
   | 'masked-destination';
 
 /** gpr8h: AH CH DH BH, number 0..3 of the register it is a part of. */
-export type RegisterClass = 'none' | 'gpr' | 'gpr8h' | 'ip' | 'segment' | 'xmm' | 'ymm' | 'zmm' | 'mm' | 'st' | 'other';
+export type RegisterClass =
+  | 'none'
+  | 'gpr'
+  | 'gpr8h'
+  | 'ip'
+  | 'segment'
+  | 'xmm'
+  | 'ymm'
+  | 'zmm'
+  | 'mm'
+  | 'st'
+  | 'other';
 
 export interface RegisterInfo {
   readonly name: string;

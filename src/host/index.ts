@@ -1,0 +1,15 @@
+// host: what this machine offers below everything else: files by offset, temporary files, deflate, zstd, digests.
+// The one room of the low floors that imports node: modules. Floor 0.
+export {
+  hostError,
+  memoryAccess,
+  openFile,
+  pieces,
+  type RandomAccess,
+  sliceAccess,
+  Window,
+} from './access.ts';
+export { createDigest, type Digest, type DigestAlgorithm, digestFile, sha256 } from './digest.ts';
+export { gunzip, gzip, inflateRaw, inflateRawSync, type Taps } from './inflate.ts';
+export { createSpool, type Spool, type SpoolOptions } from './spool.ts';
+export { unzstd } from './zstd.ts';

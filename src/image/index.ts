@@ -1,0 +1,23 @@
+// image: container images as archives and layouts: configuration, layers, one merged read-only tree. Floor 1.
+export { type BuildOptions, type TreeBuilder, treeBuilder } from './build.ts';
+export type {
+  Compression,
+  Healthcheck,
+  HistoryEntry,
+  Image,
+  ImageConfig,
+  ImageNote,
+  LayerInfo,
+  Platform,
+} from './image.ts';
+export {
+  type DeviceNode,
+  type DirNode,
+  type FifoNode,
+  type FileNode,
+  type Node,
+  type SymlinkNode,
+  type Tree,
+  typeBits,
+  walk,
+} from './node.ts';

@@ -1,0 +1,138 @@
+// What the environment does to a service that waits: scenarios as data. They are plain probes (until symbolic input
+// makes them unnecessary): the usual shapes of first messages of line, length-prefixed, HTTP and binary protocols.
+
+/** Bytes of a message; `{token}` stands for the environment's own text, `{name}` for a name found in the image. */
+export type Payload = string;
+
+export type Action =
+  | { readonly do: 'connect'; readonly listener: number; readonly id: string }
+  | { readonly do: 'send'; readonly id: string; readonly payload: Payload }
+  | { readonly do: 'close-write'; readonly id: string }
+  | { readonly do: 'close'; readonly id: string }
+  | { readonly do: 'reset'; readonly id: string }
+  | { readonly do: 'datagram'; readonly listener: number; readonly payload: Payload }
+  | { readonly do: 'signal'; readonly signal: number }
+  /** Virtual time passes, in ms, with all timers that expire in it. */
+  | { readonly do: 'wait'; readonly ms: number };
+
+export interface Scenario {
+  readonly name: string;
+  readonly actions: readonly Action[];
+}
+
+/** Binary text: each character is a byte. */
+export const PAYLOADS: readonly (readonly [name: string, payload: Payload])[] = [
+  ['empty line', '\r\n'],
+  ['newline', '\n'],
+  ['word', '{token}'],
+  ['text line', 'hello {token}\n'],
+  ['text line, crlf', 'hello {token}\r\n'],
+  ['http get root', 'GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: probe\r\nAccept: */*\r\n\r\n'],
+  ['http/1.0 get root', 'GET / HTTP/1.0\r\n\r\n'],
+  ['http get', 'GET /{token} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'],
+  ['http get below', 'GET /{token}/{token} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'],
+  ['http head', 'HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n'],
+  ['http post', 'POST /{token} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\n\r\na=1&b=2'],
+  ['http bad method', 'BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n'],
+  ['http bad path', 'GET /../../{token} HTTP/1.1\r\nHost: localhost\r\n\r\n'],
+  ['command get', 'GET {token}\r\n'],
+  ['command get, newline', 'GET {token}\n'],
+  ['command get path', 'GET /{token}\n'],
+  ['command put', 'PUT {token} value\n'],
+  ['command set', 'set {token} 0 0 5\r\nhello\r\n'],
+  ['command ping', 'PING\r\n'],
+  ['command help', 'help\n'],
+  ['command status', 'status\n'],
+  ['command stats', 'stats\r\n'],
+  ['command version', 'version\r\n'],
+  ['command quit', 'quit\r\n'],
+  ['resp', '*2\r\n$3\r\nGET\r\n$5\r\n{token}\r\n'],
+  ['length 4 bytes le', '\x05\0\0\0{token}'],
+  ['length 4 bytes be', '\0\0\0\x05{token}'],
+  ['length 2 bytes le', '\x05\0{token}'],
+  ['length 2 bytes be', '\0\x05{token}'],
+  ['length 1 byte', '\x05{token}'],
+  ['length 8 bytes le', '\x05\0\0\0\0\0\0\0{token}'],
+  ['length text', '5\n{token}'],
+  ['length text, space', '5 {token}'],
+  ['length zero', '\0\0\0\0\0\0\0\0'],
+  ['length too large', '\xff\xff\xff\x7f{token}'],
+  ['binary', Array.from({ length: 256 }, (_, i) => String.fromCharCode(i)).join('')],
+  ['long line', `${'A'.repeat(3000)}\n`],
+  ['long data', 'B'.repeat(9000)],
+];
+
+const SIGNALS = { HUP: 1, INT: 2, QUIT: 3, USR1: 10, USR2: 12, TERM: 15 } as const;
+
+/** Scenarios for one stream listener and one payload: alone, in pieces, twice on one connection, again on another. */
+export function payloadScenarios(listener: number, name: string, payload: Payload): Scenario[] {
+  const cut = Math.max(1, payload.indexOf('{') > 0 ? payload.indexOf('{') : payload.length >> 1);
+  return [
+    {
+      name: `${name}`,
+      actions: [
+        { do: 'connect', listener, id: 'a' },
+        { do: 'send', id: 'a', payload },
+        { do: 'close-write', id: 'a' },
+        { do: 'close', id: 'a' },
+        { do: 'connect', listener, id: 'b' },
+        { do: 'send', id: 'b', payload },
+        { do: 'send', id: 'b', payload },
+        { do: 'close', id: 'b' },
+        { do: 'wait', ms: 1000 },
+      ],
+    },
+    {
+      name: `${name}, in pieces, with another client`,
+      actions: [
+        { do: 'connect', listener, id: 'a' },
+        { do: 'send', id: 'a', payload: payload.slice(0, cut) },
+        { do: 'connect', listener, id: 'b' },
+        { do: 'send', id: 'b', payload },
+        { do: 'send', id: 'a', payload: payload.slice(cut) },
+        { do: 'close', id: 'a' },
+        { do: 'send', id: 'b', payload },
+        { do: 'reset', id: 'b' },
+      ],
+    },
+  ];
+}
+
+/** Scenarios for a stream listener that need no payload. */
+export function connectionScenarios(listener: number): Scenario[] {
+  const burst = ['a', 'b', 'c'];
+  return [
+    { name: 'connect and close', actions: [{ do: 'connect', listener, id: 'a' }, { do: 'close', id: 'a' }, { do: 'connect', listener, id: 'b' }, { do: 'close', id: 'b' }] },
+    { name: 'connect and reset', actions: [{ do: 'connect', listener, id: 'a' }, { do: 'reset', id: 'a' }, { do: 'connect', listener, id: 'b' }, { do: 'reset', id: 'b' }] },
+    { name: 'idle client', actions: [{ do: 'connect', listener, id: 'a' }, { do: 'wait', ms: 120_000 }, { do: 'close', id: 'a' }] },
+    {
+      name: 'several clients',
+      actions: [...burst.map((id): Action => ({ do: 'connect', listener, id })), ...burst.reverse().map((id): Action => ({ do: 'close', id }))],
+    },
+  ];
+}
+
+export function datagramScenarios(listener: number, name: string, payload: Payload): Scenario[] {
+  return [{ name: `datagram ${name}`, actions: [{ do: 'datagram', listener, payload }, { do: 'datagram', listener, payload }] }];
+}
+
+/** Signals to the container's first process, idle and with a client connected. */
+export function signalScenarios(listener: number | undefined, stopSignal: number): Scenario[] {
+  const out: Scenario[] = [];
+  for (const signal of new Set<number>([stopSignal, ...Object.values(SIGNALS)])) {
+    const after: Action[] = [{ do: 'signal', signal }, { do: 'wait', ms: 15_000 }];
+    out.push({ name: `signal ${signal}`, actions: after });
+    if (listener === undefined) continue;
+    out.push({
+      name: `signal ${signal} with a client`,
+      actions: [{ do: 'connect', listener, id: 'a' }, { do: 'signal', signal }, { do: 'close', id: 'a' }, { do: 'connect', listener, id: 'b' }, { do: 'close', id: 'b' }, { do: 'wait', ms: 15_000 }],
+    });
+  }
+  return out;
+}
+
+/** Bytes of a payload under one environment. */
+export function encodePayload(payload: Payload, token: string, name: string | undefined): Uint8Array {
+  const text = payload.replaceAll('{token}', token).replaceAll('{name}', name ?? token);
+  return Uint8Array.from(text, (ch) => ch.charCodeAt(0) & 0xff);
+}

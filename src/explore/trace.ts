@@ -1,0 +1,25 @@
+// What running an image under one environment yields: the steps of its tasks, in order, with where each task waited
+// whenever nothing more could happen without the environment.
+import type { EffectEvent, Frame } from '../linux/index.ts';
+
+/** A task reached a point where it waits for the environment. */
+export interface WaitStep {
+  readonly kind: 'wait';
+  readonly tid: number;
+  readonly syscall: string;
+  readonly stack: readonly Frame[];
+}
+
+export type Step = { readonly kind: 'effect'; readonly event: EffectEvent } | WaitStep;
+
+/** One scenario of the environment, played on the snapshot taken after boot. */
+export interface ScenarioTrace {
+  readonly name: string;
+  readonly steps: readonly Step[];
+}
+
+/** A boot and everything that was tried on it. */
+export interface EnvironmentTrace {
+  readonly boot: readonly Step[];
+  readonly scenarios: readonly ScenarioTrace[];
+}

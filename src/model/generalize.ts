@@ -1,0 +1,182 @@
+// From the same run under several environments to resource patterns: what differs between corresponding effects is
+// the environment's and becomes a class; what is the same stays literal. (Until symbolic shadows say it exactly.)
+//
+// Runs are aligned task by task. Tasks correspond when they were created in the same order by corresponding parents
+// at the same call stack; effects correspond along a longest common subsequence of their contexts (operation, shape of
+// the resource, call stack). What has no counterpart keeps its own text, save for values that are known to be the
+// environment's.
+import { classOf, isLiteral, literal, type Pattern, patternOf, type PatternClass, type PatternPart, resourceShape, resourceTexts, widerClass } from '../effect/index.ts';
+import type { EffectEvent } from '../linux/index.ts';
+import { stackKey } from './stack.ts';
+
+/** One run of a scenario: what went before it, and its own events. */
+export interface Run {
+  readonly before: readonly EffectEvent[];
+  readonly events: readonly EffectEvent[];
+}
+
+/** Patterns of the texts of an event's resource, in the order of `resourceTexts`. */
+export type EventPatterns = Map<EffectEvent, readonly Pattern[]>;
+
+/**
+ * Narrowest pattern of the kind prefix-class-suffix that matches all texts; literal where they agree. Adjacent
+ * characters of the same class are not swallowed: callers choose environment values that differ everywhere.
+ */
+export function generalizeTexts(texts: readonly string[]): Pattern {
+  const first = texts[0];
+  if (texts.every((text) => text === first)) return literal(first);
+  const shortest = Math.min(...texts.map((text) => text.length));
+  let prefix = 0;
+  while (prefix < shortest && texts.every((text) => text[prefix] === first[prefix])) prefix++;
+  let suffix = 0;
+  while (suffix < shortest - prefix && texts.every((text) => text[text.length - 1 - suffix] === first[first.length - 1 - suffix])) suffix++;
+  const middles = texts.map((text) => text.slice(prefix, text.length - suffix));
+  const parts: PatternPart[] = [];
+  if (prefix > 0) parts.push({ kind: 'literal', text: first.slice(0, prefix) });
+  parts.push({ kind: 'class', class: middles.map(middleClass).reduce(widerClass) });
+  if (suffix > 0) parts.push({ kind: 'literal', text: first.slice(first.length - suffix) });
+  return patternOf(parts);
+}
+
+/** An empty middle needs a class that matches nothing at all, too. */
+function middleClass(middle: string): PatternClass {
+  return middle === '' ? '*' : classOf(middle);
+}
+
+/** Context of an event, equal for corresponding events of two runs. */
+function contextKey(event: EffectEvent): string {
+  const failed = event.result < 0 ? event.result : 0;
+  return `${event.effect.op} ${event.effect.access} ${resourceShape(event.effect.resource)} ${failed} ${event.exe} ${stackKey(event.stack)}`;
+}
+
+/**
+ * Aligns the events of several runs of the same scenario and returns a pattern for every text of every event after
+ * `before` (which only tells how tasks came to be).
+ * `known[i]` are texts that belong to environment i (host name, addresses), for events without a counterpart.
+ */
+export function alignRuns(runs: readonly Run[], known: readonly (readonly string[])[]): EventPatterns {
+  const patterns: EventPatterns = new Map();
+  const split = runs.map(byTask);
+  const keys = new Set(split.flatMap((tasks) => [...tasks.keys()]));
+  for (const key of keys) {
+    const columns = split.map((tasks) => tasks.get(key) ?? []);
+    for (const row of alignColumns(columns)) patternsOfRow(row, known, patterns);
+  }
+  return patterns;
+}
+
+function patternsOfRow(row: readonly (EffectEvent | undefined)[], known: readonly (readonly string[])[], into: EventPatterns): void {
+  const present = row.flatMap((event, run) => (event === undefined ? [] : [{ event, run }]));
+  const texts = present.map(({ event }) => resourceTexts(event.effect.resource));
+  const result = texts[0].map((_, i) => {
+    const column = texts.map((list) => list[i]);
+    return present.length > 1 ? generalizeTexts(column) : withoutKnown(column[0], known[present[0].run]);
+  });
+  for (const { event } of present) into.set(event, result);
+}
+
+/** The text with every known value of the environment replaced by a class. */
+export function withoutKnown(text: string, known: readonly string[]): Pattern {
+  let parts: PatternPart[] = [{ kind: 'literal', text }];
+  for (const value of known) {
+    if (value.length < 3) continue;
+    parts = parts.flatMap((part) => {
+      if (part.kind === 'class') return [part];
+      const pieces = part.text.split(value);
+      return pieces.flatMap((piece, i): PatternPart[] => {
+        const out: PatternPart[] = i > 0 ? [{ kind: 'class', class: classOf(value) }] : [];
+        return piece === '' ? out : [...out, { kind: 'literal', text: piece }];
+      });
+    });
+  }
+  return patternOf(parts);
+}
+
+/** Events by task; the key names the task by how it came to be, not by its number. */
+function byTask(run: Run): Map<string, EffectEvent[]> {
+  const names = new Map<number, string>();
+  const born = new Map<string, number>();
+  const out = new Map<string, EffectEvent[]>();
+  const all = [...run.before, ...run.events];
+  all.forEach((event, i) => {
+    let name = names.get(event.tid);
+    if (name === undefined) {
+      name = i === 0 ? 'first task' : `task ${event.tid}`;
+      names.set(event.tid, name);
+    }
+    if (i >= run.before.length) {
+      const list = out.get(name);
+      if (list === undefined) out.set(name, [event]);
+      else list.push(event);
+    }
+    if (event.effect.op === 'CLONE' && event.result > 0) {
+      const site = `${name} > ${stackKey(event.stack)}`;
+      const ordinal = born.get(site) ?? 0;
+      born.set(site, ordinal + 1);
+      names.set(event.result, `${site} #${ordinal}`);
+    }
+  });
+  return out;
+}
+
+/** Longest sequences that are aligned exactly; longer ones match greedily within a window. */
+const EXACT_LIMIT = 3000;
+
+/** Rows of corresponding events over any number of columns: each further column is aligned with the first that has events. */
+function alignColumns(columns: readonly (readonly EffectEvent[])[]): (EffectEvent | undefined)[][] {
+  const base = columns.findIndex((column) => column.length > 0);
+  if (base < 0) return [];
+  const rows: (EffectEvent | undefined)[][] = columns[base].map((event) => columns.map((_, i) => (i === base ? event : undefined)));
+  const extra: (EffectEvent | undefined)[][] = [];
+  columns.forEach((column, c) => {
+    if (c === base) return;
+    const matched = commonSubsequence(columns[base].map(contextKey), column.map(contextKey));
+    const used = new Set<number>();
+    for (const [i, j] of matched) {
+      rows[i][c] = column[j];
+      used.add(j);
+    }
+    column.forEach((event, j) => {
+      if (!used.has(j)) extra.push(columns.map((_, i) => (i === c ? event : undefined)));
+    });
+  });
+  return [...rows, ...extra];
+}
+
+/** Pairs of indices of a longest common subsequence, after common ends are taken off. */
+export function commonSubsequence(a: readonly string[], b: readonly string[]): [number, number][] {
+  const pairs: [number, number][] = [];
+  let start = 0;
+  while (start < a.length && start < b.length && a[start] === b[start]) pairs.push([start, start++]);
+  let endA = a.length;
+  let endB = b.length;
+  const tail: [number, number][] = [];
+  while (endA > start && endB > start && a[endA - 1] === b[endB - 1]) tail.push([--endA, --endB]);
+  const n = Math.min(endA - start, EXACT_LIMIT);
+  const m = Math.min(endB - start, EXACT_LIMIT);
+  if (n > 0 && m > 0) {
+    const width = m + 1;
+    const table = new Uint16Array((n + 1) * width);
+    for (let i = n - 1; i >= 0; i--) {
+      for (let j = m - 1; j >= 0; j--) {
+        table[i * width + j] =
+          a[start + i] === b[start + j] ? table[(i + 1) * width + j + 1] + 1 : Math.max(table[(i + 1) * width + j], table[i * width + j + 1]);
+      }
+    }
+    let i = 0;
+    let j = 0;
+    while (i < n && j < m) {
+      if (a[start + i] === b[start + j]) pairs.push([start + i++, start + j++]);
+      else if (table[(i + 1) * width + j] >= table[i * width + j + 1]) i++;
+      else j++;
+    }
+  }
+  return [...pairs, ...tail.reverse()];
+}
+
+/** For tests and reports: how many texts of a run became patterns. */
+export function generalizedCount(patterns: EventPatterns): number {
+  let count = 0;
+  for (const list of patterns.values()) if (list.some((pattern) => !isLiteral(pattern))) count++;
+  return count;
+}

@@ -1,0 +1,97 @@
+// The policy file's JSON Schema (draft 2020-12). schema/policy.schema.json is this, published; a test compares them.
+import { OPS } from '../effect/index.ts';
+import { POLICY_FORMAT } from './policy.ts';
+
+const index = { type: 'integer', minimum: 0 } as const;
+const text = { type: 'string' } as const;
+const texts = { type: 'array', items: text } as const;
+const pattern = { type: 'string', description: 'resource pattern: \\ escapes, * ** [0-9]+ [0-9a-f]+ [0-9A-Za-z]+' } as const;
+const digest = { type: 'string', pattern: '^(sha256:[0-9a-f]{64})?$' } as const;
+
+function object(properties: Readonly<Record<string, unknown>>, optional: readonly string[] = []): Readonly<Record<string, unknown>> {
+  return {
+    type: 'object',
+    properties,
+    required: Object.keys(properties).filter((name) => !optional.includes(name)),
+    additionalProperties: false,
+  };
+}
+
+const endpoint = object({ address: pattern, port: pattern });
+const resource = {
+  oneOf: [
+    object({ kind: { const: 'none' } }),
+    object({ kind: { const: 'file' }, type: { enum: ['f', 'd', 'u', 'p', '?'] }, path: pattern, to: pattern }, ['to']),
+    object({ kind: { const: 'net' }, protocol: { enum: ['tcp', 'udp', 'icmp', 'raw'] }, local: endpoint, peer: endpoint }),
+    object({ kind: { const: 'program' }, path: pattern, args: { type: 'array', items: pattern } }),
+    object({ kind: { const: 'task' }, what: pattern }),
+    object({ kind: { const: 'id' }, value: pattern }),
+  ],
+} as const;
+
+/** Properties of the top level, in the order in which they are written. */
+export const POLICY_PROPERTIES = {
+  format: { const: POLICY_FORMAT },
+  version: text,
+  image: object({
+    names: texts,
+    configDigest: digest,
+    manifestDigest: digest,
+    platform: text,
+    entrypoint: texts,
+    cmd: texts,
+    user: text,
+    workingDir: text,
+  }),
+  options: { type: 'object', additionalProperties: { type: ['string', 'number', 'boolean', 'array'], items: text } },
+  complete: { type: 'boolean' },
+  incomplete: text,
+  coverage: object({
+    boots: index,
+    scenarios: index,
+    instructions: index,
+    effects: index,
+    listeners: texts,
+  }),
+  syscalls: object({ boot: texts, serve: texts }),
+  programs: { type: 'array', items: object({ path: text, sha256: text, buildId: text }) },
+  frames: { type: 'array', items: object({ program: { type: 'integer', minimum: -1 }, offset: index, symbol: text }) },
+  stacks: { type: 'array', items: { type: 'array', items: index } },
+  root: index,
+  automata: {
+    type: 'array',
+    minItems: 1,
+    items: object({
+      name: text,
+      program: index,
+      args: { type: 'array', items: pattern },
+      initial: index,
+      states: { type: 'array', minItems: 1, items: object({ phase: { enum: ['boot', 'serve'] }, label: text }) },
+      edges: {
+        type: 'array',
+        items: object(
+          {
+            from: index,
+            to: index,
+            effect: object({ op: { enum: OPS }, resource, access: { type: 'string', pattern: '^r?w?c?t?a?x?$' } }),
+            succeeds: { type: 'boolean' },
+            errors: { type: 'array', items: index },
+            provenance: { enum: ['executed', 'explored', 'inferred'] },
+            stack: index,
+            syscall: text,
+            child: index,
+            automaton: index,
+          },
+          ['effect', 'succeeds', 'errors', 'stack', 'syscall', 'child', 'automaton'],
+        ),
+      },
+    }),
+  },
+  cuts: { type: 'array', items: object({ kind: text, what: text, consequence: text, program: text, at: text, count: index }) },
+} as const;
+
+export const POLICY_SCHEMA = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  title: 'Effigy policy: the effect graph of one container image',
+  ...object(POLICY_PROPERTIES),
+} as const;

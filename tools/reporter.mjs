@@ -1,6 +1,7 @@
 // A node:test reporter: one line a test file, failures in full, skipped tests with their reason, counts at the end.
 import { relative } from 'node:path';
 
+// biome-ignore lint/style/noDefaultExport: node:test takes a reporter as the default export
 export default async function* report(source) {
   let passed = 0;
   let failed = 0;
@@ -25,5 +26,8 @@ export default async function* report(source) {
 }
 
 function indent(text) {
-  return text.split('\n').map((line) => `    ${line}`).join('\n');
+  return text
+    .split('\n')
+    .map((line) => `    ${line}`)
+    .join('\n');
 }

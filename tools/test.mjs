@@ -19,7 +19,10 @@ for (const [name, command] of steps) {
 
 const wanted = process.argv.slice(2);
 const files = readdirSync('dist/test', { recursive: true })
-  .filter((file) => file.endsWith('.test.js') && (wanted.length === 0 || wanted.some((part) => file.includes(part))))
+  .filter(
+    (file) =>
+      file.endsWith('.test.js') && (wanted.length === 0 || wanted.some((part) => file.includes(part))),
+  )
   .map((file) => join('dist/test', file))
   .sort();
 if (files.length === 0) {
@@ -28,7 +31,15 @@ if (files.length === 0) {
 }
 const child = spawn(
   process.execPath,
-  ['--enable-source-maps', '--expose-gc', '--test', '--test-concurrency=2', '--test-timeout=600000', '--test-reporter=./tools/reporter.mjs', ...files],
+  [
+    '--enable-source-maps',
+    '--expose-gc',
+    '--test',
+    '--test-concurrency=2',
+    '--test-timeout=600000',
+    '--test-reporter=./tools/reporter.mjs',
+    ...files,
+  ],
   { stdio: ['ignore', 'pipe', 'inherit'] },
 );
 let tail = '';

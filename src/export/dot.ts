@@ -23,14 +23,20 @@ export function policyToDot(policy: Policy, options: DotOptions = DOT_DEFAULTS):
   ];
   policy.automata.forEach((automaton, a) => {
     const title = [policy.programs[automaton.program].path, ...automaton.args].join(' ');
-    lines.push(`  subgraph cluster_${a} {`, `    label=${quote(shorten(title, 90))}; labeljust=l; fontsize=12; color="#999999"; style=rounded;`);
+    lines.push(
+      `  subgraph cluster_${a} {`,
+      `    label=${quote(shorten(title, 90))}; labeljust=l; fontsize=12; color="#999999"; style=rounded;`,
+    );
     boxes[a].members.forEach((states, box) => {
-      lines.push(`    ${node(a, box)} [label=${boxLabel(automaton, states, options)}, ${boxStyle(automaton, states)}];`);
+      lines.push(
+        `    ${node(a, box)} [label=${boxLabel(automaton, states, options)}, ${boxStyle(automaton, states)}];`,
+      );
     });
     lines.push('  }');
   });
   policy.automata.forEach((automaton, a) => {
-    for (const line of new Set(automaton.edges.flatMap((edge) => edgeLines(edge, a, boxes)))) lines.push(line);
+    for (const line of new Set(automaton.edges.flatMap((edge) => edgeLines(edge, a, boxes))))
+      lines.push(line);
   });
   lines.push('}', '');
   return lines.join('\n');
@@ -55,7 +61,11 @@ export function chainStates(automaton: PolicyAutomaton): Boxes {
     previous[edge.to].add(edge.from);
   }
   const follows = (from: number, to: number): boolean =>
-    from !== to && next[from].size === 1 && previous[to].size === 1 && !fixed.has(to) && automaton.states[from].phase === automaton.states[to].phase;
+    from !== to &&
+    next[from].size === 1 &&
+    previous[to].size === 1 &&
+    !fixed.has(to) &&
+    automaton.states[from].phase === automaton.states[to].phase;
   const of: number[] = new Array(count).fill(-1);
   const members: number[][] = [];
   for (let state = 0; state < count; state++) {
@@ -86,11 +96,17 @@ function edgeLines(edge: PolicyEdge, a: number, boxes: readonly Boxes[]): string
   const out: string[] = [];
   if (edge.automaton !== undefined) {
     const target = node(edge.automaton, boxes[edge.automaton].of[0]);
-    return [`  ${node(a, from)} -> ${node(a, to)};`, `  ${node(a, to)} -> ${target} [style=bold, color="#b3541e", label="exec"];`];
+    return [
+      `  ${node(a, from)} -> ${node(a, to)};`,
+      `  ${node(a, to)} -> ${target} [style=bold, color="#b3541e", label="exec"];`,
+    ];
   }
-  const inside = from === to && boxes[a].members[from].indexOf(edge.to) === boxes[a].members[from].indexOf(edge.from) + 1;
-  if (!inside) out.push(`  ${node(a, from)} -> ${node(a, to)}${edge.effect === undefined ? ' [style=dotted]' : ''};`);
-  if (edge.child !== undefined) out.push(`  ${node(a, to)} -> ${node(a, boxes[a].of[edge.child])} [style=dashed, label="child"];`);
+  const inside =
+    from === to && boxes[a].members[from].indexOf(edge.to) === boxes[a].members[from].indexOf(edge.from) + 1;
+  if (!inside)
+    out.push(`  ${node(a, from)} -> ${node(a, to)}${edge.effect === undefined ? ' [style=dotted]' : ''};`);
+  if (edge.child !== undefined)
+    out.push(`  ${node(a, to)} -> ${node(a, boxes[a].of[edge.child])} [style=dashed, label="child"];`);
   return out;
 }
 
@@ -103,17 +119,26 @@ function boxLabel(automaton: PolicyAutomaton, states: readonly number[], options
     lines.push(shorten(labels[i], options.lineLength) + (same - i > 1 ? `  ×${same - i}` : ''));
     i = same;
   }
-  const shown = lines.length > options.linesPerBox ? [...lines.slice(0, options.linesPerBox - 1), `… ${lines.length - options.linesPerBox + 1} more`] : lines;
-  return `"${shown.map((line) => escape(line)).join('\\l')}\\l"`;
+  const shown =
+    lines.length > options.linesPerBox
+      ? [...lines.slice(0, options.linesPerBox - 1), `… ${lines.length - options.linesPerBox + 1} more`]
+      : lines;
+  return `"${shown.map((line) => escapeLabel(line)).join('\\l')}\\l"`;
 }
 
 function boxStyle(automaton: PolicyAutomaton, states: readonly number[]): string {
   const first = automaton.states[states[0]];
   if (states.includes(automaton.initial)) return 'fillcolor="#ffffff", penwidth=2';
-  if (states.every((state) => automaton.states[state].label.startsWith('waits in '))) return 'fillcolor="#fff4cc", color="#b38f00"';
-  return first.phase === 'boot' ? 'fillcolor="#e3eefc", color="#3b6fb6"' : 'fillcolor="#e4f5e4", color="#3f8f3f"';
+  if (states.every((state) => automaton.states[state].label.startsWith('waits in ')))
+    return 'fillcolor="#fff4cc", color="#b38f00"';
+  return first.phase === 'boot'
+    ? 'fillcolor="#e3eefc", color="#3b6fb6"'
+    : 'fillcolor="#e4f5e4", color="#3f8f3f"';
 }
 
-const shorten = (text: string, length: number): string => (text.length <= length ? text : `${text.slice(0, Math.ceil(length * 0.6))}…${text.slice(-Math.floor(length * 0.4) + 1)}`);
-const escape = (text: string): string => text.replace(/[\\"]/g, '\\$&').replace(/[\u0000-\u001f]/g, '?');
-const quote = (text: string): string => `"${escape(text)}"`;
+const shorten = (text: string, length: number): string =>
+  text.length <= length
+    ? text
+    : `${text.slice(0, Math.ceil(length * 0.6))}…${text.slice(-Math.floor(length * 0.4) + 1)}`;
+const escapeLabel = (text: string): string => text.replace(/[\\"]/g, '\\$&').replace(/[\u0000-\u001f]/g, '?');
+const quote = (text: string): string => `"${escapeLabel(text)}"`;

@@ -1,7 +1,7 @@
 // Pictures of effect graphs: Graphviz (WebAssembly build) lays them out.
 import { Graphviz } from '@hpcc-js/wasm-graphviz';
 import type { Policy } from '../policy/index.ts';
-import { type DotOptions, DOT_DEFAULTS, policyToDot } from './dot.ts';
+import { DOT_DEFAULTS, type DotOptions, policyToDot } from './dot.ts';
 
 /** An SVG document of the policy's effect graph. */
 export async function policyToSvg(policy: Policy, options: DotOptions = DOT_DEFAULTS): Promise<string> {

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { matcher } from '../../src/effect/index.ts';
+import type { EffectEvent, Frame } from '../../src/linux/index.ts';
+import {
+  alignRuns,
+  commonSubsequence,
+  contextFrames,
+  generalizeTexts,
+  withoutKnown,
+} from '../../src/model/index.ts';
+
+test('what differs becomes a class, what is the same stays', () => {
+  const cases: readonly (readonly [readonly string[], string])[] = [
+    [['/a', '/a', '/a'], '/a'],
+    [['/tmp/x12.log', '/tmp/x345.log'], '/tmp/x[0-9]+.log'],
+    [['/tmp/x.log', '/tmp/x345.log'], '/tmp/x*.log'],
+    [['/www/qzk', '/www/wjx/y'], '/www/**'],
+    [['id-00af', 'id-1b22'], 'id-[0-9a-f]+'],
+    [['172.17.0.2', '10.88.3.41'], '*'],
+    [['40312', '51747'], '[0-9]+'],
+    [['aXbc', 'aYbc', 'aZbc'], 'a[0-9A-Za-z]+bc'],
+    [['aa', 'aaa'], 'aa*'],
+  ];
+  for (const [texts, expected] of cases) {
+    const pattern = generalizeTexts(texts);
+    assert.equal(pattern, expected);
+    for (const text of texts) assert.ok(matcher(pattern)(text), `${pattern} matches ${text}`);
+  }
+});
+
+test('known values of the environment never stay literal', () => {
+  assert.equal(withoutKnown('/run/b7c1f0e2a934.pid', ['b7c1f0e2a934']), '/run/[0-9a-f]+.pid');
+  assert.equal(withoutKnown('/plain', ['b7c1f0e2a934']), '/plain');
+});
+
+test('longest common subsequence, with common ends taken off', () => {
+  const pairs = commonSubsequence([...'xabcy'], [...'xaQcyy'].slice(0, 5));
+  assert.deepEqual(pairs.map(([i]) => 'xabcy'[i]).join(''), 'xacy');
+  assert.deepEqual(commonSubsequence([], ['a']), []);
+  assert.deepEqual(commonSubsequence([...'aaaa'], [...'aa']).length, 2);
+});
+
+const frame = (offset: number): Frame => ({ module: '/bin/x', offset, symbol: undefined });
+
+test('recursion is taken out of contexts', () => {
+  const offsets = (stack: readonly Frame[]): number[] => contextFrames(stack).map((f) => f.offset);
+  assert.deepEqual(offsets([1, 2, 3].map(frame)), [1, 2, 3]);
+  assert.deepEqual(offsets([1, 5, 6, 5, 6, 5, 9].map(frame)), offsets([1, 5, 6, 5, 9].map(frame)));
+  assert.deepEqual(offsets([1, 5, 5, 5, 9].map(frame)), [1, 5, 9]);
+});
+
+function open(tid: number, path: string, site = 1): EffectEvent {
+  return {
+    sequence: 0,
+    pid: 1,
+    tid,
+    parentPid: 0,
+    exe: '/bin/x',
+    effect: { op: 'OPEN', access: 'r', resource: { kind: 'file', type: 'f', path } },
+    result: 3,
+    syscall: 'openat',
+    args: [],
+    stack: [frame(site)],
+    stackCut: false,
+  };
+}
+function clone(tid: number, child: number): EffectEvent {
+  return {
+    ...open(tid, ''),
+    effect: { op: 'CLONE', access: '', resource: { kind: 'task', what: 'process' } },
+    result: child,
+    stack: [frame(99)],
+  };
+}
+
+test('tasks correspond by how they came to be, events by their context', () => {
+  const a = [
+    open(1, '/etc/conf'),
+    clone(1, 12),
+    clone(1, 13),
+    open(13, '/tmp/13.x', 2),
+    open(12, '/tmp/12.x', 2),
+    open(1, '/only-a', 7),
+  ];
+  const b = [
+    open(1, '/etc/conf'),
+    clone(1, 470),
+    clone(1, 471),
+    open(470, '/tmp/470.x', 2),
+    open(471, '/tmp/471.x', 2),
+  ];
+  const patterns = alignRuns(
+    [
+      { before: [], events: a },
+      { before: [], events: b },
+    ],
+    [[], []],
+  );
+  assert.deepEqual(patterns.get(a[0]), ['/etc/conf']);
+  assert.deepEqual(patterns.get(a[4]), ['/tmp/[0-9]+.x']);
+  assert.deepEqual(patterns.get(b[3]), patterns.get(a[4]));
+  assert.deepEqual(patterns.get(a[5]), ['/only-a']);
+});
+
+test('what went before names the tasks but is not aligned again', () => {
+  const boot = (child: number): EffectEvent[] => [clone(1, child)];
+  const a = [open(12, '/tmp/a1')];
+  const b = [open(470, '/tmp/b2')];
+  const patterns = alignRuns(
+    [
+      { before: boot(12), events: a },
+      { before: boot(470), events: b },
+    ],
+    [[], []],
+  );
+  assert.deepEqual(patterns.get(a[0]), ['/tmp/[0-9a-f]+']);
+  assert.equal(patterns.size, 2);
+});

@@ -1,7 +1,7 @@
 // The meaning of the IR's SSE floating-point operations: fadd fsub fmul fdiv fsqrt fmin fmax fcmp fcomi, scalar and
 // packed, under MXCSR (Intel SDM vol. 1, 10.2.3, 11.5). The arithmetic itself is softfloat.ts'; conversions are in
 // float-convert.ts. An unmasked exception sets its flags and throws a GuestFault; nothing else has changed then.
-import { GuestFault } from './guest-fault.ts';
+import { GuestFault } from './fault.ts';
 import {
   add,
   compare,

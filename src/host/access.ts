@@ -1,6 +1,7 @@
 // Files of this machine read by offset, synchronously. Everything that reads an image goes through RandomAccess,
 // so a file, a part of a file, a spool file and bytes in memory look the same.
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { InputError } from '../bytes/index.ts';
 
 export interface RandomAccess {
@@ -104,6 +105,24 @@ export function openFile(path: string): RandomAccess {
     );
   }
   return new FileAccess(path, fd, stat.size);
+}
+
+/** As `openFile`; undefined where nothing is there. `parts` are joined with slashes. */
+export function openFileIfThere(...parts: readonly string[]): RandomAccess | undefined {
+  const path = join(...parts);
+  return pathKind(path) === 'missing' ? undefined : openFile(path);
+}
+
+/** What is at a path, symlinks followed. */
+export function pathKind(path: string): 'file' | 'dir' | 'other' | 'missing' {
+  try {
+    const stat = statSync(path);
+    return stat.isFile() ? 'file' : stat.isDirectory() ? 'dir' : 'other';
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return 'missing';
+    throw hostError(error, path);
+  }
 }
 
 /** Bytes in memory; they are not copied. */

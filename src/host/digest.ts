@@ -35,3 +35,8 @@ export function digestFile(
   }
   return hash.digest('hex');
 }
+
+/** SHA-1, 20 bytes: the identity that SysFlow gives to files. Not for anything that must resist an attacker. */
+export function sha1(bytes: Uint8Array): Uint8Array {
+  return createHash('sha1').update(bytes).digest();
+}

@@ -4,12 +4,15 @@ export {
   hostError,
   memoryAccess,
   openFile,
+  openFileIfThere,
+  pathKind,
   pieces,
   type RandomAccess,
   sliceAccess,
   Window,
 } from './access.ts';
-export { createDigest, type Digest, type DigestAlgorithm, digestFile, sha256 } from './digest.ts';
+export { deflateRawSync } from './deflate.ts';
+export { createDigest, type Digest, type DigestAlgorithm, digestFile, sha1, sha256 } from './digest.ts';
 export { gunzip, gzip, inflateRaw, inflateRawSync, type Taps } from './inflate.ts';
 export { createSpool, type Spool, type SpoolOptions } from './spool.ts';
 export { unzstd } from './zstd.ts';

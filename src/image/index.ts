@@ -1,5 +1,6 @@
 // image: container images as archives and layouts: configuration, layers, one merged read-only tree. Floor 1.
 export { type BuildOptions, type TreeBuilder, treeBuilder } from './build.ts';
+export { platformText } from './choose.ts';
 export type {
   Compression,
   Healthcheck,
@@ -21,3 +22,4 @@ export {
   typeBits,
   walk,
 } from './node.ts';
+export { type OpenOptions, openImage, type Progress } from './open.ts';

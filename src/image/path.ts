@@ -1,4 +1,5 @@
 // Paths inside an image: splitting, and resolving as a process would whose root directory is the tree's.
+import { InputError } from '../bytes/index.ts';
 import type { DirNode, Node } from './node.ts';
 
 /** As many as Linux follows in one resolution. */
@@ -27,6 +28,21 @@ export interface ResolveOptions {
 /** Components without empty ones and `.`; `..` stays. */
 export function components(path: string): string[] {
   return path.split('/').filter((part) => part !== '' && part !== '.');
+}
+
+/** Relative to the root, without `.`, `..` and empty components; the root is ''. */
+export function cleanPath(name: string, where: () => string): string {
+  const out: string[] = [];
+  for (const part of components(name)) {
+    if (part !== '..') out.push(part);
+    else if (out.pop() === undefined)
+      throw new InputError(
+        'the path leads out of the image',
+        where(),
+        'container engines refuse this archive too',
+      );
+  }
+  return out.join('/');
 }
 
 /** Resolves from the root; never leaves it, `..` of the root being the root. */

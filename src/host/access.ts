@@ -2,7 +2,7 @@
 // so a file, a part of a file, a spool file and bytes in memory look the same.
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { InputError } from '../bytes/index.ts';
+import { encodeText, InputError } from '../bytes/index.ts';
 
 export interface RandomAccess {
   /** For error messages: the path, or where in another file this one lies. */
@@ -14,6 +14,11 @@ export interface RandomAccess {
   /** Fills `target` from `offset`; how many bytes there were before the file's end. */
   readInto(offset: number, target: Uint8Array): number;
   close(): void;
+}
+
+/** A path in our text form as node:fs takes it: bytes where it is not valid UTF-8. */
+export function hostPath(path: string): string | Buffer {
+  return /[\udc80-\udcff]/.test(path) ? Buffer.from(encodeText(path)) : path;
 }
 
 /** What a failed system call means to the user: InputError for what he can change, anything else as it is. */
@@ -91,7 +96,7 @@ export function openFile(path: string): RandomAccess {
   let fd: number;
   try {
     // Non-blocking, so that a FIFO in the file's place can't hold us.
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    fd = openSync(hostPath(path), constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     throw hostError(error, path);
   }
@@ -116,7 +121,7 @@ export function openFileIfThere(...parts: readonly string[]): RandomAccess | und
 /** What is at a path, symlinks followed. */
 export function pathKind(path: string): 'file' | 'dir' | 'other' | 'missing' {
   try {
-    const stat = statSync(path);
+    const stat = statSync(hostPath(path));
     return stat.isFile() ? 'file' : stat.isDirectory() ? 'dir' : 'other';
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;

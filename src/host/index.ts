@@ -2,6 +2,7 @@
 // The one room of the low floors that imports node: modules. Floor 0.
 export {
   hostError,
+  hostPath,
   memoryAccess,
   openFile,
   openFileIfThere,
@@ -13,6 +14,15 @@ export {
 } from './access.ts';
 export { deflateRawSync } from './deflate.ts';
 export { createDigest, type Digest, type DigestAlgorithm, digestFile, sha1, sha256 } from './digest.ts';
+export {
+  freshDirectory,
+  type HostDirectory,
+  type HostEntry,
+  type HostFile,
+  type HostMetadata,
+  isRoot,
+  scanDirectory,
+} from './directory.ts';
 export { gunzip, gzip, inflateRaw, inflateRawSync, type Taps } from './inflate.ts';
 export { createSpool, type Spool, type SpoolOptions } from './spool.ts';
 export { unzstd } from './zstd.ts';

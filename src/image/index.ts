@@ -1,6 +1,7 @@
 // image: container images as archives and layouts: configuration, layers, one merged read-only tree. Floor 1.
 export { type BuildOptions, type TreeBuilder, treeBuilder } from './build.ts';
 export { platformText } from './choose.ts';
+export { type ExtractOptions, type ExtractReport, extractTree } from './extract.ts';
 export type {
   Compression,
   Healthcheck,
@@ -23,3 +24,11 @@ export {
   walk,
 } from './node.ts';
 export { type OpenOptions, openImage, type Progress } from './open.ts';
+export type { LayerEntry } from './tar-write.ts';
+export {
+  type DirectoryLayer,
+  type LayerContents,
+  type LayoutOptions,
+  type WrittenLayout,
+  writeOciLayout,
+} from './write.ts';

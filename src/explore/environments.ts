@@ -70,5 +70,15 @@ export const ENVIRONMENTS: readonly Environment[] = [
 
 /** Texts that belong to the environment and to nothing else: none of them may be a literal in a policy. */
 export function knownTexts({ values, token }: Environment): readonly string[] {
-  return [values.hostName, values.address, values.gateway, values.nameserver, values.clientAddress, String(values.clientPort), values.kernelRelease, values.bootId, token];
+  return [
+    values.hostName,
+    values.address,
+    values.gateway,
+    values.nameserver,
+    values.clientAddress,
+    String(values.clientPort),
+    values.kernelRelease,
+    values.bootId,
+    token,
+  ];
 }

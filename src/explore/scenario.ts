@@ -32,7 +32,10 @@ export const PAYLOADS: readonly (readonly [name: string, payload: Payload])[] = 
   ['http get', 'GET /{token} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'],
   ['http get below', 'GET /{token}/{token} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'],
   ['http head', 'HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n'],
-  ['http post', 'POST /{token} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\n\r\na=1&b=2'],
+  [
+    'http post',
+    'POST /{token} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\n\r\na=1&b=2',
+  ],
   ['http bad method', 'BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n'],
   ['http bad path', 'GET /../../{token} HTTP/1.1\r\nHost: localhost\r\n\r\n'],
   ['command get', 'GET {token}\r\n'],
@@ -102,30 +105,74 @@ export function payloadScenarios(listener: number, name: string, payload: Payloa
 export function connectionScenarios(listener: number): Scenario[] {
   const burst = ['a', 'b', 'c'];
   return [
-    { name: 'connect and close', actions: [{ do: 'connect', listener, id: 'a' }, { do: 'close', id: 'a' }, { do: 'connect', listener, id: 'b' }, { do: 'close', id: 'b' }] },
-    { name: 'connect and reset', actions: [{ do: 'connect', listener, id: 'a' }, { do: 'reset', id: 'a' }, { do: 'connect', listener, id: 'b' }, { do: 'reset', id: 'b' }] },
-    { name: 'idle client', actions: [{ do: 'connect', listener, id: 'a' }, { do: 'wait', ms: 120_000 }, { do: 'close', id: 'a' }] },
+    {
+      name: 'connect and close',
+      actions: [
+        { do: 'connect', listener, id: 'a' },
+        { do: 'close', id: 'a' },
+        { do: 'connect', listener, id: 'b' },
+        { do: 'close', id: 'b' },
+      ],
+    },
+    {
+      name: 'connect and reset',
+      actions: [
+        { do: 'connect', listener, id: 'a' },
+        { do: 'reset', id: 'a' },
+        { do: 'connect', listener, id: 'b' },
+        { do: 'reset', id: 'b' },
+      ],
+    },
+    {
+      name: 'idle client',
+      actions: [
+        { do: 'connect', listener, id: 'a' },
+        { do: 'wait', ms: 120_000 },
+        { do: 'close', id: 'a' },
+      ],
+    },
     {
       name: 'several clients',
-      actions: [...burst.map((id): Action => ({ do: 'connect', listener, id })), ...burst.reverse().map((id): Action => ({ do: 'close', id }))],
+      actions: [
+        ...burst.map((id): Action => ({ do: 'connect', listener, id })),
+        ...burst.reverse().map((id): Action => ({ do: 'close', id })),
+      ],
     },
   ];
 }
 
 export function datagramScenarios(listener: number, name: string, payload: Payload): Scenario[] {
-  return [{ name: `datagram ${name}`, actions: [{ do: 'datagram', listener, payload }, { do: 'datagram', listener, payload }] }];
+  return [
+    {
+      name: `datagram ${name}`,
+      actions: [
+        { do: 'datagram', listener, payload },
+        { do: 'datagram', listener, payload },
+      ],
+    },
+  ];
 }
 
 /** Signals to the container's first process, idle and with a client connected. */
 export function signalScenarios(listener: number | undefined, stopSignal: number): Scenario[] {
   const out: Scenario[] = [];
   for (const signal of new Set<number>([stopSignal, ...Object.values(SIGNALS)])) {
-    const after: Action[] = [{ do: 'signal', signal }, { do: 'wait', ms: 15_000 }];
+    const after: Action[] = [
+      { do: 'signal', signal },
+      { do: 'wait', ms: 15_000 },
+    ];
     out.push({ name: `signal ${signal}`, actions: after });
     if (listener === undefined) continue;
     out.push({
       name: `signal ${signal} with a client`,
-      actions: [{ do: 'connect', listener, id: 'a' }, { do: 'signal', signal }, { do: 'close', id: 'a' }, { do: 'connect', listener, id: 'b' }, { do: 'close', id: 'b' }, { do: 'wait', ms: 15_000 }],
+      actions: [
+        { do: 'connect', listener, id: 'a' },
+        { do: 'signal', signal },
+        { do: 'close', id: 'a' },
+        { do: 'connect', listener, id: 'b' },
+        { do: 'close', id: 'b' },
+        { do: 'wait', ms: 15_000 },
+      ],
     });
   }
   return out;

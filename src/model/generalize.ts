@@ -5,7 +5,18 @@
 // at the same call stack; effects correspond along a longest common subsequence of their contexts (operation, shape of
 // the resource, call stack). What has no counterpart keeps its own text, save for values that are known to be the
 // environment's.
-import { classOf, isLiteral, literal, type Pattern, patternOf, type PatternClass, type PatternPart, resourceShape, resourceTexts, widerClass } from '../effect/index.ts';
+import {
+  classOf,
+  isLiteral,
+  literal,
+  type Pattern,
+  type PatternClass,
+  type PatternPart,
+  patternOf,
+  resourceShape,
+  resourceTexts,
+  widerClass,
+} from '../effect/index.ts';
 import type { EffectEvent } from '../linux/index.ts';
 import { stackKey } from './stack.ts';
 
@@ -29,7 +40,11 @@ export function generalizeTexts(texts: readonly string[]): Pattern {
   let prefix = 0;
   while (prefix < shortest && texts.every((text) => text[prefix] === first[prefix])) prefix++;
   let suffix = 0;
-  while (suffix < shortest - prefix && texts.every((text) => text[text.length - 1 - suffix] === first[first.length - 1 - suffix])) suffix++;
+  while (
+    suffix < shortest - prefix &&
+    texts.every((text) => text[text.length - 1 - suffix] === first[first.length - 1 - suffix])
+  )
+    suffix++;
   const middles = texts.map((text) => text.slice(prefix, text.length - suffix));
   const parts: PatternPart[] = [];
   if (prefix > 0) parts.push({ kind: 'literal', text: first.slice(0, prefix) });
@@ -65,7 +80,11 @@ export function alignRuns(runs: readonly Run[], known: readonly (readonly string
   return patterns;
 }
 
-function patternsOfRow(row: readonly (EffectEvent | undefined)[], known: readonly (readonly string[])[], into: EventPatterns): void {
+function patternsOfRow(
+  row: readonly (EffectEvent | undefined)[],
+  known: readonly (readonly string[])[],
+  into: EventPatterns,
+): void {
   const present = row.flatMap((event, run) => (event === undefined ? [] : [{ event, run }]));
   const texts = present.map(({ event }) => resourceTexts(event.effect.resource));
   const result = texts[0].map((_, i) => {
@@ -126,7 +145,9 @@ const EXACT_LIMIT = 3000;
 function alignColumns(columns: readonly (readonly EffectEvent[])[]): (EffectEvent | undefined)[][] {
   const base = columns.findIndex((column) => column.length > 0);
   if (base < 0) return [];
-  const rows: (EffectEvent | undefined)[][] = columns[base].map((event) => columns.map((_, i) => (i === base ? event : undefined)));
+  const rows: (EffectEvent | undefined)[][] = columns[base].map((event) =>
+    columns.map((_, i) => (i === base ? event : undefined)),
+  );
   const extra: (EffectEvent | undefined)[][] = [];
   columns.forEach((column, c) => {
     if (c === base) return;
@@ -160,7 +181,9 @@ export function commonSubsequence(a: readonly string[], b: readonly string[]): [
     for (let i = n - 1; i >= 0; i--) {
       for (let j = m - 1; j >= 0; j--) {
         table[i * width + j] =
-          a[start + i] === b[start + j] ? table[(i + 1) * width + j + 1] + 1 : Math.max(table[(i + 1) * width + j], table[i * width + j + 1]);
+          a[start + i] === b[start + j]
+            ? table[(i + 1) * width + j + 1] + 1
+            : Math.max(table[(i + 1) * width + j], table[i * width + j + 1]);
       }
     }
     let i = 0;

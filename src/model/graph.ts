@@ -5,7 +5,14 @@ import { assert } from '../bytes/index.ts';
 import { type Effect, mapResource, type Pattern, printEffect, resourceShape } from '../effect/index.ts';
 import type { Step } from '../explore/index.ts';
 import type { EffectEvent, Frame } from '../linux/index.ts';
-import type { Phase, PolicyAutomaton, PolicyEdge, PolicyFrame, PolicyState, ProgramFile, Provenance } from '../policy/index.ts';
+import type {
+  Phase,
+  PolicyAutomaton,
+  PolicyEdge,
+  PolicyFrame,
+  PolicyState,
+  Provenance,
+} from '../policy/index.ts';
 import type { EventPatterns } from './generalize.ts';
 import { stackKey } from './stack.ts';
 
@@ -71,25 +78,48 @@ export class GraphBuilder {
   }
 
   /** Walks the steps from these places and adds what they show. The places are changed. */
-  add(steps: readonly Step[], places: Places, phase: Phase, patterns: EventPatterns, provenance: Provenance): void {
+  add(
+    steps: readonly Step[],
+    places: Places,
+    phase: Phase,
+    patterns: EventPatterns,
+    provenance: Provenance,
+  ): void {
     for (const step of steps) {
       if (step.kind === 'effect') this.addEffect(step.event, places, phase, patterns, provenance);
       else this.addWait(step, places, provenance);
     }
   }
 
-  private addEffect(event: EffectEvent, places: Places, phase: Phase, patterns: EventPatterns, provenance: Provenance): void {
+  private addEffect(
+    event: EffectEvent,
+    places: Places,
+    phase: Phase,
+    patterns: EventPatterns,
+    provenance: Provenance,
+  ): void {
     const place = places.get(event.tid);
     assert(place !== undefined, `effect of task ${event.tid}, which no CLONE made`);
     const { automaton, state } = place;
     const effect = withPatterns(event.effect, patterns.get(event));
     const stack = stackKey(event.stack);
     const to = this.stateAfter(automaton, phase, effect, stack);
-    const base = { from: state.index, to: to.index, effect, provenance, stack: this.stack(event.stack), syscall: event.syscall } as const;
+    const base = {
+      from: state.index,
+      to: to.index,
+      effect,
+      provenance,
+      stack: this.stack(event.stack),
+      syscall: event.syscall,
+    } as const;
     if (event.result < 0) {
       this.edge(automaton, base, event.result);
     } else if (effect.op === 'EXEC' && effect.resource.kind === 'program') {
-      const next = this.automatonFor(event.effect.resource.kind === 'program' ? event.effect.resource.path : '', effect.resource.args, phase);
+      const next = this.automatonFor(
+        event.effect.resource.kind === 'program' ? event.effect.resource.path : '',
+        effect.resource.args,
+        phase,
+      );
       this.edge(automaton, { ...base, automaton: next.index }, event.result);
       this.afterExec(event, places, { automaton: next, state: this.initial(next, phase) });
       return;
@@ -112,7 +142,12 @@ export class GraphBuilder {
   private addWait(step: Extract<Step, { kind: 'wait' }>, places: Places, provenance: Provenance): void {
     const place = places.get(step.tid);
     if (place === undefined) return;
-    const waiting = this.state(place.automaton, `wait ${step.syscall} ${stackKey(step.stack)}`, 'serve', `waits in ${step.syscall}`);
+    const waiting = this.state(
+      place.automaton,
+      `wait ${step.syscall} ${stackKey(step.stack)}`,
+      'serve',
+      `waits in ${step.syscall}`,
+    );
     if (waiting !== place.state) {
       this.edge(place.automaton, { from: place.state.index, to: waiting.index, provenance }, 0);
       places.set(step.tid, { automaton: place.automaton, state: waiting });
@@ -138,15 +173,27 @@ export class GraphBuilder {
     return this.state(automaton, 'start', phase, 'start');
   }
 
-  private stateAfter(automaton: BuildAutomaton, phase: Phase, effect: Effect<Pattern>, stack: string): BuildState {
+  private stateAfter(
+    automaton: BuildAutomaton,
+    phase: Phase,
+    effect: Effect<Pattern>,
+    stack: string,
+  ): BuildState {
     const context = `${automaton.index} ${phase} ${effect.op} ${effect.access} ${stack}`;
     const resource = JSON.stringify(effect.resource);
     let resources = this.resourcesOf.get(context);
     if (resources === undefined) this.resourcesOf.set(context, (resources = new Set()));
     if (!resources.has(resource) && resources.size < MAX_RESOURCES_PER_CONTEXT) resources.add(resource);
     const named = resources.has(resource);
-    const label = named ? printEffect(effect) : `${effect.op} ${resourceShape(effect.resource)} (any of many)`;
-    return this.state(automaton, `${phase} ${effect.op} ${effect.access} ${stack} ${named ? resource : 'many'}`, phase, label);
+    const label = named
+      ? printEffect(effect)
+      : `${effect.op} ${resourceShape(effect.resource)} (any of many)`;
+    return this.state(
+      automaton,
+      `${phase} ${effect.op} ${effect.access} ${stack} ${named ? resource : 'many'}`,
+      phase,
+      label,
+    );
   }
 
   private state(automaton: BuildAutomaton, key: string, phase: Phase, label: string): BuildState {
@@ -158,7 +205,11 @@ export class GraphBuilder {
     return found;
   }
 
-  private edge(automaton: BuildAutomaton, edge: Omit<PolicyEdge, 'succeeds' | 'errors'>, result: number): void {
+  private edge(
+    automaton: BuildAutomaton,
+    edge: Omit<PolicyEdge, 'succeeds' | 'errors'>,
+    result: number,
+  ): void {
     const key = JSON.stringify([edge.from, edge.to, edge.effect, edge.child, edge.automaton]);
     let found = automaton.edges.get(key);
     if (found === undefined) {
@@ -184,7 +235,12 @@ export class GraphBuilder {
     const key = `${frame.module} ${frame.offset}`;
     let found = this.frames.get(key);
     if (found === undefined) {
-      found = this.frameList.push({ program: frame.module === '' ? -1 : this.program(frame.module), offset: frame.offset, symbol: frame.symbol ?? '' }) - 1;
+      found =
+        this.frameList.push({
+          program: frame.module === '' ? -1 : this.program(frame.module),
+          offset: frame.offset,
+          symbol: frame.symbol ?? '',
+        }) - 1;
       this.frames.set(key, found);
     }
     return found;
@@ -193,14 +249,16 @@ export class GraphBuilder {
   /** The automata in the shape of the policy, edges in a stable order. */
   build(): GraphParts {
     assert(this.root !== undefined, 'a boot was added');
-    const automata = [...this.automata.values()].map((automaton): PolicyAutomaton => ({
-      name: automaton.name,
-      program: this.program(automaton.exe),
-      args: automaton.args,
-      initial: 0,
-      states: [...automaton.states.values()].map(({ phase, label }) => ({ phase, label })),
-      edges: [...automaton.edges.values()].map(finishEdge).sort(compareEdges),
-    }));
+    const automata = [...this.automata.values()].map(
+      (automaton): PolicyAutomaton => ({
+        name: automaton.name,
+        program: this.program(automaton.exe),
+        args: automaton.args,
+        initial: 0,
+        states: [...automaton.states.values()].map(({ phase, label }) => ({ phase, label })),
+        edges: [...automaton.edges.values()].map(finishEdge).sort(compareEdges),
+      }),
+    );
     return { frames: this.frameList, stacks: this.stackList, automata, root: this.root.index };
   }
 }
@@ -220,5 +278,9 @@ function compareEdges(a: PolicyEdge, b: PolicyEdge): number {
 function withPatterns(effect: Effect, patterns: readonly Pattern[] | undefined): Effect<Pattern> {
   assert(patterns !== undefined, 'every event has patterns');
   let i = 0;
-  return { op: effect.op, access: effect.access, resource: mapResource(effect.resource, () => patterns[i++]) };
+  return {
+    op: effect.op,
+    access: effect.access,
+    resource: mapResource(effect.resource, () => patterns[i++]),
+  };
 }

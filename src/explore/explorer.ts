@@ -1,0 +1,214 @@
+// Boots an image under one environment and plays scenarios on the snapshot. Everything is deterministic: budgets count
+// instructions, and each budget hit is a cut.
+import { assert } from '../bytes/index.ts';
+import type { Tree } from '../image/index.ts';
+import {
+  callStack,
+  createKernel,
+  type Cut,
+  type EffectEvent,
+  type Kernel,
+  type KernelHooks,
+  type Listener,
+  type Machine,
+  type ProcessSpec,
+  type RunStop,
+  sendSignal,
+  snapshot,
+  type Task,
+  world,
+} from '../linux/index.ts';
+import type { Environment } from './environments.ts';
+import { NameSearch } from './names.ts';
+import { type Action, encodePayload, type Scenario } from './scenario.ts';
+import type { ScenarioTrace, Step } from './trace.ts';
+
+export interface Budgets {
+  /** Instructions of a boot, all tasks together. */
+  readonly boot: number;
+  /** Instructions after one action of the environment. */
+  readonly action: number;
+  /** Virtual ns that a boot may sleep in one go before it counts as quiescent. */
+  readonly bootHorizon: bigint;
+}
+
+export const DEFAULT_BUDGETS: Budgets = { boot: 2_000_000_000, action: 200_000_000, bootHorizon: 20_000_000_000n };
+
+export interface BootResult {
+  readonly steps: readonly Step[];
+  readonly stop: RunStop;
+  readonly listeners: readonly Listener[];
+  /** Names of the syscalls that were made. */
+  readonly syscalls: ReadonlySet<number>;
+  readonly first: { readonly tid: number; readonly exe: string; readonly args: readonly string[] };
+  /** What the service wrote to its standard output and error, bounded. */
+  readonly output: string;
+}
+
+/** One booted image under one environment. */
+export class Explorer {
+  readonly environment: Environment;
+  readonly cuts: Map<string, { readonly cut: Cut; count: number }>;
+  private readonly booted: Kernel;
+  readonly boot: BootResult;
+  private readonly machine: Machine;
+  private readonly budgets: Budgets;
+  private readonly tree: Tree;
+  private readonly syscallsServing = new Set<number>();
+
+  constructor(options: { tree: Tree; spec: ProcessSpec; environment: Environment; machine: Machine; budgets: Budgets }) {
+    this.environment = options.environment;
+    this.machine = options.machine;
+    this.budgets = options.budgets;
+    this.tree = options.tree;
+    this.cuts = new Map();
+    const recorder = new StepRecorder(this.cuts);
+    const kernel = createKernel({ tree: options.tree, environment: options.environment.values, machine: options.machine, hooks: recorder });
+    const task = kernel.spawnInit(options.spec);
+    const first = { tid: task.tid, exe: task.process.exe, args: task.process.argv.slice(1) };
+    const stop = kernel.run({ maxInstructions: options.budgets.boot, horizon: options.budgets.bootHorizon });
+    recorder.waits(kernel);
+    this.booted = kernel;
+    this.boot = {
+      steps: recorder.steps,
+      stop,
+      listeners: world.listeners(kernel),
+      syscalls: new Set(kernel.syscallsUsed),
+      first,
+      output: kernel.output(),
+    };
+  }
+
+  /** Syscall numbers made in all scenarios played so far. */
+  get servingSyscalls(): ReadonlySet<number> {
+    return this.syscallsServing;
+  }
+
+  get instructions(): number {
+    return this.machine.engine.executed;
+  }
+
+  /** Plays a scenario on a copy of the booted machine. `search`, when given, learns which names were looked for. */
+  play(scenario: Scenario, options: { name?: string | undefined; search?: NameSearch } = {}): ScenarioTrace {
+    const recorder = new StepRecorder(this.cuts, options.search);
+    const kernel = snapshot(this.booted, recorder);
+    kernel.syscallsUsed.clear();
+    const player = new Player(kernel, this.boot.listeners, this.environment, options.name);
+    for (const action of scenario.actions) {
+      if (kernel.exited) break;
+      const horizon = player.act(action);
+      const stop = kernel.run({ maxInstructions: this.budgets.action, horizon });
+      recorder.waits(kernel);
+      if (stop.kind === 'budget') {
+        kernel.cut({ kind: 'budget', what: `scenario ${scenario.name}`, consequence: `stopped after ${this.budgets.action} instructions`, exe: stop.exe, at: stop.at });
+        break;
+      }
+    }
+    for (const nr of kernel.syscallsUsed) this.syscallsServing.add(nr);
+    kernel.release();
+    return { name: scenario.name, steps: recorder.steps };
+  }
+
+  /** Names in a directory of the image that a service could be asked for. */
+  entriesOf(directory: string): readonly string[] {
+    const node = this.tree.lookup(directory);
+    return node?.kind === 'dir' ? [...node.entries].filter(([, child]) => child.kind === 'file' || child.kind === 'dir').map(([name]) => name) : [];
+  }
+}
+
+/** Keeps effects and waits in order. */
+class StepRecorder implements KernelHooks {
+  readonly steps: Step[] = [];
+  private readonly cuts: Map<string, { readonly cut: Cut; count: number }>;
+  private readonly search: NameSearch | undefined;
+
+  constructor(cuts: Map<string, { readonly cut: Cut; count: number }>, search?: NameSearch) {
+    this.cuts = cuts;
+    this.search = search;
+  }
+
+  onEffect(event: EffectEvent): void {
+    this.steps.push({ kind: 'effect', event });
+  }
+
+  onCut(cut: Cut): void {
+    const key = JSON.stringify([cut.kind, cut.what, cut.exe, cut.at?.module, cut.at?.offset]);
+    const known = this.cuts.get(key);
+    if (known === undefined) this.cuts.set(key, { cut, count: 1 });
+    else known.count++;
+  }
+
+  onPath(task: Task, path: string): void {
+    this.search?.looked(task, path);
+  }
+
+  /** Notes where every blocked task waits. */
+  waits(kernel: Kernel): void {
+    for (const task of kernel.tasks.values()) {
+      if (task.state !== 'blocked' || task.syscall === undefined) continue;
+      const stack = callStack(kernel, task);
+      this.steps.push({ kind: 'wait', tid: task.tid, syscall: kernel.syscallName(task.syscall.nr), stack: stack.frames });
+    }
+  }
+}
+
+/** Carries out actions on one machine. */
+class Player {
+  private readonly kernel: Kernel;
+  private readonly listeners: readonly Listener[];
+  private readonly environment: Environment;
+  private readonly name: string | undefined;
+  private readonly connections = new Map<string, number>();
+  private ports = 0;
+
+  constructor(kernel: Kernel, listeners: readonly Listener[], environment: Environment, name: string | undefined) {
+    this.kernel = kernel;
+    this.listeners = listeners;
+    this.environment = environment;
+    this.name = name;
+  }
+
+  /** Does it; returns how far virtual time may then go by itself, in ns. */
+  act(action: Action): bigint {
+    switch (action.do) {
+      case 'connect':
+        this.connections.set(action.id, world.connect(this.kernel, this.listeners[action.listener], this.client()));
+        return 0n;
+      case 'send':
+        world.send(this.kernel, this.connection(action.id), this.bytes(action.payload));
+        return 0n;
+      case 'datagram':
+        world.datagram(this.kernel, this.listeners[action.listener], this.client(), this.bytes(action.payload));
+        return 0n;
+      case 'close-write':
+        world.closeWrite(this.kernel, this.connection(action.id));
+        return 0n;
+      case 'close':
+        world.close(this.kernel, this.connection(action.id));
+        return 0n;
+      case 'reset':
+        world.reset(this.kernel, this.connection(action.id));
+        return 0n;
+      case 'signal':
+        sendSignal(this.kernel, 1, action.signal);
+        return 0n;
+      case 'wait':
+        return BigInt(action.ms) * 1_000_000n;
+    }
+  }
+
+  private connection(id: string): number {
+    const found = this.connections.get(id);
+    assert(found !== undefined, `scenario uses connection ${id} before it connects`);
+    return found;
+  }
+
+  private bytes(payload: string): Uint8Array {
+    return encodePayload(payload, this.environment.token, this.name);
+  }
+
+  private client(): { address: string; port: number } {
+    const { clientAddress, clientPort } = this.environment.values;
+    return { address: clientAddress, port: clientPort + this.ports++ };
+  }
+}

@@ -1,0 +1,16 @@
+// explore: what the environment does to a booted image, and what comes of it. Floor 5.
+export { ENVIRONMENTS, type Environment, knownTexts } from './environments.ts';
+export { type BootResult, type Budgets, DEFAULT_BUDGETS, Explorer } from './explorer.ts';
+export { NameSearch } from './names.ts';
+export {
+  type Action,
+  connectionScenarios,
+  datagramScenarios,
+  encodePayload,
+  PAYLOADS,
+  type Payload,
+  payloadScenarios,
+  type Scenario,
+  signalScenarios,
+} from './scenario.ts';
+export type { EnvironmentTrace, ScenarioTrace, Step, WaitStep } from './trace.ts';

@@ -1,0 +1,207 @@
+// From image to policy: boot, serve, graph, pass by pass (docs/architecture.md).
+import { literal } from '../effect/index.ts';
+import type { EffectEvent, Frame, Machine, ProcessSpec } from '../linux/index.ts';
+import {
+  type Budgets,
+  connectionScenarios,
+  datagramScenarios,
+  type Environment,
+  Explorer,
+  knownTexts,
+  NameSearch,
+  PAYLOADS,
+  payloadScenarios,
+  type Scenario,
+  type ScenarioTrace,
+  signalScenarios,
+  type Step,
+} from '../explore/index.ts';
+import type { Image } from '../image/index.ts';
+import type { Policy, PolicyCut } from '../policy/index.ts';
+import { POLICY_FORMAT } from '../policy/index.ts';
+import { alignRuns } from './generalize.ts';
+import { GraphBuilder, type Places } from './graph.ts';
+import { ProgramTable } from './programs.ts';
+
+export interface ModelOptions {
+  readonly environments: readonly Environment[];
+  readonly budgets: Budgets;
+  /** Whether the environment acts on what listens; without, the policy holds the boot only. */
+  readonly probes: boolean;
+  /** Process started in the container; from the image's config. */
+  readonly spec: ProcessSpec;
+  /** Signal that stops the service, by number. */
+  readonly stopSignal: number;
+  /** Recorded in the policy as given. */
+  readonly record: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+  readonly version: string;
+  /** A machine for each environment, so that nothing is shared between boots. */
+  readonly createMachine: () => Machine;
+  readonly onProgress?: (progress: { readonly pass: string; readonly done: number; readonly of: number }) => void;
+}
+
+export interface ModelResult {
+  readonly policy: Policy;
+  /** What the service wrote to its standard output and error in the first boot. */
+  readonly output: string;
+}
+
+/** Derives the policy of an image. Nothing of the image runs on the host. */
+export function modelImage(image: Image, options: ModelOptions): ModelResult {
+  const explorers = options.environments.map((environment, i) => {
+    options.onProgress?.({ pass: 'boot', done: i, of: options.environments.length });
+    return new Explorer({ tree: image.tree, spec: options.spec, environment, machine: options.createMachine(), budgets: options.budgets });
+  });
+  const serve = options.probes ? serveAll(explorers, options) : [];
+  options.onProgress?.({ pass: 'graph', done: 0, of: 1 });
+  const programs = new ProgramTable(image.tree);
+  const builder = new GraphBuilder((path) => programs.index(path));
+  foldRuns(builder, explorers, serve);
+  const graph = builder.build();
+  const stop = explorers[0].boot.stop;
+  const incomplete = explorers.map((explorer) => incompleteBecause(explorer)).find((reason) => reason !== '') ?? '';
+  const effects = [...explorers.map((explorer) => explorer.boot.steps), ...serve.flatMap((row) => row.map((trace) => trace.steps))];
+  const policy: Policy = {
+    format: POLICY_FORMAT,
+    version: options.version,
+    image: {
+      names: image.names,
+      configDigest: image.configDigest,
+      manifestDigest: image.manifestDigest ?? '',
+      platform: [image.platform.os, image.platform.architecture, image.platform.variant].filter((part) => part !== undefined && part !== '').join('/'),
+      entrypoint: image.config.entrypoint,
+      cmd: image.config.cmd,
+      user: image.config.user,
+      workingDir: image.config.workingDir,
+    },
+    options: options.record,
+    complete: incomplete === '',
+    incomplete,
+    coverage: {
+      boots: explorers.length,
+      scenarios: serve.length,
+      instructions: explorers.reduce((sum, explorer) => sum + explorer.instructions, 0),
+      effects: effects.reduce((sum, steps) => sum + steps.filter((step) => step.kind === 'effect').length, 0),
+      listeners: stop.kind === 'exited' ? [] : explorers[0].boot.listeners.map((listener) => `${listener.protocol} ${listener.address}:${listener.port}`),
+    },
+    syscalls: {
+      boot: syscallNames(explorers.map((explorer) => explorer.boot.syscalls), explorers[0]),
+      serve: syscallNames(explorers.map((explorer) => explorer.servingSyscalls), explorers[0]),
+    },
+    programs: programs.list,
+    ...graph,
+    cuts: collectCuts(explorers),
+  };
+  return { policy, output: explorers[0].boot.output };
+}
+
+function incompleteBecause({ boot }: Explorer): string {
+  const { stop } = boot;
+  if (stop.kind === 'budget') return `boot did not come to rest within its instruction budget (in ${stop.exe})`;
+  if (stop.kind === 'exited' && stop.status !== 0) return `the entrypoint ended with ${describeStatus(stop.status)}: ${lastLine(boot.output)}`;
+  return '';
+}
+
+/** A wait status in words. */
+export function describeStatus(status: number): string {
+  return (status & 0x7f) === 0 ? `exit status ${(status >> 8) & 0xff}` : `signal ${status & 0x7f}`;
+}
+
+const lastLine = (output: string): string => output.trimEnd().split('\n').at(-1) || '(no output)';
+
+/** Rows of corresponding traces: one row a scenario, one trace an environment. */
+function serveAll(explorers: readonly Explorer[], options: ModelOptions): ScenarioTrace[][] {
+  const [first] = explorers;
+  if (first.boot.stop.kind !== 'quiescent') return [];
+  // Scenarios name listeners by index: what every boot has at the same index.
+  const listeners = first.boot.listeners.filter((listener, i) => explorers.every(({ boot }) => boot.listeners[i]?.protocol === listener.protocol));
+  const rows: ScenarioTrace[][] = [];
+  const plain: Scenario[] = [];
+  const probing: { scenario: Scenario; listener: number; payload: string; name: string }[] = [];
+  listeners.forEach((listener, i) => {
+    if (listener.stream) plain.push(...connectionScenarios(i));
+    for (const [name, payload] of PAYLOADS) {
+      const made = listener.stream ? payloadScenarios(i, name, payload) : datagramScenarios(i, name, payload);
+      for (const scenario of made) probing.push({ scenario, listener: i, payload, name });
+    }
+  });
+  plain.push(...signalScenarios(listeners.findIndex((listener) => listener.stream) >= 0 ? listeners.findIndex((listener) => listener.stream) : undefined, options.stopSignal));
+  const total = plain.length + probing.length;
+  const tick = (): void => options.onProgress?.({ pass: 'serve', done: rows.length, of: Math.max(total, rows.length) });
+  for (const scenario of plain) {
+    tick();
+    rows.push(explorers.map((explorer) => explorer.play(scenario)));
+  }
+  for (const { scenario, listener, payload, name } of probing) {
+    tick();
+    const search = new NameSearch(first.environment.token);
+    rows.push(explorers.map((explorer, i) => explorer.play(scenario, i === 0 ? { search } : {})));
+    if (!payload.includes('{token}')) continue;
+    for (const repeat of namedScenarios(first, search, listener, payload, name)) {
+      tick();
+      rows.push(explorers.map((explorer, i) => explorer.play(repeat.scenario, { name: repeat.names[i % repeat.names.length] })));
+    }
+  }
+  return rows;
+}
+
+/** Names that are there, tried per directory. */
+const MAX_NAMES = 6;
+
+/** The same payload again, asking for what is there: each environment for another name, so that names generalize. */
+function namedScenarios(explorer: Explorer, search: NameSearch, listener: number, payload: string, name: string): { scenario: Scenario; names: readonly string[] }[] {
+  const out: { scenario: Scenario; names: readonly string[] }[] = [];
+  for (const directory of search.directories()) {
+    const entries = explorer.entriesOf(directory).slice(0, MAX_NAMES);
+    entries.forEach((_, shift) => {
+      const names = [...entries.slice(shift), ...entries.slice(0, shift)];
+      for (const scenario of payloadScenarios(listener, `${name}, name in ${directory}`, payload.replaceAll('{token}', '{name}')).slice(0, 1)) out.push({ scenario, names });
+    });
+  }
+  return out;
+}
+
+/** Aligns corresponding runs and folds all of them into the graph. */
+function foldRuns(builder: GraphBuilder, explorers: readonly Explorer[], serve: readonly (readonly ScenarioTrace[])[]): void {
+  const known = explorers.map((explorer) => knownTexts(explorer.environment));
+  const boots = explorers.map(({ boot }) => eventsOf(boot.steps));
+  const bootPatterns = alignRuns(
+    boots.map((events) => ({ before: [], events })),
+    known,
+  );
+  const afterBoot = explorers.map(({ boot }): Places => {
+    const places = builder.start(boot.first.tid, boot.first.exe, boot.first.args.map(literal));
+    builder.add(boot.steps, places, 'boot', bootPatterns, 'executed');
+    return places;
+  });
+  for (const row of serve) {
+    const patterns = alignRuns(
+      row.map((trace, i) => ({ before: boots[i], events: eventsOf(trace.steps) })),
+      known,
+    );
+    row.forEach((trace, i) => {
+      builder.add(trace.steps, new Map(afterBoot[i]), 'serve', patterns, 'executed');
+    });
+  }
+}
+
+const eventsOf = (steps: readonly Step[]): EffectEvent[] => steps.flatMap((step) => (step.kind === 'effect' ? [step.event] : []));
+
+function syscallNames(sets: readonly ReadonlySet<number>[], explorer: Explorer): readonly string[] {
+  return [...new Set(sets.flatMap((set) => [...set]).map((nr) => explorer.syscallName(nr)))].sort();
+}
+
+function collectCuts(explorers: readonly Explorer[]): PolicyCut[] {
+  const joined = new Map<string, PolicyCut>();
+  for (const explorer of explorers) {
+    for (const { cut, count } of explorer.cuts.values()) {
+      const item = { kind: cut.kind, what: cut.what, consequence: cut.consequence, program: cut.exe, at: cut.at === undefined ? '' : frameText(cut.at) };
+      const key = JSON.stringify(item);
+      joined.set(key, { ...item, count: (joined.get(key)?.count ?? 0) + count });
+    }
+  }
+  return [...joined.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, cut]) => cut);
+}
+
+const frameText = (frame: Frame): string => `${frame.module}+0x${frame.offset.toString(16)}${frame.symbol === undefined ? '' : ` (${frame.symbol})`}`;
+

@@ -43,6 +43,10 @@ export abstract class OpenFile {
   ioctl(_kernel: Kernel, _task: Task, _request: number, _argument: number): SysResult {
     return -25; // ENOTTY
   }
+  /** For fstat and /proc/PID/fd of a file that no path leads to. */
+  identity(): { readonly mode: number; readonly ino: number; readonly minor: number } {
+    return { mode: 0o600, ino: 1, minor: 15 };
+  }
   /** For mmap; undefined: ENODEV. */
   backing(): Backing | undefined {
     return undefined;

@@ -1,0 +1,130 @@
+// State sets on demand: subset construction that builds only what a run meets and keeps what it built, within a limit.
+// Sets are closed over silent edges. A step is taken on a letter: a set of symbols that one observation may be (an
+// observation can match several patterns), registered once and then known by its number.
+//
+// When more sets are kept than the limit allows, all are forgotten and built anew as they are met; sets that callers
+// hold stay valid (regex-automata's hybrid engine does the same and calls it clearing the cache).
+import type { Nfa } from './nfa.ts';
+import { close, StateSet, targets } from './state-set.ts';
+
+export type Letter = number;
+
+/** A set of states; compare by identity only through `same`. Use of a set in another `Subsets` is an error. */
+export interface Subset {
+  /** Ascending, closed over silent edges. Do not write. */
+  readonly states: Int32Array;
+  /** @internal */
+  readonly moves: Map<Letter, Subset>;
+  /** @internal */
+  readonly grown: Map<Letter, Subset>;
+  /** @internal */
+  era: number;
+}
+
+export class Subsets {
+  readonly nfa: Nfa;
+  readonly empty: Subset;
+  /** Sets that are kept now, and how often they were forgotten. */
+  kept = 0;
+  forgotten = 0;
+  private readonly limit: number;
+  private readonly symbolsOf: (letter: Letter) => Int32Array;
+  private readonly byKey = new Map<string, Subset>();
+  private readonly work: StateSet;
+  private era = 0;
+
+  /** `symbolsOf` gives the symbols of a letter, always the same ones; `limit` is how many sets are kept. */
+  constructor(nfa: Nfa, symbolsOf: (letter: Letter) => Int32Array, options: { readonly limit: number }) {
+    this.nfa = nfa;
+    this.symbolsOf = symbolsOf;
+    this.limit = options.limit;
+    this.work = new StateSet(nfa.size);
+    this.empty = this.intern();
+  }
+
+  /** The closed set of these states. */
+  of(states: Iterable<number>): Subset {
+    this.work.clear();
+    for (const state of states) this.work.add(state);
+    return this.intern();
+  }
+
+  union(a: Subset, b: Subset): Subset {
+    if (a === b || b.states.length === 0) return a;
+    if (a.states.length === 0) return b;
+    this.work.clear();
+    for (const state of a.states) this.work.add(state);
+    for (const state of b.states) this.work.add(state);
+    return this.intern();
+  }
+
+  /** Where one of the letter's symbols leads; the empty set where none does. */
+  step(from: Subset, letter: Letter): Subset {
+    let to = this.movesOf(from).get(letter);
+    if (to === undefined) {
+      this.work.clear();
+      this.move(from, letter);
+      to = this.intern();
+      this.movesOf(from).set(letter, to);
+    }
+    return to;
+  }
+
+  /** The set and all that one of the letter's symbols, taken once, adds to it. */
+  grow(from: Subset, letter: Letter): Subset {
+    this.movesOf(from);
+    let to = from.grown.get(letter);
+    if (to === undefined) {
+      this.work.clear();
+      for (const state of from.states) this.work.add(state);
+      this.move(from, letter);
+      to = this.intern();
+      this.movesOf(from);
+      from.grown.set(letter, to);
+    }
+    return to;
+  }
+
+  same(a: Subset, b: Subset): boolean {
+    if (a === b) return true;
+    return a.states.length === b.states.length && a.states.every((state, i) => state === b.states[i]);
+  }
+
+  private move(from: Subset, letter: Letter): void {
+    const symbols = this.symbolsOf(letter);
+    for (const state of from.states)
+      for (let i = 0; i < symbols.length; i++) targets(this.nfa, state, symbols[i], this.work);
+  }
+
+  /** Tables of a set from before the last forgetting hold on to forgotten sets: they go first. */
+  private movesOf(set: Subset): Map<Letter, Subset> {
+    if (set.era !== this.era) {
+      set.moves.clear();
+      set.grown.clear();
+      set.era = this.era;
+    }
+    return set.moves;
+  }
+
+  private intern(): Subset {
+    close(this.nfa, this.work);
+    const states = this.work.sorted();
+    const key = states.join(',');
+    let found = this.byKey.get(key);
+    if (found === undefined) {
+      if (this.kept >= this.limit) this.forget();
+      found = { states, moves: new Map(), grown: new Map(), era: this.era };
+      this.byKey.set(key, found);
+      this.kept++;
+    }
+    return found;
+  }
+
+  private forget(): void {
+    this.byKey.clear();
+    this.kept = 0;
+    this.forgotten++;
+    this.era++;
+    if (this.empty !== undefined) this.byKey.set('', this.empty);
+  }
+}

@@ -37,12 +37,15 @@ export class BlockBuilder {
   count = 0;
   /** Guest instructions so far. */
   instructions = 0;
+  /** The block has its terminator. */
+  terminated = false;
   private readonly known = new Int32Array(REGISTERS.length).fill(-1);
 
   /** Starts over; the array is kept. */
   reset(): void {
     this.count = 0;
     this.instructions = 0;
+    this.terminated = false;
     this.known.fill(-1);
   }
 
@@ -143,6 +146,11 @@ export class BlockBuilder {
   /** General fault where the address is not a multiple of `bytes`. */
   align(address: Value, bytes: number): void {
     this.emit(IR.align, 64, bytes, address, -1, -1);
+  }
+
+  /** General fault where bits 47..63 of the address differ. */
+  canonical(address: Value): void {
+    this.emit(IR.canonical, 64, 0, address, -1, -1);
   }
 
   /** Leaves the block when the condition holds. */
@@ -304,19 +312,25 @@ export class BlockBuilder {
 
   // terminators
 
+  private terminate(op: number, width: number, aux: number, a: number, b = -1, c = -1): void {
+    assert(!this.terminated, 'a block has one terminator');
+    this.terminated = true;
+    this.emit(op, width, aux, a, b, c);
+  }
+
   jump(kind: JumpKind, address: Value): void {
-    this.emit(IR.jump, 64, JUMP_KINDS.indexOf(kind), address, -1, -1);
+    this.terminate(IR.jump, 64, JUMP_KINDS.indexOf(kind), address);
   }
   branch(condition: Value, then: Value, otherwise: Value): void {
-    this.emit(IR.branch, 64, 0, condition, then, otherwise);
+    this.terminate(IR.branch, 64, 0, condition, then, otherwise);
   }
   syscall(next: Value): void {
-    this.emit(IR.syscall, 64, 0, next, -1, -1);
+    this.terminate(IR.syscall, 64, 0, next);
   }
   trap(trap: Trap): void {
-    this.emit(IR.trap, 0, 0, TRAPS.indexOf(trap), -1, -1);
+    this.terminate(IR.trap, 0, 0, TRAPS.indexOf(trap));
   }
   unsupported(): void {
-    this.emit(IR.unsupported, 0, 0, -1, -1, -1);
+    this.terminate(IR.unsupported, 0, 0, -1);
   }
 }

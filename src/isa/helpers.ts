@@ -17,11 +17,13 @@ interface HelperRow {
   readonly effect: HelperEffect;
 }
 
-/** Integer and system helpers: cpuid(leaf, subleaf, which of eax ebx ecx edx), rdtsc(), xgetbv(ecx). */
+/** Integer and system helpers: cpuid(leaf, subleaf, which of eax ebx ecx edx), rdtsc(), xgetbv(ecx), pdep and pext(value, mask). */
 const INTEGER_HELPERS = [
   { name: 'cpuid', effect: 'pure' },
   { name: 'rdtsc', effect: 'state' },
   { name: 'xgetbv', effect: 'pure' },
+  { name: 'pdep', effect: 'pure' },
+  { name: 'pext', effect: 'pure' },
 ] as const satisfies readonly HelperRow[];
 
 /** All helpers; `call` names one by its index here. */

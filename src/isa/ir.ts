@@ -32,6 +32,7 @@ export const IR_OPS = [
   ['store', 'vv-', ''], // a: address, b: value
   ['fence', '---', ''],
   ['align', 'v--', ''], // aux: alignment in bytes; a general fault where address a is not a multiple of it
+  ['canonical', 'v--', ''], // a general fault where address a is none that code or data could have (bits 47..63 differ)
   // leaves the block for address b when the 1-bit a holds; the instruction is then done
   ['exit', 'vv-', ''],
   // atomic read-modify-write, for `lock` prefixes and xchg: yields the old value; aux: index in ATOMICS
@@ -149,7 +150,7 @@ export const FLAG_BITS = { CF: 0, PF: 2, AF: 4, ZF: 6, SF: 7, DF: 10, OF: 11 } a
  * How the six status flags follow from operands (a, b, of the operation's width):
  * add a+b, adc a+b+c (c: 1-bit carry in), sub a-b, sbb a-b-c, logic (a: result; CF OF AF 0), inc (a: operand before,
  * c: 1-bit, the carry that stays), dec likewise, shl/shr/sar (a: operand before, b: masked count; count 0 changes no
- * flag), mul (a: low result, b: 1-bit as a width-wide value, becomes CF and OF).
+ * flag), shld/shrd (c: the operand that bits come from), mul (a: low result, b: 0 or 1 of the width, becomes CF and OF).
  */
 export const FLAG_KINDS = [
   'add',
@@ -163,6 +164,8 @@ export const FLAG_KINDS = [
   'shr',
   'sar',
   'mul',
+  'shld',
+  'shrd',
 ] as const;
 /** neg: the operand is not used. */
 export const ATOMICS = ['add', 'sub', 'and', 'or', 'xor', 'xchg', 'cmpxchg', 'neg'] as const;

@@ -38,6 +38,20 @@ const integerHelpers: Readonly<Record<string, Helper>> = {
     if (index !== 0n) throw new GuestFault('general' satisfies Fault);
     return 3n; // x87 and SSE state
   },
+  pdep: (_cpu, _memory, value, mask) => {
+    let out = 0n;
+    for (let bit = 0n, next = 0n; mask >> bit !== 0n; bit++) {
+      if (((mask >> bit) & 1n) !== 0n) out |= ((value >> next++) & 1n) << bit;
+    }
+    return out;
+  },
+  pext: (_cpu, _memory, value, mask) => {
+    let out = 0n;
+    for (let bit = 0n, next = 0n; mask >> bit !== 0n; bit++) {
+      if (((mask >> bit) & 1n) !== 0n) out |= ((value >> bit) & 1n) << next++;
+    }
+    return out;
+  },
 };
 
 /** By index in HELPERS. */

@@ -5,4 +5,8 @@ export { GuestFault } from './fault.ts';
 export type { Helper, HelperEnvironment } from './helpers.ts';
 export type { AddressSpace, Backing, MapRequest, Region } from './memory.ts';
 export { MemoryFault, PAGE_SIZE, PROT } from './memory.ts';
+export type { EngineOptions } from './reference.ts';
+export { createReferenceEngine } from './reference.ts';
 export { createRegisters, LAYOUT, RegisterFile } from './registers.ts';
+export type { MemoryOptions, MemoryStatistics } from './space.ts';
+export { ADDRESS_LIMIT, createAddressSpace, createMemory, Memory, PagedSpace } from './space.ts';

@@ -1,4 +1,4 @@
-// Guest memory as the kernel sees it. (Contract; the implementation replaces this header.)
+// Guest memory as kernel and engines see it; space.ts implements it.
 //
 // Guest addresses are JavaScript numbers: user space ends below 2^47.
 
@@ -7,8 +7,22 @@ export const PROT = { NONE: 0, READ: 1, WRITE: 2, EXEC: 4 } as const;
 
 /** Thrown by accessors on an address that is unmapped or lacks the permission; the syscall dispatcher turns it into EFAULT, engines into a fault stop. */
 export class MemoryFault extends Error {
-  address = 0;
-  access: 'read' | 'write' | 'execute' = 'read';
+  readonly address: number;
+  readonly access: 'read' | 'write' | 'execute';
+  /** page: unmapped or not permitted; bus: beyond the end of the backing; memory: no frames left. */
+  readonly fault: 'page' | 'bus' | 'memory';
+
+  constructor(
+    address: number,
+    access: 'read' | 'write' | 'execute',
+    fault: 'page' | 'bus' | 'memory' = 'page',
+  ) {
+    super(`${fault} fault: ${access} at 0x${address.toString(16)}`);
+    this.name = 'MemoryFault';
+    this.address = address;
+    this.access = access;
+    this.fault = fault;
+  }
 }
 
 /** Where a mapping's pages come from on first touch. Identity matters: shared mappings of one backing share pages. */
@@ -17,6 +31,10 @@ export interface Backing {
   readInto(offset: number, into: Uint8Array): void;
   /** Length in bytes; pages wholly beyond it raise SIGBUS on Linux. */
   readonly size: number;
+  /** The content never changes (read-only layers of an image): pages stay cached after the last mapping is gone. */
+  readonly immutable?: boolean;
+  /** Takes pages written through shared mappings back, when the last mapping goes or `Memory.sync` asks. */
+  writeFrom?(offset: number, bytes: Uint8Array): void;
 }
 
 export interface MapRequest {
@@ -44,6 +62,10 @@ export interface Region {
 export interface AddressSpace {
   map(request: MapRequest): void;
   unmap(address: number, length: number): void;
+  /** Moves the mapped range [from, from + length) with its pages to `to` (mremap); what was there is unmapped. */
+  move(from: number, length: number, to: number): void;
+  /** Forgets the pages' contents: private pages are filled anew on next touch (madvise MADV_DONTNEED). */
+  discard(address: number, length: number): void;
   /** False where a part of the range is not mapped (ENOMEM). */
   protect(address: number, length: number, prot: number): boolean;
   /** The lowest-level question: the region at this address. */

@@ -6,7 +6,14 @@ import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { disassemble, type Feature } from '../../src/isa/index.ts';
-import { createMemory, createReferenceEngine, createRegisters, type Engine, PROT, type Fault } from '../../src/machine/index.ts';
+import {
+  createMemory,
+  createReferenceEngine,
+  createRegisters,
+  type Engine,
+  type Fault,
+  PROT,
+} from '../../src/machine/index.ts';
 
 /** Where a case finds its memory. Data: two pages read-write, one read-only, then nothing mapped. */
 export const CODE = 0x1000_0000;
@@ -60,7 +67,8 @@ function makeImage(): Uint8Array {
     x ^= x >>> 17;
     x ^= x << 5;
     const mode = (i >> 6) % 4;
-    image[i] = mode === 0 ? [0, 1, 0x7f, 0x80, 0xff][(x >>> 8) % 5] : mode === 1 && (x & 1) === 0 ? 0 : x >>> 16;
+    image[i] =
+      mode === 0 ? [0, 1, 0x7f, 0x80, 0xff][(x >>> 8) % 5] : mode === 1 && (x & 1) === 0 ? 0 : x >>> 16;
   }
   return image;
 }
@@ -73,7 +81,11 @@ export function defaultFx(): Uint8Array {
 // native
 
 const SOURCE = new URL('../../../../test/native/runner.c', import.meta.url);
-const SOURCES = [new URL('./runner.c', import.meta.url), new URL('../../../test/native/runner.c', import.meta.url), SOURCE];
+const SOURCES = [
+  new URL('./runner.c', import.meta.url),
+  new URL('../../../test/native/runner.c', import.meta.url),
+  SOURCE,
+];
 let runner: string | undefined;
 
 /** Why native runs are impossible here; undefined where they work. */
@@ -97,7 +109,9 @@ function runnerPath(): string {
   if (!existsSync(path)) {
     mkdirSync(folder, { recursive: true });
     const fresh = `${path}.${process.pid}`;
-    execFileSync('gcc', ['-O1', '-fno-stack-protector', '-o', fresh, source.pathname], { stdio: ['ignore', 'ignore', 'pipe'] });
+    execFileSync('gcc', ['-O1', '-fno-stack-protector', '-o', fresh, source.pathname], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     renameSync(fresh, path);
   }
   runner = path;
@@ -127,7 +141,9 @@ function runBatch(cases: readonly Case[]): Outcome[] {
   }
   if (outcomes.length !== cases.length) {
     const last = cases[outcomes.length];
-    throw new Error(`native runner ended (${child.signal ?? child.status}) at case ${outcomes.length}: ${describe(last)} ${child.stderr}`);
+    throw new Error(
+      `native runner ended (${child.signal ?? child.status}) at case ${outcomes.length}: ${describe(last)} ${child.stderr}`,
+    );
   }
   return outcomes;
 }
@@ -182,7 +198,17 @@ function decodeResult(bytes: Buffer, at: number, changeCount: number): Outcome {
 
 /** Exception vectors of the processor manual. */
 const VECTORS: Readonly<Record<number, Outcome['stop']>> = {
-  0: 'divide', 1: 'debug', 3: 'end', 4: 'overflow', 6: 'illegal', 12: 'general', 13: 'general', 14: 'page', 16: 'float', 17: 'align', 19: 'float',
+  0: 'divide',
+  1: 'debug',
+  3: 'end',
+  4: 'overflow',
+  6: 'illegal',
+  12: 'general',
+  13: 'general',
+  14: 'page',
+  16: 'float',
+  17: 'align',
+  19: 'float',
 };
 
 function stopOf(signal: number, trap: number): Outcome['stop'] {
@@ -195,7 +221,11 @@ function stopOf(signal: number, trap: number): Outcome['stop'] {
 const ENGINE_BUDGET = 1_000_000;
 
 /** Runs the cases in an engine (default: a reference engine with the given instruction sets on). */
-export function runEngine(cases: readonly Case[], features: readonly Feature[] = [], engine: Engine = createReferenceEngine({ features: new Set(features) })): Outcome[] {
+export function runEngine(
+  cases: readonly Case[],
+  features: readonly Feature[] = [],
+  engine: Engine = createReferenceEngine({ features: new Set(features) }),
+): Outcome[] {
   const memory = createMemory();
   const space = memory.createAddressSpace();
   space.map({ address: CODE, length: CODE_SIZE, prot: PROT.READ | PROT.WRITE | PROT.EXEC });
@@ -222,7 +252,14 @@ export function runEngine(cases: readonly Case[], features: readonly Feature[] =
     const stop = engine.run(registers, space, ENGINE_BUDGET);
     const page = stop.kind === 'fault' && stop.fault === 'page';
     return {
-      stop: stop.kind === 'fault' ? (stop.fault === 'breakpoint' ? 'end' : stop.fault) : stop.kind === 'budget' ? 'hang' : 'other',
+      stop:
+        stop.kind === 'fault'
+          ? stop.fault === 'breakpoint'
+            ? 'end'
+            : stop.fault
+          : stop.kind === 'budget'
+            ? 'hang'
+            : 'other',
       detail: stop.kind === 'unsupported' ? `unsupported ${stop.text} (${stop.code})` : stop.kind,
       address: page ? stop.address : 0,
       write: page && stop.access === 'write',
@@ -240,7 +277,10 @@ export function runEngine(cases: readonly Case[], features: readonly Feature[] =
 function changesOf(expected: Uint8Array, data: Uint8Array, stack: Uint8Array): Map<number, bigint> {
   const changes = new Map<number, bigint>();
   const before = new BigUint64Array(expected.buffer);
-  const now = [new BigUint64Array(data.buffer, data.byteOffset, DATA_SIZE / 8), new BigUint64Array(stack.buffer, stack.byteOffset, STACK_SIZE / 8)];
+  const now = [
+    new BigUint64Array(data.buffer, data.byteOffset, DATA_SIZE / 8),
+    new BigUint64Array(stack.buffer, stack.byteOffset, STACK_SIZE / 8),
+  ];
   for (let i = 0; i < before.length; i++) {
     const value = i < DATA_SIZE / 8 ? now[0][i] : now[1][i - DATA_SIZE / 8];
     if (value !== before[i]) changes.set(8 * i, value);
@@ -262,12 +302,38 @@ export interface Mask {
   readonly mxcsr?: number;
 }
 
-const NAMES = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'];
-const FLAG_TEXT: readonly (readonly [string, number])[] = [['CF', 0], ['PF', 2], ['AF', 4], ['ZF', 6], ['SF', 7], ['DF', 10], ['OF', 11]];
+const NAMES = [
+  'rax',
+  'rcx',
+  'rdx',
+  'rbx',
+  'rsp',
+  'rbp',
+  'rsi',
+  'rdi',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
+];
+const FLAG_TEXT: readonly (readonly [string, number])[] = [
+  ['CF', 0],
+  ['PF', 2],
+  ['AF', 4],
+  ['ZF', 6],
+  ['SF', 7],
+  ['DF', 10],
+  ['OF', 11],
+];
 
 /** Differences as text, e.g. `rax native 0x1 engine 0x2`; empty where both agree. The x87 instruction and data pointers and the opcode are not compared. */
 export function compare(native: Outcome, engine: Outcome, mask: Mask = {}): string[] {
-  if (native.stop !== engine.stop) return [`stop native ${native.stop} (${native.detail}) engine ${engine.stop} (${engine.detail})`];
+  if (native.stop !== engine.stop)
+    return [`stop native ${native.stop} (${native.detail}) engine ${engine.stop} (${engine.detail})`];
   if (mask.everything === true) return [];
   const out: string[] = [];
   const differ = (what: string, a: bigint | number | string, b: bigint | number | string): void => {
@@ -277,17 +343,31 @@ export function compare(native: Outcome, engine: Outcome, mask: Mask = {}): stri
   for (let i = 0; i < 16; i++) differ(NAMES[i], native.gpr[i], engine.gpr[i]);
   differ('rip', native.rip, engine.rip);
   const flags = BigInt(USER_FLAGS & ~(mask.rflags ?? 0));
-  for (const [name, bit] of FLAG_TEXT) differ(name, (native.rflags & flags) >> BigInt(bit) & 1n, (engine.rflags & flags) >> BigInt(bit) & 1n);
+  for (const [name, bit] of FLAG_TEXT)
+    differ(
+      name,
+      ((native.rflags & flags) >> BigInt(bit)) & 1n,
+      ((engine.rflags & flags) >> BigInt(bit)) & 1n,
+    );
   differ('fault address', native.address, engine.address);
   if (native.stop === 'page') differ('fault is a write', String(native.write), String(engine.write));
   compareFx(native.fx, engine.fx, mask, differ);
   for (const offset of new Set([...native.changes.keys(), ...engine.changes.keys()])) {
-    differ(`memory ${offset.toString(16)}`, native.changes.get(offset) ?? 'unchanged', engine.changes.get(offset) ?? 'unchanged');
+    differ(
+      `memory ${offset.toString(16)}`,
+      native.changes.get(offset) ?? 'unchanged',
+      engine.changes.get(offset) ?? 'unchanged',
+    );
   }
   return out;
 }
 
-function compareFx(native: Uint8Array, engine: Uint8Array, mask: Mask, differ: (what: string, a: bigint | string | number, b: bigint | string | number) => void): void {
+function compareFx(
+  native: Uint8Array,
+  engine: Uint8Array,
+  mask: Mask,
+  differ: (what: string, a: bigint | string | number, b: bigint | string | number) => void,
+): void {
   const word = (image: Uint8Array, at: number, size: number): bigint => {
     let value = 0n;
     for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(image[at + i]);

@@ -12,6 +12,8 @@ export type {
   LayerInfo,
   Platform,
 } from './image.ts';
+export { defaultLimits, type Limits, limitTexts } from './limits.ts';
+export { type ListOptions, listTree, modeText, type Owners, readOwners, timeText } from './list.ts';
 export {
   type DeviceNode,
   type DirNode,

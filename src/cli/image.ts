@@ -48,7 +48,7 @@ export function addImageCommand(program: Command): void {
     .option('--json', 'print as JSON; with --tree or -R the files too')
     .option('--platform <os/arch>', 'which platform of several', 'linux/amd64')
     .option('--ref <name>', 'which image of several: its tag or the start of its digest')
-    .option('--limit <name=number...>', 'raise or lower a limit for untrusted images')
+    .option('--limit <name=number>', 'raise or lower a limit (may be given several times)', collect, [])
     .addHelpText('after', help)
     .action(async (path: string, options: ImageOptions) => {
       const bar = createProgress('image');
@@ -80,6 +80,10 @@ function parseLimits(texts: readonly string[]): Partial<Limits> {
     limits[parts[1] as keyof Limits] = Number(parts[2]);
   }
   return limits;
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
 }
 
 /** Large listings wait for whoever reads them. */

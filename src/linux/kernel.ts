@@ -2,13 +2,14 @@
 // Deterministic: same image, options, environment and actions give the same effects. The kernel and everything that
 // it refers to is plain data (classes without closures), so a snapshot is a copy of the object graph (snapshot.ts).
 // Nothing here knows a syscall; the families (sys-*.ts) do, the table joins them, the scheduler runs them.
-import type { Effect } from '../effect/index.ts';
-import type { AddressSpace, Backing, Engine, Registers } from '../machine/index.ts';
-import type { Cut, EffectEvent, EnvironmentValues, Frame } from './events.ts';
+import { type Effect, printEffect } from '../effect/index.ts';
+import type { Backing, Engine, Memory } from '../machine/index.ts';
+import type { Cut, EffectEvent, EnvironmentValues } from './events.ts';
 import type { OpenFile } from './file.ts';
+import { FutexTable } from './futex.ts';
 import type { Net } from './net.ts';
 import { RandomSource } from './random.ts';
-import { SHARED } from './shared.ts';
+import { placeOf, callStack } from './stack.ts';
 import type { SyscallRow } from './syscall.ts';
 import type { Process, Task } from './task.ts';
 import type { Vfs } from './vfs.ts';
@@ -23,11 +24,10 @@ export interface KernelHooks {
   onSyscall?(task: Task, row: SyscallRow, args: readonly bigint[], result: SysResult): void;
 }
 
-/** Where guest memory and registers come from. Shared between a kernel and its snapshots. */
+/** Where guest code runs and guest memory comes from. Shared between a kernel and its snapshots. */
 export interface Machine {
   readonly engine: Engine;
-  createSpace(): AddressSpace;
-  createRegisters(): Registers;
+  readonly memory: Memory;
 }
 
 /** Fixed addresses of a boot (there is no ASLR); another deployment may use others. */
@@ -71,6 +71,8 @@ export interface KernelParts {
   readonly hooks: KernelHooks;
   readonly vfs: Vfs;
   readonly net: Net;
+  /** By number (table.ts). */
+  readonly syscalls: readonly (SyscallRow | undefined)[];
 }
 
 /** How often each cut was met. */
@@ -79,6 +81,9 @@ export interface CountedCut {
   count: number;
 }
 
+/** Distinct effects remembered to tell repetition. */
+const SEEN_LIMIT = 100_000;
+
 export class Kernel {
   readonly environment: EnvironmentValues;
   readonly machine: Machine;
@@ -86,6 +91,7 @@ export class Kernel {
   hooks: KernelHooks;
   readonly vfs: Vfs;
   readonly net: Net;
+  readonly syscalls: readonly (SyscallRow | undefined)[];
   /** Virtual CLOCK_MONOTONIC in ns; CLOCK_REALTIME is environment.time + this. */
   now = 0n;
   /** By pid; zombies included. */
@@ -93,9 +99,13 @@ export class Kernel {
   /** By tid, in creation order, which is the order of scheduling. */
   readonly tasks = new Map<number, Task>();
   nextPid: number;
+  readonly futexes = new FutexTable();
   /** Number of the next effect. */
   sequence = 0;
   readonly cuts = new Map<string, CountedCut>();
+  /** Counts effects that are new in kind: a container that only repeats itself stops adding to it. */
+  novelty = 0;
+  private readonly seen = new Set<string>();
   /** The syscall numbers used so far. */
   readonly syscallsUsed = new Set<number>();
   private readonly source: RandomSource;
@@ -107,6 +117,7 @@ export class Kernel {
     this.hooks = parts.hooks;
     this.vfs = parts.vfs;
     this.net = parts.net;
+    this.syscalls = parts.syscalls;
     this.nextPid = parts.environment.firstPid;
     this.source = new RandomSource(parts.environment.seed);
   }
@@ -114,6 +125,9 @@ export class Kernel {
   /** Records an effect of the syscall that this task is performing; result as for rax (negative errno if it failed). */
   effect(task: Task, effect: Effect, result: number): void {
     const { process } = task;
+    const { frames, cut } = callStack(task);
+    const syscall = task.syscall === undefined ? '' : (this.syscalls[task.syscall.nr]?.name ?? '');
+    this.noteNovelty(`${process.exe} ${printEffect(effect)} ${result < 0 ? result : ''}`);
     this.hooks.onEffect({
       sequence: this.sequence++,
       pid: process.pid,
@@ -122,11 +136,22 @@ export class Kernel {
       exe: process.exe,
       effect,
       result,
-      syscall: '',
+      syscall,
       args: task.syscall?.args ?? [],
-      stack: [] as Frame[],
-      stackCut: true,
+      stack: frames,
+      stackCut: cut,
     });
+  }
+
+  private noteNovelty(text: string): void {
+    if (this.seen.has(text)) return;
+    if (this.seen.size < SEEN_LIMIT) this.seen.add(text);
+    this.novelty++;
+  }
+
+  /** A cut at the place where the task is. */
+  cutHere(task: Task, cut: Pick<Cut, 'kind' | 'what' | 'consequence'>): void {
+    this.cut({ ...cut, exe: task.process.exe, at: placeOf(task) });
   }
 
   /** Records a place where the model stops short or goes wider than the code. */
@@ -152,5 +177,4 @@ export class Kernel {
     return this.source.bytes(length);
   }
 }
-export { SHARED };
 export type { Cut, EffectEvent, EnvironmentValues };

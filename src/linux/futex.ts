@@ -1,0 +1,150 @@
+// Futexes: waiters by key (futex(2), kernel/futex). A private key is an address in one address space; a shared one is
+// a place in the object that a shared mapping maps, so that processes that map it meet. Priority inheritance is not here.
+import type { AddressSpace } from '../machine/index.ts';
+import type { Kernel } from './kernel.ts';
+import type { Process, Task } from './task.ts';
+import { WaitQueue } from './wait.ts';
+
+export interface FutexKey {
+  /** The address space, or what the shared mapping maps. */
+  readonly object: object;
+  /** Address, or offset in the mapped object. */
+  readonly offset: number;
+}
+
+export class FutexWaiter {
+  readonly task: Task;
+  readonly bitset: number;
+  readonly queue = new WaitQueue();
+  key: FutexKey;
+  woken = false;
+
+  constructor(task: Task, key: FutexKey, bitset: number) {
+    this.task = task;
+    this.key = key;
+    this.bitset = bitset;
+  }
+}
+
+/** Waiters in order of arrival, per key, and by task. */
+export class FutexTable {
+  private readonly lists = new Map<object, Map<number, FutexWaiter[]>>();
+  private readonly byTask = new Map<Task, FutexWaiter>();
+
+  waiterOf(task: Task): FutexWaiter | undefined {
+    return this.byTask.get(task);
+  }
+
+  add(waiter: FutexWaiter): void {
+    this.byTask.set(waiter.task, waiter);
+    this.enlist(waiter);
+  }
+
+  private enlist(waiter: FutexWaiter): void {
+    const { object, offset } = waiter.key;
+    let lists = this.lists.get(object);
+    if (lists === undefined) this.lists.set(object, (lists = new Map()));
+    const list = lists.get(offset);
+    if (list === undefined) lists.set(offset, [waiter]);
+    else list.push(waiter);
+  }
+
+  private delist(waiter: FutexWaiter): void {
+    const { object, offset } = waiter.key;
+    const lists = this.lists.get(object);
+    const list = lists?.get(offset);
+    if (lists === undefined || list === undefined) return;
+    const at = list.indexOf(waiter);
+    if (at >= 0) list.splice(at, 1);
+    if (list.length === 0) lists.delete(offset);
+    if (lists.size === 0) this.lists.delete(object);
+  }
+
+  /** The task no longer waits (its system call ended). */
+  forget(task: Task): void {
+    const waiter = this.byTask.get(task);
+    if (waiter === undefined) return;
+    this.byTask.delete(task);
+    if (!waiter.woken) this.delist(waiter);
+  }
+
+  /** Wakes up to `count` waiters whose bitset meets `bitset`; how many it woke. */
+  wake(key: FutexKey, count: number, bitset: number): number {
+    const list = this.lists.get(key.object)?.get(key.offset) ?? [];
+    const chosen = list.filter((waiter) => (waiter.bitset & bitset) !== 0).slice(0, Math.max(0, count));
+    for (const waiter of chosen) {
+      this.delist(waiter);
+      waiter.woken = true;
+      waiter.queue.wake();
+    }
+    return chosen.length;
+  }
+
+  /** Moves up to `count` waiters to another key; how many. */
+  requeue(from: FutexKey, to: FutexKey, count: number): number {
+    const list = this.lists.get(from.object)?.get(from.offset) ?? [];
+    const moved = list.slice(0, Math.max(0, count));
+    for (const waiter of moved) {
+      this.delist(waiter);
+      waiter.key = to;
+      this.enlist(waiter);
+    }
+    return moved.length;
+  }
+}
+
+/** The key of an address; the address must be readable (MemoryFault). */
+export function futexKey(space: AddressSpace, address: number, shared: boolean): FutexKey {
+  space.read32(address);
+  if (shared) {
+    const region = space.find(address);
+    if (region !== undefined && region.shared && region.backing !== undefined) {
+      return { object: region.backing, offset: region.offset + (address - region.start) };
+    }
+  }
+  return { object: space, offset: address };
+}
+
+/** Wakes waiters at an address under both of its keys (the cleared tid of a thread is waited for either way). */
+export function wakeFutexAddress(kernel: Kernel, process: Process, address: number, count: number): void {
+  const woken = kernel.futexes.wake(futexKey(process.space, address, false), count, 0xffffffff);
+  const shared = futexKey(process.space, address, true);
+  if (woken < count && shared.object !== process.space) kernel.futexes.wake(shared, count - woken, 0xffffffff);
+}
+
+const TID_MASK = 0x3fffffff;
+const OWNER_DIED = 0x40000000;
+const WAITERS = 0x80000000;
+const LIST_LIMIT = 2048;
+
+/** Robust mutexes that the task holds at its end are marked, and one waiter of each is woken. Faults end the walk. */
+export function exitRobustList(kernel: Kernel, task: Task): void {
+  const head = task.robustList;
+  if (head === 0) return;
+  task.robustList = 0;
+  const { space } = task.process;
+  const pointer = (address: number): number => Number(space.read64(address));
+  try {
+    const offset = Number(BigInt.asIntN(64, space.read64(head + 8)));
+    // Bit 0 of a link marks a priority-inheritance mutex.
+    const link = (address: number): number => pointer(address) - (pointer(address) % 2);
+    const pending = link(head + 16);
+    let entry = link(head);
+    for (let i = 0; i < LIST_LIMIT && entry !== head; i++) {
+      const next = link(entry);
+      if (entry !== pending) abandonMutex(kernel, task, entry + offset);
+      entry = next;
+    }
+    if (pending !== 0) abandonMutex(kernel, task, pending + offset);
+  } catch (error) {
+    if (!(error instanceof Error && error.name === 'MemoryFault')) throw error;
+  }
+}
+
+function abandonMutex(kernel: Kernel, task: Task, address: number): void {
+  const { space } = task.process;
+  const value = space.read32(address) >>> 0;
+  if ((value & TID_MASK) !== task.tid) return;
+  space.write32(address, (((value & WAITERS) >>> 0) | OWNER_DIED) >>> 0);
+  if ((value & WAITERS) !== 0) wakeFutexAddress(kernel, task.process, address, 1);
+}

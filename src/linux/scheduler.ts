@@ -1,0 +1,220 @@
+// Runs the tasks: deterministic round robin with instruction quanta, system calls, faults, signals, and the virtual
+// clock. One instruction is one nanosecond; a system call costs a fixed amount. Time jumps only when every task
+// waits, and only as far as the owner allows.
+import type { EngineStop } from '../machine/index.ts';
+import { E } from './errno.ts';
+import { raiseFault } from './fault.ts';
+import type { Kernel } from './kernel.ts';
+import { exitProcess } from './process-exit.ts';
+import { killedStatus } from './abi-process.ts';
+import { deliverSignals } from './signals-deliver.ts';
+import { fatalSignal, hasDeliverable } from './signals.ts';
+import { growStack } from './stack-growth.ts';
+import { endSyscall, leaveQueues } from './syscall-end.ts';
+import { SysArgs } from './syscall.ts';
+import type { Task } from './task.ts';
+import { expireTimers, nextExpiry } from './timers.ts';
+import { type Block, isBlock, type SysResult } from './wait.ts';
+
+/** Instructions before the next task has its turn. */
+const QUANTUM = 50_000;
+/** What a system call counts, in instructions and nanoseconds. */
+const SYSCALL_COST = 100;
+/** Rounds in which no task did anything new after which the container only repeats itself: without any effect, and with. */
+const IDLE_ROUNDS = 64;
+const REPEATED_ROUNDS = 16;
+
+export interface RunOptions {
+  /** Instructions over all tasks (a system call counts as 100). */
+  readonly maxInstructions: number;
+  /** How far virtual time may jump beyond now, in ns; default 10 s. */
+  readonly horizon?: bigint;
+}
+
+/** What a task waits for. */
+export interface Waiting {
+  readonly pid: number;
+  readonly tid: number;
+  readonly exe: string;
+  /** Name of the system call. */
+  readonly syscall: string;
+  readonly reason: string;
+  /** Virtual ns at which the wait ends by itself. */
+  readonly deadline: bigint | undefined;
+}
+
+/**
+ * quiescent: every task waits for the environment, or for a timer beyond the horizon, or the container only repeats
+ * itself (`repeating`). exited: pid 1 is gone, with this wait status. budget: instructions ran out.
+ */
+export type RunResult =
+  | { readonly kind: 'quiescent'; readonly repeating: boolean; readonly waiting: readonly Waiting[] }
+  | { readonly kind: 'exited'; readonly status: number }
+  | { readonly kind: 'budget'; readonly waiting: readonly Waiting[] };
+
+export function run(kernel: Kernel, options: RunOptions): RunResult {
+  const limit = kernel.now + (options.horizon ?? 10_000_000_000n);
+  const rounds = { sequence: kernel.sequence, novelty: kernel.novelty, idle: 0, repeated: 0 };
+  let left = options.maxInstructions;
+  while (left > 0) {
+    const init = kernel.processes.get(1);
+    if (init === undefined || init.exitStatus !== undefined) return { kind: 'exited', status: init?.exitStatus ?? 0 };
+    expireTimers(kernel);
+    const used = round(kernel, left);
+    left -= used;
+    if (used > 0) continue;
+    const next = nextExpiry(kernel);
+    if (next === undefined || next > limit) return { kind: 'quiescent', repeating: false, waiting: waiting(kernel) };
+    if (repeats(kernel, rounds)) return { kind: 'quiescent', repeating: true, waiting: waiting(kernel) };
+    if (next > kernel.now) kernel.now = next;
+  }
+  kernel.cut({ kind: 'budget', what: `${options.maxInstructions} instructions`, consequence: 'what comes after is not seen', exe: '', at: undefined });
+  return { kind: 'budget', waiting: waiting(kernel) };
+}
+
+/** Every runnable task once; what they used, 0 where none was runnable. */
+function round(kernel: Kernel, left: number): number {
+  let used = 0;
+  for (const task of [...kernel.tasks.values()]) {
+    if (task.state !== 'runnable') continue;
+    used += Math.max(1, runTask(kernel, task, Math.min(QUANTUM, left - used)));
+    if (used >= left || kernel.processes.get(1)?.exitStatus !== undefined) break;
+  }
+  return used;
+}
+
+/** Whether time has jumped often enough without anything new. */
+function repeats(kernel: Kernel, rounds: { sequence: number; novelty: number; idle: number; repeated: number }): boolean {
+  rounds.idle = kernel.sequence === rounds.sequence ? rounds.idle + 1 : 0;
+  rounds.repeated = kernel.novelty === rounds.novelty && kernel.sequence !== rounds.sequence ? rounds.repeated + 1 : rounds.repeated;
+  if (kernel.novelty !== rounds.novelty) rounds.repeated = 0;
+  rounds.sequence = kernel.sequence;
+  rounds.novelty = kernel.novelty;
+  return rounds.idle >= IDLE_ROUNDS || rounds.repeated >= REPEATED_ROUNDS;
+}
+
+export function waiting(kernel: Kernel): Waiting[] {
+  const out: Waiting[] = [];
+  for (const task of kernel.tasks.values()) {
+    const syscall = task.syscall === undefined ? '' : (kernel.syscalls[task.syscall.nr]?.name ?? '');
+    const reason = task.state === 'stopped' ? 'stopped' : (task.wait?.reason ?? 'running');
+    out.push({ pid: task.process.pid, tid: task.tid, exe: task.process.exe, syscall, reason, deadline: task.wait?.deadline });
+  }
+  return out;
+}
+
+function advance(kernel: Kernel, task: Task, instructions: number): void {
+  const time = BigInt(instructions);
+  kernel.now += time;
+  task.cpuTime += time;
+  task.process.cpuTime += time;
+}
+
+/** Runs a task until its quantum is used up or it can't go on; returns what it used. */
+function runTask(kernel: Kernel, task: Task, quantum: number): number {
+  const { engine } = kernel.machine;
+  let used = 0;
+  task.yielded = false;
+  while (used < quantum && task.state === 'runnable' && !task.yielded) {
+    if (task.syscall !== undefined) {
+      used += SYSCALL_COST;
+      advance(kernel, task, SYSCALL_COST);
+      resume(kernel, task);
+      continue;
+    }
+    if (task.pending.length + task.process.pending.length > 0 && deliverSignals(kernel, task) === 'acted') continue;
+    const before = engine.executed;
+    const stop = engine.run(task.registers, task.process.space, quantum - used);
+    const ran = engine.executed - before;
+    advance(kernel, task, ran);
+    used += ran + (stop.kind === 'budget' ? 0 : SYSCALL_COST);
+    act(kernel, task, stop);
+  }
+  return used;
+}
+
+function act(kernel: Kernel, task: Task, stop: EngineStop): void {
+  switch (stop.kind) {
+    case 'budget':
+      return;
+    case 'syscall':
+      advance(kernel, task, SYSCALL_COST);
+      enterSyscall(kernel, task);
+      return;
+    default:
+      raiseFault(kernel, task, stop);
+  }
+}
+
+/** Arguments in rdi rsi rdx r10 r8 r9; rcx and r11 are lost, as on the processor. */
+function enterSyscall(kernel: Kernel, task: Task): void {
+  const { gpr } = task.registers;
+  const nr = Number(BigInt.asIntN(32, gpr[0]));
+  gpr[1] = BigInt(task.registers.rip);
+  gpr[11] = task.registers.rflags;
+  task.syscall = { nr, args: [gpr[7], gpr[6], gpr[2], gpr[10], gpr[8], gpr[9]] };
+  kernel.syscallsUsed.add(nr);
+  perform(kernel, task);
+}
+
+/** The task was woken in the middle of a system call: the same handler runs again. */
+function resume(kernel: Kernel, task: Task): void {
+  const interruptible = task.wait?.interruptible ?? true;
+  leaveQueues(task);
+  task.signalled = interruptible && hasDeliverable(task);
+  perform(kernel, task);
+}
+
+function perform(kernel: Kernel, task: Task): void {
+  const result = call(kernel, task);
+  if (task.state === 'dead') return;
+  if (!isBlock(result)) {
+    endSyscall(kernel, task, result, false);
+    return;
+  }
+  const interrupted = hasDeliverable(task);
+  const fatal = interrupted && !result.interruptible ? fatalSignal(task) : undefined;
+  if (fatal !== undefined) exitProcess(kernel, task.process, killedStatus(fatal, false));
+  else if (interrupted && result.interruptible) interrupt(kernel, task, result);
+  else wait(task, result);
+}
+
+function call(kernel: Kernel, task: Task): SysResult {
+  const { syscall } = task;
+  if (syscall === undefined) return -E.NOSYS;
+  const row = kernel.syscalls[syscall.nr];
+  if (row === undefined || row.level === 'missing') {
+    const what = row?.name ?? `syscall ${syscall.nr}`;
+    kernel.cutHere(task, { kind: 'syscall', what, consequence: 'answered ENOSYS' });
+    return -E.NOSYS;
+  }
+  try {
+    return row.handler(kernel, task, new SysArgs(syscall.args));
+  } catch (error) {
+    if (!(error instanceof Error && error.name === 'MemoryFault')) throw error;
+    const { address } = error as Error & { readonly address: number };
+    return growStack(task, address) ? call(kernel, task) : -E.FAULT;
+  }
+}
+
+/** A signal came while the call would wait: the handler may hand over what it has, then the signal is acted on. */
+function interrupt(kernel: Kernel, task: Task, blocked: Block): void {
+  if (!task.signalled) {
+    task.signalled = true;
+    perform(kernel, task);
+    return;
+  }
+  task.wait = blocked;
+  const delivery = deliverSignals(kernel, task);
+  task.signalled = false;
+  if (delivery === 'handler' || task.syscall === undefined) return;
+  if (delivery === 'none') wait(task, blocked);
+  else if (task.state === 'stopped' && blocked.restart === 'eintr') endSyscall(kernel, task, -E.INTR, false);
+}
+
+function wait(task: Task, blocked: Block): void {
+  task.wait = blocked;
+  task.signalled = false;
+  task.state = 'blocked';
+  for (const queue of blocked.queues) queue.waiters.add(task);
+}

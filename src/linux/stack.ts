@@ -1,0 +1,207 @@
+// Guest call stacks, taken when an effect happens: by the unwind tables of the mapped files, else by frame pointers,
+// else by looking for return addresses that follow a call. Bounded; says where it had to guess or stop.
+import { InputError } from '../bytes/index.ts';
+import { evaluateExpression, type RegisterRule, type UnwindRow } from '../elf/index.ts';
+import { type AddressSpace, PROT } from '../machine/index.ts';
+import type { Frame } from './events.ts';
+import { moduleOf } from './module.ts';
+import type { Task } from './task.ts';
+
+const FRAME_LIMIT = 64;
+/** Words looked through for a return address where there are neither tables nor frame pointers. */
+const SCAN_WORDS = 512;
+const RIP = 16;
+const RSP = 7;
+const RBP = 6;
+/** DWARF numbers of rax rcx rdx rbx rsp rbp rsi rdi r8..r15. */
+const DWARF_NUMBER = [0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15];
+
+export interface CallStack {
+  /** Innermost first. */
+  readonly frames: readonly Frame[];
+  /** True where the stack could not be followed to its start, or only by guessing. */
+  readonly cut: boolean;
+}
+
+/** Registers of a frame by DWARF number; undefined: not known. */
+type Context = (bigint | undefined)[];
+
+interface Code {
+  readonly frame: Frame;
+  readonly row: UnwindRow | undefined;
+}
+
+/** The stack of a task that is in the kernel. Never throws. */
+export function callStack(task: Task): CallStack {
+  const { registers } = task;
+  const { space } = task.process;
+  let context: Context = [];
+  DWARF_NUMBER.forEach((number, i) => {
+    context[number] = registers.gpr[i];
+  });
+  context[RIP] = BigInt(registers.rip);
+  const frames: Frame[] = [];
+  let guessed = false;
+  let exact = false;
+  while (frames.length < FRAME_LIMIT) {
+    const address = Number(context[RIP] ?? 0n);
+    const code = codeAt(space, address, exact);
+    if (code === undefined) return { frames, cut: true };
+    frames.push(code.frame);
+    const next = step(space, context, code.row);
+    if (next === 'end') return { frames, cut: guessed };
+    if (next === undefined) return { frames, cut: true };
+    guessed ||= next.guessed;
+    exact = code.row?.signalFrame ?? false;
+    context = next.context;
+  }
+  return { frames, cut: true };
+}
+
+/** The place where a task is, for cuts. */
+export function placeOf(task: Task): Frame | undefined {
+  return codeAt(task.process.space, task.registers.rip, true)?.frame;
+}
+
+/** What stands at an address; `exact`: the instruction itself, not what follows a call. Undefined where nothing executable is. */
+function codeAt(space: AddressSpace, address: number, exact: boolean): Code | undefined {
+  const region = space.find(exact ? address : address - 1);
+  if (region === undefined || (region.prot & PROT.EXEC) === 0) return undefined;
+  if (region.backing === undefined || region.name === '') return { frame: { module: '', offset: address, symbol: undefined }, row: undefined };
+  const module = moduleOf(region.backing, region.name);
+  const at = exact ? address : address - 1;
+  const vaddr = module.virtualAddress(region.offset + (at - region.start));
+  return { frame: module.frame(vaddr + (address - at), exact), row: rowAt(module, vaddr) };
+}
+
+function rowAt(module: ReturnType<typeof moduleOf>, vaddr: number): UnwindRow | undefined {
+  try {
+    return module.unwindTable()?.find(vaddr);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    module.malformed = error.message;
+    return undefined;
+  }
+}
+
+/** The caller's registers; 'end' at the outermost frame; undefined where it can't be told. */
+function step(space: AddressSpace, context: Context, row: UnwindRow | undefined): { readonly context: Context; readonly guessed: boolean } | 'end' | undefined {
+  const unwound = row === undefined ? undefined : unwind(space, context, row);
+  if (unwound === 'end') return 'end';
+  if (unwound !== undefined) return { context: unwound, guessed: false };
+  if (context[RBP] === 0n) return 'end'; // the ABI's mark of the outermost frame
+  const byPointer = followFramePointer(space, context) ?? scan(space, context);
+  return byPointer === undefined ? undefined : { context: byPointer, guessed: true };
+}
+
+function load(space: AddressSpace, address: bigint, bytes = 8): bigint | undefined {
+  if (address < 0n || address > 0x7fff_ffff_fff8n) return undefined;
+  try {
+    const value = space.read64(Number(address));
+    return bytes >= 8 ? value : BigInt.asUintN(bytes * 8, value);
+  } catch {
+    return undefined;
+  }
+}
+
+function unwind(space: AddressSpace, context: Context, row: UnwindRow): Context | 'end' | undefined {
+  const expression = { register: (n: number) => context[n], load: (address: bigint, bytes: number) => load(space, address, bytes) };
+  const cfa = row.cfa.kind === 'expression' ? evaluate(row.cfa.code, expression, undefined) : plus(context[row.cfa.register], row.cfa.offset);
+  if (cfa === undefined) return undefined;
+  const rule = row.registers.get(row.returnRegister);
+  if (rule?.kind === 'undefined') return 'end';
+  const caller: Context = [...context];
+  caller[RSP] = cfa;
+  for (const [register, how] of row.registers) caller[register] = apply(space, context, cfa, how, expression);
+  const target = caller[row.returnRegister];
+  if (target === 0n) return 'end';
+  caller[RIP] = target;
+  // The stack grows down: a caller's frame lies above, unless a signal switched stacks.
+  return target === undefined || (!row.signalFrame && (context[RSP] ?? 0n) >= cfa) ? undefined : caller;
+}
+
+const plus = (value: bigint | undefined, offset: number): bigint | undefined => (value === undefined ? undefined : BigInt.asUintN(64, value + BigInt(offset)));
+
+type Expression = Parameters<typeof evaluateExpression>[1];
+
+function evaluate(code: Uint8Array, expression: Expression, initial: bigint | undefined): bigint | undefined {
+  try {
+    return evaluateExpression(code, expression, initial);
+  } catch (error) {
+    if (error instanceof InputError) return undefined;
+    throw error;
+  }
+}
+
+function apply(space: AddressSpace, context: Context, cfa: bigint, rule: RegisterRule, expression: Expression): bigint | undefined {
+  switch (rule.kind) {
+    case 'undefined':
+      return undefined;
+    case 'offset':
+      return load(space, cfa + BigInt(rule.offset));
+    case 'value-offset':
+      return plus(cfa, rule.offset);
+    case 'register':
+      return context[rule.register];
+    case 'expression': {
+      const address = evaluate(rule.code, expression, cfa);
+      return address === undefined ? undefined : load(space, address);
+    }
+    case 'value-expression':
+      return evaluate(rule.code, expression, cfa);
+  }
+}
+
+function followFramePointer(space: AddressSpace, context: Context): Context | undefined {
+  const rbp = context[RBP];
+  const rsp = context[RSP];
+  if (rbp === undefined || rsp === undefined || rbp < rsp || rbp - rsp > 0x80_0000n || rbp % 8n !== 0n) return undefined;
+  const target = load(space, rbp + 8n);
+  if (target === undefined || !followsCall(space, target)) return undefined;
+  const caller: Context = [];
+  caller[RBP] = load(space, rbp);
+  caller[RSP] = rbp + 16n;
+  caller[RIP] = target;
+  return caller;
+}
+
+function scan(space: AddressSpace, context: Context): Context | undefined {
+  const rsp = context[RSP];
+  if (rsp === undefined) return undefined;
+  for (let i = 0n; i < SCAN_WORDS; i++) {
+    const target = load(space, rsp + 8n * i);
+    if (target === undefined) return undefined;
+    if (target < 4096n || !followsCall(space, target)) continue;
+    const caller: Context = [];
+    caller[RBP] = context[RBP];
+    caller[RSP] = rsp + 8n * (i + 1n);
+    caller[RIP] = target;
+    return caller;
+  }
+  return undefined;
+}
+
+/** Whether the bytes before an executable address are a call: E8 rel32, or FF /2 with any operand, with or without REX. */
+function followsCall(space: AddressSpace, target: bigint): boolean {
+  if (target < 8n || target > 0x7fff_ffff_ffffn) return false;
+  const address = Number(target);
+  const region = space.find(address - 1);
+  if (region === undefined || (region.prot & PROT.EXEC) === 0 || address - 8 < region.start) return false;
+  const b = space.read(address - 8, 8);
+  if (b[3] === 0xe8) return true;
+  for (let length = 2; length <= 7; length++) {
+    if (b[8 - length] === 0xff && callLength(b[9 - length], b[10 - length]) === length) return true;
+  }
+  return false;
+}
+
+/** Length of `FF /2` with this ModRM byte, 0 where it is no call. */
+function callLength(modrm: number, sib: number): number {
+  if (((modrm >> 3) & 7) !== 2) return 0;
+  const mod = modrm >> 6;
+  const rm = modrm & 7;
+  if (mod === 3) return 2;
+  const withSib = rm === 4 ? 1 : 0;
+  if (mod === 0) return 2 + withSib + (rm === 5 || (withSib === 1 && (sib & 7) === 5) ? 4 : 0);
+  return 2 + withSib + (mod === 1 ? 1 : 4);
+}

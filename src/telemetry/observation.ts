@@ -85,6 +85,11 @@ export interface SourceTraits {
   readonly name: string;
   /** Operations that this source reports. */
   readonly ops: ReadonlySet<Op>;
+  /**
+   * System calls that this source reports, by name: an effect made by another call leaves no record (clone3, sendfile,
+   * openat2 … in SysFlow). Absent: all calls that do an operation of `ops`.
+   */
+  readonly syscalls?: ReadonlySet<string>;
   /** Whether failed opens, unlinks … are reported. */
   readonly failures: boolean;
   /** Whether IPv6 sockets are reported. */

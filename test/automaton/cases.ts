@@ -72,6 +72,6 @@ export const cases: readonly Case[] = [
     nfa: 'nfa\n^*  0: 1 => 0\n>*  1: 2 => 0 1\n*   2: 1 => 1\n',
     yes: ['', '1', '1 1'],
     no: ['2', '1 2'],
-    minimal: 3,
+    minimal: 4,
   },
 ];

@@ -18,6 +18,15 @@ export const PIPE_MAX = 1048576;
 
 const PIPEFS_MINOR = 14;
 
+/** First bytes of a container's output that are kept. */
+const SINK_KEEPS = 1 << 20;
+
+export interface Sink {
+  readonly parts: Uint8Array[];
+  kept: number;
+  total: number;
+}
+
 export class Pipe {
   readonly ino: number;
   readonly bytes = new ByteQueue();
@@ -35,8 +44,25 @@ export class Pipe {
   readonly expectedReaders = new Set<Task>();
   readonly expectedWriters = new Set<Task>();
 
-  constructor(ino: number) {
+  /** Set: the runtime reads the other end (a container's standard output), always at once. */
+  readonly sink: Sink | undefined;
+
+  constructor(ino: number, sink = false) {
     this.ino = ino;
+    this.sink = sink ? { parts: [], kept: 0, total: 0 } : undefined;
+    if (sink) this.readers = 1;
+  }
+
+  push(bytes: Uint8Array): void {
+    const { sink } = this;
+    if (sink === undefined) {
+      this.bytes.push(bytes);
+      return;
+    }
+    sink.total += bytes.length;
+    const kept = bytes.subarray(0, Math.max(0, SINK_KEEPS - sink.kept));
+    if (kept.length > 0) sink.parts.push(kept);
+    sink.kept += kept.length;
   }
 
   get room(): number {
@@ -133,7 +159,7 @@ export class PipeFile extends OpenFile {
     const atomic = bytes.length <= PIPE_BUF;
     if (pipe.room >= rest || (!atomic && pipe.room > 0)) {
       const part = Math.min(rest, pipe.room);
-      pipe.bytes.push(bytes.slice(done, done + part));
+      pipe.push(bytes.slice(done, done + part));
       done += part;
       pipe.queue.wake(POLL.IN | POLL.RDNORM);
     }

@@ -5,6 +5,7 @@ import { F, O, S, SEAL } from './abi-file.ts';
 import { E } from './errno.ts';
 import type { OpenFile } from './file.ts';
 import type { Kernel } from './kernel.ts';
+import { SHARED } from './shared.ts';
 import type { Task } from './task.ts';
 import { FilePages } from './vfs-data.ts';
 import { Inode, type Opening, realTime, type Superblock } from './vfs-inode.ts';
@@ -38,6 +39,12 @@ export class RegularInode extends Inode implements Backing {
     return new RegularFile(opening);
   }
 
+  /** Of a file that is as the image has it: one object for ever, whose pages may be cached. */
+  readOnlyBacking(): Backing {
+    const { data } = this;
+    return data.pristine && data.lower !== undefined ? imageBacking(data.lower) : this;
+  }
+
   readInto(offset: number, into: Uint8Array): void {
     this.data.readInto(offset, into);
   }
@@ -62,6 +69,14 @@ export class RegularInode extends Inode implements Backing {
     return fitting.length;
   }
 
+  /** Pages written through shared mappings come back; the size stays. */
+  writeFrom(offset: number, bytes: Uint8Array): void {
+    const fitting = bytes.subarray(0, Math.max(0, this.size - offset));
+    const before = this.data.stored;
+    this.data.write(offset, fitting);
+    this.superblock.used += this.data.stored - before;
+  }
+
   override truncate(kernel: Kernel, size: number): number {
     if (this.seals !== undefined) {
       if ((this.seals & SEAL.SHRINK) !== 0 && size < this.size) return -E.PERM;
@@ -84,6 +99,33 @@ export class RegularInode extends Inode implements Backing {
 export function fileSizeLimit(task: Task | undefined): number {
   const soft = task?.process.rlimits[RLIMIT_FSIZE]?.[0];
   return soft === undefined || soft > BigInt(LARGEST) ? LARGEST : Number(soft);
+}
+
+/** Contents of a file of the image. */
+class ImageBacking implements Backing {
+  readonly [SHARED] = true;
+  readonly immutable = true;
+  readonly size: number;
+  private readonly node: FileNode;
+
+  constructor(node: FileNode) {
+    this.node = node;
+    this.size = node.size;
+  }
+  readInto(offset: number, into: Uint8Array): void {
+    this.node.readInto(offset, into);
+  }
+}
+
+const imageBackings = new WeakMap<FileNode, ImageBacking>();
+
+function imageBacking(node: FileNode): Backing {
+  let backing = imageBackings.get(node);
+  if (backing === undefined) {
+    backing = new ImageBacking(node);
+    imageBackings.set(node, backing);
+  }
+  return backing;
 }
 
 export class RegularFile extends PlacedFile {
@@ -120,12 +162,11 @@ export class RegularFile extends PlacedFile {
 
   /**
    * A file that is as the image has it and can't be written through this description is backed by the image's own
-   * node, which is the same object in every snapshot (code caches are keyed by it).
+   * contents, which are the same object in every snapshot (code caches are keyed by it).
    */
   override backing(): Backing {
-    const { data } = this.inode;
     const readOnly = (this.flags & O.ACCMODE) === O.RDONLY;
-    return readOnly && data.pristine && data.lower !== undefined ? data.lower : this.inode;
+    return readOnly ? this.inode.readOnlyBacking() : this.inode;
   }
 }
 

@@ -55,6 +55,15 @@ export class InodeLocks {
     if (this.ranges.length !== before) this.queue.wake();
   }
 
+  /** Locks of processes that have ended. Their exit closes descriptors without asking here. */
+  releaseDead(): void {
+    const before = this.ranges.length;
+    this.ranges = this.ranges.filter(
+      ({ owner }) => !('exitStatus' in owner) || owner.exitStatus === undefined,
+    );
+    if (this.ranges.length !== before) this.queue.wake();
+  }
+
   /** flock: false where another description's lock is in the way. */
   lockWhole(file: OpenFile, type: number): boolean {
     for (const [other, held] of this.whole)

@@ -17,7 +17,6 @@ import {
   type MountFlags,
   type Place,
   realTime,
-  SymlinkInode,
 } from './vfs-inode.ts';
 import { StoredSuperblock, StoredSymlink, TreeDirectory, wrapNode } from './vfs-tree.ts';
 

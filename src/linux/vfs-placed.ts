@@ -41,6 +41,9 @@ export abstract class PlacedFile extends OpenFile {
   }
   override close(_kernel: Kernel): void {
     const { inode } = this;
+    inode.locks?.unlockWhole(this);
+    inode.locks?.release(this);
+    inode.locks?.releaseDead();
     inode.opens--;
     if (this.writer) inode.writers--;
     if (inode.opens === 0 && inode.nlink === 0) inode.free();

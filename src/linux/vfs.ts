@@ -1,14 +1,17 @@
 // The file system of one container: its mounts, and finding files in them for a task. Section by section the rest is
 // in vfs-walk (path walk), vfs-open, vfs-change (create, rename …), vfs-mounts (what a runtime mounts).
 import type { Tree } from '../image/index.ts';
-import { AT, S } from './abi-file.ts';
+import { AT, O, S } from './abi-file.ts';
+import { NullFile } from './devfs.ts';
 import { E } from './errno.ts';
 import type { EnvironmentValues } from './events.ts';
 
+import type { OpenFile } from './file.ts';
 import type { ExecutableFile, ExecutableSource, Kernel } from './kernel.ts';
+import { Pipe, PipeFile } from './pipe.ts';
 import type { Task } from './task.ts';
 import { RegularInode } from './vfs-file.ts';
-import { DirectoryInode, type Inode, type Mount, type Place, placePath } from './vfs-inode.ts';
+import { type Mount, type Place, placePath } from './vfs-inode.ts';
 import { buildMounts, type MountSpec } from './vfs-mounts.ts';
 import { type Actor, actorOf, MAY, permission } from './vfs-permission.ts';
 import { PlacedFile } from './vfs-placed.ts';
@@ -131,6 +134,20 @@ export class Vfs implements ExecutableSource {
     return normalizePath(base, path);
   }
 
+  /**
+   * Standard input, output and error of the entrypoint as a runtime without a terminal gives them: /dev/null and two
+   * pipes, whose other ends are the runtime's (world.ts `output`).
+   */
+  stdStreams(kernel: Kernel): readonly [OpenFile, OpenFile, OpenFile] {
+    const place = this.internal(kernel, '/dev/null') ?? this.root;
+    const sink = () => new PipeFile(new Pipe(this.takeIno(), true), O.WRONLY);
+    return [
+      new NullFile({ kernel, task: undefined, flags: O.RDONLY, place, name: '/dev/null' }),
+      sink(),
+      sink(),
+    ];
+  }
+
   openExecutable(
     kernel: Kernel,
     task: Task,
@@ -153,11 +170,9 @@ export class Vfs implements ExecutableSource {
     const denied = permission(actorOf(task), inode, MAY.EXEC);
     if (denied !== 0) return denied;
     if (inode.writers > 0) return -E.TXTBSY;
-    const { data } = inode;
-    const backing = data.pristine && data.lower !== undefined ? data.lower : inode;
     return {
       path: placePath(place) ?? '/',
-      backing,
+      backing: inode.readOnlyBacking(),
       mode: inode.mode,
       uid: inode.uid,
       gid: inode.gid,

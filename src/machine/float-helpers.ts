@@ -1,10 +1,10 @@
 // The functions behind the floating-point, MMX and vector helpers of isa (FLOAT_HELPERS there has their operands).
-import { X87_ARITHMETIC, X87_CONSTANTS, X87_OPERANDS, X87_STORES, type X87_PLAIN } from '../isa/index.ts';
-import { reciprocal, reciprocalRoot } from './float-approximate.ts';
+import { X87_ARITHMETIC, X87_CONSTANTS, X87_OPERANDS, type X87_PLAIN, X87_STORES } from '../isa/index.ts';
 import { relationFlags } from './float.ts';
+import { reciprocal, reciprocalRoot } from './float-approximate.ts';
 import type { Helper } from './helpers.ts';
-import type { AddressSpace } from './memory.ts';
 import type { RegisterFile } from './registers.ts';
+import type { PagedSpace } from './space.ts';
 import * as arithmetic from './x87-arithmetic.ts';
 import { wait } from './x87-core.ts';
 import * as environment from './x87-environment.ts';
@@ -12,7 +12,13 @@ import * as functions from './x87-functions.ts';
 import { X87State } from './x87-state.ts';
 import * as transfer from './x87-transfer.ts';
 
-type StateFunction = (state: X87State, a: number, b: number, c: number, bits: readonly bigint[]) => bigint | number | boolean | void;
+type StateFunction = (
+  state: X87State,
+  a: number,
+  b: number,
+  c: number,
+  bits: readonly bigint[],
+) => bigint | number | boolean | void;
 
 /** A helper on the x87; operands come as numbers and, for those of more than 32 bits, as they are. */
 const onX87 =
@@ -24,7 +30,10 @@ const onX87 =
 
 /** A helper that moves state between registers and memory. */
 const onMemory =
-  (f: (cpu: RegisterFile, memory: AddressSpace, address: number, operand: number) => void, waits = false): Helper =>
+  (
+    f: (cpu: RegisterFile, memory: PagedSpace, address: number, operand: number) => void,
+    waits = false,
+  ): Helper =>
   (cpu, memory, address, operand) => {
     if (waits) wait(new X87State(cpu));
     f(cpu, memory, Number(address), Number(operand));
@@ -32,7 +41,8 @@ const onMemory =
   };
 
 /** The low 64 bits of a value, or what is above. */
-const part = (value: bigint, which: number): bigint => (which === 0 ? value & ((1n << 64n) - 1n) : value >> 64n);
+const part = (value: bigint, which: number): bigint =>
+  which === 0 ? value & ((1n << 64n) - 1n) : value >> 64n;
 
 /** Every MMX instruction but EMMS: TOP 0, all registers valid. */
 function enterMmx(state: X87State): void {
@@ -63,9 +73,13 @@ const mmxHelpers: Readonly<Record<string, Helper>> = {
 const transferHelpers: Readonly<Record<string, Helper>> = {
   'x87.load32': onX87((state, _a, _b, _c, bits) => transfer.loadFloat(state, 32, bits[0]!)),
   'x87.load64': onX87((state, _a, _b, _c, bits) => transfer.loadFloat(state, 64, bits[0]!)),
-  'x87.load80': onX87((state, _a, _b, _c, bits) => transfer.loadExtended(state, (bits[1]! << 64n) | bits[0]!)),
+  'x87.load80': onX87((state, _a, _b, _c, bits) =>
+    transfer.loadExtended(state, (bits[1]! << 64n) | bits[0]!),
+  ),
   'x87.load_integer': onX87((state, _a, _b, _c, bits) => transfer.loadInteger(state, bits[0]!)),
-  'x87.load_decimal': onX87((state, _a, _b, _c, bits) => transfer.loadDecimal(state, (bits[1]! << 64n) | bits[0]!)),
+  'x87.load_decimal': onX87((state, _a, _b, _c, bits) =>
+    transfer.loadDecimal(state, (bits[1]! << 64n) | bits[0]!),
+  ),
   'x87.load_register': onX87(transfer.loadRegister),
   'x87.load_constant': onX87((state, index) => transfer.loadConstant(state, X87_CONSTANTS[index]!)),
   'x87.store': onX87((state, format, which) => part(transfer.storeValue(state, X87_STORES[format]!), which)),
@@ -75,6 +89,7 @@ const transferHelpers: Readonly<Record<string, Helper>> = {
   'x87.store80_prevented': onX87(transfer.storeExtendedPrevented),
   'x87.store80_done': onX87(transfer.storeExtendedDone),
   'x87.store_register': onX87((state, i, pop) => transfer.storeRegister(state, i, pop !== 0)),
+  'x87.store_unchecked': onX87(transfer.storeUnchecked),
   'x87.exchange': onX87(transfer.exchange),
   'x87.move_if': onX87((state, condition, i) => transfer.moveIf(state, condition !== 0, i)),
 };
@@ -86,7 +101,9 @@ const arithmeticHelpers: Readonly<Record<string, Helper>> = {
   'x87.arithmetic_memory': onX87((state, op, format, _c, bits) =>
     arithmetic.arithmeticMemory(state, X87_ARITHMETIC[op]!, X87_OPERANDS[format]!, bits[2]!),
   ),
-  'x87.compare': onX87((state, i, signaling, pops) => arithmetic.compareRegisters(state, i, signaling !== 0, pops)),
+  'x87.compare': onX87((state, i, signaling, pops) =>
+    arithmetic.compareRegisters(state, i, signaling !== 0, pops),
+  ),
   'x87.compare_memory': onX87((state, format, _b, pops, bits) =>
     arithmetic.compareMemory(state, X87_OPERANDS[format]!, bits[1]!, pops),
   ),
@@ -107,6 +124,7 @@ const controlHelpers: Readonly<Record<string, Helper>> = {
   'x87.wait': onX87(wait),
   'x87.free': onX87((state, i, pop) => {
     wait(state);
+    state.setC1(false);
     state.free(i);
     if (pop !== 0) state.pop();
   }),

@@ -50,7 +50,8 @@ export function ln2(scale: bigint): bigint {
 export function atan(x: bigint, scale: bigint): bigint {
   const one = 1n << scale;
   const halvings = 3;
-  for (let i = 0; i < halvings; i++) x = (x << scale) / (one + squareRootFixed(one + ((x * x) >> scale), scale));
+  for (let i = 0; i < halvings; i++)
+    x = (x << scale) / (one + squareRootFixed(one + ((x * x) >> scale), scale));
   const square = (x * x) >> scale;
   let power = x;
   let sum = 0n;

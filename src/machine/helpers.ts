@@ -6,8 +6,8 @@ import { cpuid } from './cpuid.ts';
 import type { Fault } from './fault.ts';
 import { GuestFault } from './fault.ts';
 import { floatHelpers } from './float-helpers.ts';
-import type { AddressSpace } from './memory.ts';
 import type { RegisterFile } from './registers.ts';
+import type { PagedSpace } from './space.ts';
 
 /** What helpers ask the engine for. */
 export interface HelperEnvironment {
@@ -23,7 +23,7 @@ export interface HelperEnvironment {
  */
 export type Helper = (
   cpu: RegisterFile,
-  memory: AddressSpace,
+  memory: PagedSpace,
   a: bigint,
   b: bigint,
   c: bigint,

@@ -184,7 +184,8 @@ export function roundShift(sig: bigint, shift: number, sign: 0 | 1, rounding: nu
 /**
  * Rounds sig * 2^exp (sig > 0; a sticky lowest bit is fine below the precision's rounding bit) to the format, with
  * overflow, underflow and precision exceptions. Tininess is detected after rounding. An unmasked overflow or underflow
- * gives the result with its exponent wrapped by 3 * 2^13 (what the x87 leaves in a register; SSE never delivers it).
+ * gives the result with its exponent wrapped (what the x87 leaves in a register; SSE never delivers it), or, where that
+ * is still out of range (only fscale gets there), infinity or zero.
  */
 export function round(format: Format, sign: 0 | 1, sig: bigint, exp: number, context: FloatContext): bigint {
   const { precision, emin, emax } = format;
@@ -192,11 +193,11 @@ export function round(format: Format, sign: 0 | 1, sig: bigint, exp: number, con
   let rounded = roundShift(sig, length - precision, sign, context.rounding);
   let lsb = exp + length - precision;
   const top = lsb + bitLength(rounded.sig) - 1;
+  if (top > emax) return overflow(format, sign, rounded, lsb, context);
   if (top < emin) {
     if (!(context.masks & FX.UE)) {
-      context.flags |= FX.UE | (rounded.inexact ? FX.PE : 0);
-      context.roundedUp = rounded.up;
-      return format.width === 80 ? encodeFinite(format, sign, rounded.sig, lsb + 24576) : 0n;
+      context.flags |= FX.UE;
+      return wrapped(format, sign, rounded, lsb, context);
     }
     if (context.ftz) {
       context.flags |= FX.UE | FX.PE;
@@ -206,8 +207,6 @@ export function round(format: Format, sign: 0 | 1, sig: bigint, exp: number, con
     lsb = emin - (precision - 1);
     rounded = roundShift(sig, lsb - exp, sign, context.rounding);
     if (rounded.inexact) context.flags |= FX.UE;
-  } else if (top > emax) {
-    return overflow(format, sign, rounded, lsb, context);
   }
   if (rounded.inexact) context.flags |= FX.PE;
   context.roundedUp = rounded.up;
@@ -216,11 +215,7 @@ export function round(format: Format, sign: 0 | 1, sig: bigint, exp: number, con
 
 function overflow(format: Format, sign: 0 | 1, rounded: Shifted, lsb: number, context: FloatContext): bigint {
   context.flags |= FX.OE;
-  if (!(context.masks & FX.OE)) {
-    if (rounded.inexact) context.flags |= FX.PE;
-    context.roundedUp = rounded.up;
-    return format.width === 80 ? encodeFinite(format, sign, rounded.sig, lsb - 24576) : 0n;
-  }
+  if (!(context.masks & FX.OE)) return wrapped(format, sign, rounded, lsb, context);
   context.flags |= FX.PE;
   const { rounding } = context;
   const toInfinity = rounding === RC.nearest || rounding === (sign ? RC.down : RC.up);
@@ -228,6 +223,27 @@ function overflow(format: Format, sign: 0 | 1, rounded: Shifted, lsb: number, co
   if (toInfinity) return encodeInfinity(format, sign);
   const largest = (1n << BigInt(format.precision)) - 1n;
   return encodeFinite(format, sign, largest, format.emax - (format.precision - 1));
+}
+
+/** What unmasked overflow takes off the exponent of an extended number and unmasked underflow adds to it. */
+const WRAP = 24576;
+
+/** The register result of an unmasked overflow or underflow. */
+function wrapped(format: Format, sign: 0 | 1, rounded: Shifted, lsb: number, context: FloatContext): bigint {
+  if (format.width !== 80) {
+    if (rounded.inexact) context.flags |= FX.PE;
+    return 0n;
+  }
+  const large = lsb > 0;
+  const top = lsb + bitLength(rounded.sig) - 1 + (large ? -WRAP : WRAP);
+  if (top < format.emin || top > format.emax) {
+    context.flags |= FX.PE;
+    context.roundedUp = large;
+    return large ? encodeInfinity(format, sign) : encodeZero(format, sign);
+  }
+  if (rounded.inexact) context.flags |= FX.PE;
+  context.roundedUp = rounded.up;
+  return encodeFinite(format, sign, rounded.sig, lsb + (large ? -WRAP : WRAP));
 }
 
 export const isNaNKind = (n: Num): boolean => n.kind === 'quiet' || n.kind === 'signaling';

@@ -3,6 +3,7 @@
 import type { X87_ARITHMETIC, X87_OPERANDS } from '../isa/index.ts';
 import {
   add,
+  bitLength,
   compare,
   decode,
   divide,
@@ -18,10 +19,9 @@ import {
   invalid,
   isNaNKind,
   multiply,
-  noteDenormal,
   type Num,
+  noteDenormal,
   propagate,
-  bitLength,
   round,
   squareRoot,
   stopped,
@@ -56,7 +56,13 @@ const BINARY: { readonly [K in Arithmetic]: Binary } = {
 };
 
 /** ST(destination) = ST(destination) op ST(source), then a pop if asked for. */
-export function arithmetic(state: X87State, op: Arithmetic, destination: number, source: number, pop: boolean): void {
+export function arithmetic(
+  state: X87State,
+  op: Arithmetic,
+  destination: number,
+  source: number,
+  pop: boolean,
+): void {
   wait(state);
   const finish = (bits: bigint): void => {
     state.setSt(destination, bits);
@@ -74,7 +80,12 @@ export function arithmeticMemory(state: X87State, op: Arithmetic, format: Operan
   wait(state);
   if (!present(state, [0], () => state.setSt(0, INDEFINITE))) return;
   const context = x87Context(state);
-  const result = BINARY[op](state.resultFormat, decode(F80, state.st(0)), memoryOperand(format, bits), context);
+  const result = BINARY[op](
+    state.resultFormat,
+    decode(F80, state.st(0)),
+    memoryOperand(format, bits),
+    context,
+  );
   if (book(state, context)) state.setSt(0, result);
 }
 
@@ -118,7 +129,7 @@ function compareTo(state: X87State, right: Num, signaling: boolean, pops: number
   if (deliver) popMany(state, pops);
 }
 
-/** FCOMI and FUCOMI: the relation, for RFLAGS. */
+/** FCOMI and FUCOMI: the relation, for RFLAGS. C1 stays as it is (measured on AMD; Intel documents 0). */
 export function compareToFlags(
   state: X87State,
   source: number,
@@ -132,7 +143,9 @@ export function compareToFlags(
   }
   const context = x87Context(state);
   const relation = compare(decode(F80, state.st(0)), decode(F80, state.st(source)), signaling, context);
+  const c1 = (state.sw & SW.C1) !== 0;
   if (book(state, context)) popMany(state, pops);
+  state.setC1(c1);
   return relation;
 }
 
@@ -153,7 +166,8 @@ export const fabs = (state: X87State): void => changeSign(state, (bits) => bits 
 
 export const fsqrt = (state: X87State): void =>
   unary(state, (a, context) => squareRoot(state.resultFormat, a, context));
-export const frndint = (state: X87State): void => unary(state, (a, context) => toIntegral(F80, a, false, context));
+export const frndint = (state: X87State): void =>
+  unary(state, (a, context) => toIntegral(F80, a, false, context));
 
 /** C3, C2 and C0 name the class of ST(0), C1 its sign, an empty register's too. */
 export function fxam(state: X87State): void {
@@ -233,32 +247,40 @@ function extracted(a: Num, context: FloatContext): readonly [bigint, bigint] {
 /** FPREM (quotient truncated) and FPREM1 (to nearest even). */
 export function remainder(state: X87State, nearest: boolean): void {
   wait(state);
-  if (!present(state, [0, 1], () => state.setSt(0, INDEFINITE))) return;
+  // without a quotient (NaN, invalid, stack fault) C0 and C3 stay
+  const kept = state.sw & (SW.C0 | SW.C3);
+  if (!present(state, [0, 1], () => state.setSt(0, INDEFINITE))) return state.setConditions(kept);
   const context = x87Context(state);
   const [a, b] = [decode(F80, state.st(0)), decode(F80, state.st(1))];
-  let quotient: bigint | undefined = 0n;
-  let result = propagate(F80, a, b, context);
-  if (result === undefined) {
-    if (a.kind === 'infinite' || b.kind === 'zero') result = invalid(F80, context);
-    else {
-      noteDenormal(context, a, b);
-      if (a.kind === 'zero') result = encodeZero(F80, a.sign);
-      else if (b.kind === 'infinite') result = round(F80, a.sign, a.sig, a.exp, context);
-      else [result, quotient] = reduce(a, b, nearest, context);
-    }
-  }
-  if (!book(state, context)) return;
-  state.setSt(0, result);
-  state.setC1(quotient !== undefined && (quotient & 1n) !== 0n);
-  if (quotient === undefined) return state.setConditions(SW.C2);
+  const { bits, quotient } = remainderOf(a, b, nearest, context);
+  if (!book(state, context)) return state.setConditions(kept);
+  state.setSt(0, bits);
+  if (quotient === 'none') return state.setConditions(kept);
+  if (quotient === 'partial') return state.setConditions(SW.C2);
+  state.setC1((quotient & 1n) !== 0n);
   state.setConditions((quotient & 4n ? SW.C0 : 0) | (quotient & 2n ? SW.C3 : 0));
 }
 
+interface Remainder {
+  readonly bits: bigint;
+  readonly quotient: bigint | 'none' | 'partial';
+}
+
+function remainderOf(a: Num, b: Num, nearest: boolean, context: FloatContext): Remainder {
+  const nan = propagate(F80, a, b, context);
+  if (nan !== undefined) return { bits: nan, quotient: 'none' };
+  if (a.kind === 'infinite' || b.kind === 'zero') return { bits: invalid(F80, context), quotient: 'none' };
+  noteDenormal(context, a, b);
+  if (a.kind === 'zero') return { bits: encodeZero(F80, a.sign), quotient: 0n };
+  if (b.kind === 'infinite') return { bits: round(F80, a.sign, a.sig, a.exp, context), quotient: 0n };
+  return reduce(a, b, nearest, context);
+}
+
 /**
- * One step of the reduction; the quotient is undefined while it is incomplete. How far an incomplete step goes (32 to
+ * One step of the reduction; the quotient is partial while it is incomplete. How far an incomplete step goes (32 to
  * 63 bits of exponent) is left to the processor.
  */
-function reduce(a: Num, b: Num, nearest: boolean, context: FloatContext): [bigint, bigint | undefined] {
+function reduce(a: Num, b: Num, nearest: boolean, context: FloatContext): Remainder {
   const distance = a.exp + bitLength(a.sig) - (b.exp + bitLength(b.sig));
   const skip = distance < 64 ? 0 : distance - partialStep(distance);
   const divisorExp = b.exp + skip;
@@ -274,7 +296,7 @@ function reduce(a: Num, b: Num, nearest: boolean, context: FloatContext): [bigin
     sign = sign ? 0 : 1;
   }
   const bits = rest === 0n ? encodeZero(F80, a.sign) : round(F80, sign, rest, exp, context);
-  return [bits, skip === 0 ? quotient : undefined];
+  return { bits, quotient: skip === 0 ? quotient : 'partial' };
 }
 
 const partialStep = (distance: number): number => (distance & 31) | 32;

@@ -36,13 +36,16 @@ export function book(state: X87State, context: FloatContext): boolean {
   return pre === 0;
 }
 
-/** As book, where the result goes to memory: unmasked overflow and underflow prevent the store as well. */
-export function bookStore(state: X87State, context: FloatContext): boolean {
-  return book(state, context) && !storeStopped(context);
-}
-
+/** Whether an unmasked exception keeps a result from memory: any but the precision exception. */
 export const storeStopped = (context: FloatContext): boolean =>
   (context.flags & ~context.masks & ~FX.PE & 0x3f) !== 0;
+
+/** Books the exceptions that stop a store; inexactness is not among them yet. */
+export function bookStopped(state: X87State, context: FloatContext): void {
+  state.sw |= context.flags & ~FX.PE;
+  state.setC1(false);
+  state.summarize();
+}
 
 /** A stack fault. True when the invalid operation is masked, so that the instruction goes on with the indefinite. */
 export function stackFault(state: X87State, kind: 'overflow' | 'underflow'): boolean {

@@ -2,8 +2,8 @@
 // SDM vol. 1, 8.1.10, 8.1.11, 10.5). Instruction and data pointers and the last opcode are stored as 0 by the x87
 // forms; FXSAVE and FXRSTOR carry them along.
 import { GuestFault } from './fault.ts';
-import type { AddressSpace } from './memory.ts';
 import { MXCSR_MASK, type RegisterFile } from './registers.ts';
+import type { PagedSpace } from './space.ts';
 import { X87State } from './x87-state.ts';
 
 /** Size of the environment image: seven words of the operand size. */
@@ -21,14 +21,30 @@ function environmentImage(state: X87State, operand: number): Uint8Array {
   return image;
 }
 
+/** Writes all or faults. */
+function writeWhole(memory: PagedSpace, address: number, image: Uint8Array): void {
+  memory.checkWrite(address, image.length);
+  memory.write(address, image);
+}
+
 /** FNSTENV: stores, then masks all exceptions. */
-export function saveEnvironment(cpu: RegisterFile, memory: AddressSpace, address: number, operand: number): void {
+export function saveEnvironment(
+  cpu: RegisterFile,
+  memory: PagedSpace,
+  address: number,
+  operand: number,
+): void {
   const state = new X87State(cpu);
-  memory.write(address, environmentImage(state, operand));
+  writeWhole(memory, address, environmentImage(state, operand));
   state.setControl(state.cw | 0x3f);
 }
 
-export function loadEnvironment(cpu: RegisterFile, memory: AddressSpace, address: number, operand: number): void {
+export function loadEnvironment(
+  cpu: RegisterFile,
+  memory: PagedSpace,
+  address: number,
+  operand: number,
+): void {
   applyEnvironment(new X87State(cpu), memory.read(address, environmentSize(operand)), operand);
 }
 
@@ -41,7 +57,7 @@ function applyEnvironment(state: X87State, image: Uint8Array, operand: number): 
 }
 
 /** FNSAVE: environment and registers in stack order, then FNINIT. */
-export function save(cpu: RegisterFile, memory: AddressSpace, address: number, operand: number): void {
+export function save(cpu: RegisterFile, memory: PagedSpace, address: number, operand: number): void {
   const state = new X87State(cpu);
   const head = environmentSize(operand);
   const image = new Uint8Array(head + 80);
@@ -50,11 +66,11 @@ export function save(cpu: RegisterFile, memory: AddressSpace, address: number, o
     const at = cpu.stOffset(i);
     image.set(cpu.st.subarray(at, at + 10), head + 10 * i);
   }
-  memory.write(address, image);
+  writeWhole(memory, address, image);
   state.reset();
 }
 
-export function restore(cpu: RegisterFile, memory: AddressSpace, address: number, operand: number): void {
+export function restore(cpu: RegisterFile, memory: PagedSpace, address: number, operand: number): void {
   const head = environmentSize(operand);
   const image = memory.read(address, head + 80);
   applyEnvironment(new X87State(cpu), image, operand);
@@ -68,12 +84,12 @@ function checkAligned(address: number): void {
   if (address % 16 !== 0) throw new GuestFault('general');
 }
 
-export function fxsave(cpu: RegisterFile, memory: AddressSpace, address: number): void {
+export function fxsave(cpu: RegisterFile, memory: PagedSpace, address: number): void {
   checkAligned(address);
-  memory.write(address, cpu.fxsave().subarray(0, FXSAVE_USED));
+  writeWhole(memory, address, cpu.fxsave().subarray(0, FXSAVE_USED));
 }
 
-export function fxrstor(cpu: RegisterFile, memory: AddressSpace, address: number): void {
+export function fxrstor(cpu: RegisterFile, memory: PagedSpace, address: number): void {
   checkAligned(address);
   const image = memory.read(address, FXSAVE_USED);
   checkMxcsr(new DataView(image.buffer, image.byteOffset).getUint32(24, true));

@@ -1,6 +1,8 @@
 // x87 transcendental instructions: f2xm1, fyl2x, fyl2xp1, fptan, fpatan, fsin, fcos, fsincos (Intel SDM vol. 1,
 // 8.3.10, 8.5.5). Results are correctly rounded; processors promise one unit of the last place, and differ there.
 // Angles are reduced by the 66-bit approximation of pi that the processors have used since the 387.
+
+import * as fixed from './float-series.ts';
 import {
   bitLength,
   decode,
@@ -10,13 +12,12 @@ import {
   type FloatContext,
   FX,
   invalid,
-  noteDenormal,
   type Num,
+  noteDenormal,
   propagate,
   round,
   stopped,
 } from './softfloat.ts';
-import * as fixed from './float-series.ts';
 import { book, present, stackFault, unary, wait, x87Context } from './x87-core.ts';
 import { INDEFINITE, SW, type X87State } from './x87-state.ts';
 
@@ -50,6 +51,7 @@ export const f2xm1 = (state: X87State): void =>
     if (stopped(context)) return 0n;
     if (a.kind === 'zero') return encodeZero(F80, a.sign);
     if (a.kind === 'infinite') return a.sign ? MINUS_ONE : encodeInfinity(F80, 0);
+    context.flags |= FX.PE; // as the processor has it, exact or not
     if (magnitude(a) === 0 && a.sig === 1n << BigInt(-a.exp)) return a.sign ? MINUS_HALF : PLUS_ONE;
     // outside of [-1, 1] the result is undefined: the operand
     if (magnitude(a) >= 0) return round(F80, a.sign, a.sig, a.exp, context);
@@ -103,6 +105,7 @@ export const fyl2x = (state: X87State): void =>
     if (y.kind === 'infinite') return encodeInfinity(F80, productSign(y, top < 0));
     if (y.kind === 'zero' || one) return encodeZero(F80, productSign(y, top < 0));
     if (x.sig === 1n << BigInt(bitLength(x.sig) - 1)) {
+      context.flags |= FX.PE; // as the processor has it, though exact
       return round(F80, productSign(y, top < 0), y.sig * BigInt(Math.abs(top)), y.exp, context);
     }
     const scale = BigInt(GUARD + 64);

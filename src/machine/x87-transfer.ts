@@ -1,18 +1,38 @@
 // x87 loads, stores and exchanges: fld, fild, fbld, fst, fist, fisttp, fbstp, fxch, fcmov, constants (Intel SDM
 // vol. 1, 8.3.3, 8.3.4).
 import type { X87_CONSTANTS, X87_STORES } from '../isa/index.ts';
-import { decode, encodeZero, F32, F64, F80, type FloatContext, FX, round, RC } from './softfloat.ts';
+import {
+  decode,
+  encodeZero,
+  F32,
+  F64,
+  F80,
+  type FloatContext,
+  type Format,
+  FX,
+  RC,
+  round,
+} from './softfloat.ts';
 import { convert, fromInteger, integerIndefinite, toInteger } from './softfloat-convert.ts';
-import { book, bookStore, room, stackFault, storeStopped, wait, x87Context } from './x87-core.ts';
+import { book, bookStopped, room, stackFault, storeStopped, wait, x87Context } from './x87-core.ts';
 import { INDEFINITE, type X87State } from './x87-state.ts';
 
-/** Pushes a float of 32 or 64 bits; a signaling NaN becomes quiet, which is an invalid operation. */
+/**
+ * Pushes a float of 32 or 64 bits; a signaling NaN becomes quiet, which is an invalid operation. A denormal is pushed
+ * even where that exception is not masked.
+ */
 export function loadFloat(state: X87State, width: 32 | 64, bits: bigint): void {
   wait(state);
   if (!room(state)) return;
   const context = x87Context(state);
-  const value = convert(F80, decode(width === 32 ? F32 : F64, bits), context);
-  if (book(state, context)) state.push(value);
+  const number = decode(width === 32 ? F32 : F64, bits);
+  const value = convert(F80, { ...number, denormal: false }, context);
+  if (!book(state, context)) return;
+  state.push(value);
+  if (number.denormal) {
+    state.sw |= FX.DE;
+    state.summarize();
+  }
 }
 
 /** Pushes 80 bits as they are. */
@@ -42,9 +62,7 @@ export function loadRegister(state: X87State, i: number): void {
   wait(state);
   const bits = state.st(i);
   if (!state.empty(i)) return loadExtended(state, bits);
-  if (!state.empty(7)) {
-    room(state);
-  } else if (stackFault(state, 'underflow')) state.push(INDEFINITE);
+  if (stackFault(state, 'underflow')) state.push(INDEFINITE);
 }
 
 interface Constant {
@@ -86,16 +104,21 @@ function toDecimal(bits: bigint, context: FloatContext): bigint {
   context.flags |= probe.flags;
   context.roundedUp = probe.roundedUp;
   let digits = 0n;
-  for (let rest = size, at = 0n; rest > 0n; rest /= 10n, at += 4n) digits |= rest % 10n << at;
+  for (let rest = size, at = 0n; rest > 0n; rest /= 10n, at += 4n) digits |= (rest % 10n) << at;
   return a.sign ? digits | (1n << 79n) : digits;
+}
+
+/** Stores do not report denormal operands. */
+function narrowed(format: Format, bits: bigint, context: FloatContext): bigint {
+  return convert(format, { ...decode(F80, bits), denormal: false }, context);
 }
 
 function formatted(format: StoreFormat, bits: bigint, context: FloatContext): bigint {
   switch (format) {
     case 'f32':
-      return convert(F32, decode(F80, bits), context);
+      return narrowed(F32, bits, context);
     case 'f64':
-      return convert(F64, decode(F80, bits), context);
+      return narrowed(F64, bits, context);
     case 'bcd':
       return toDecimal(bits, context);
     default: {
@@ -124,7 +147,9 @@ export function storePrevented(state: X87State, format: StoreFormat): boolean {
   const context = x87Context(state);
   if (state.empty(0)) return (context.masks & FX.IE) === 0 && !stackFault(state, 'underflow');
   formatted(format, state.st(0), context);
-  return storeStopped(context) && !bookStore(state, context);
+  if (!storeStopped(context)) return false;
+  bookStopped(state, context);
+  return true;
 }
 
 /** Books a store that took place, and pops if asked for. */
@@ -178,11 +203,19 @@ export function exchange(state: X87State, i: number): void {
   state.setSt(i, a);
 }
 
-/** ST(0) = ST(i) if the condition holds; both must hold something either way. */
+/** The undocumented fstpnce: fstp st(i) that notices no stack fault; an empty ST(0) is only popped. */
+export function storeUnchecked(state: X87State, i: number): void {
+  wait(state);
+  state.setC1(false);
+  if (!state.empty(0)) state.setSt(i, state.st(0));
+  state.pop();
+}
+
+/** ST(0) = ST(i) if the condition holds; both must hold something either way, or ST(0) becomes the indefinite. */
 export function moveIf(state: X87State, condition: boolean, i: number): void {
   wait(state);
   if (state.empty(0) || state.empty(i)) {
-    if (stackFault(state, 'underflow') && condition) state.setSt(0, INDEFINITE);
+    if (stackFault(state, 'underflow')) state.setSt(0, INDEFINITE);
     return;
   }
   if (condition) state.setSt(0, state.st(i));

@@ -70,6 +70,7 @@ export const FLOAT_HELPERS: readonly FloatHelperRow[] = [
   state('x87.store80_prevented'), // () -> 1 as above
   state('x87.store80_done'), // (), pops
   state('x87.store_register'), // (i, pop)
+  state('x87.store_unchecked'), // (i), pops; fstpnce
   state('x87.exchange'), // (i)
   state('x87.move_if'), // (condition, i)
   state('x87.arithmetic'), // (index in X87_ARITHMETIC, destination + 8 * source, pop)

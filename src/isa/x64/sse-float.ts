@@ -3,7 +3,7 @@ import type { Value } from '../builder.ts';
 import { IR, REG } from '../ir.ts';
 import { CONVERSION, type FloatConversion } from '../vector-ops.ts';
 import type { LiftContext, LiftFunction, LiftTable } from './context.ts';
-import { isMmx, source, writeLow, writeMmx } from './sse-operand.ts';
+import { enterMmx, isMmx, source, writeLow, writeMmx } from './sse-operand.ts';
 
 type ArithmeticOp = 'fadd' | 'fsub' | 'fmul' | 'fdiv' | 'fmin' | 'fmax';
 type LaneWidth = 32 | 64;
@@ -34,18 +34,12 @@ const packedCompare =
 const scalarCompare =
   (width: LaneWidth): LiftFunction =>
   (cx) =>
-    writeLow(
-      cx,
-      cx.b.operation(IR.fcmp, width, 0, cx.read(0, width), cx.read(1, width), cx.immediate & 7),
-    );
+    writeLow(cx, cx.b.operation(IR.fcmp, width, 0, cx.read(0, width), cx.read(1, width), cx.immediate & 7));
 
 const compareFlags =
   (width: LaneWidth, signaling: 0 | 1): LiftFunction =>
   (cx) =>
-    cx.b.setrflags(
-      'comis',
-      cx.b.operation(IR.fcomi, width, signaling, cx.read(0, width), cx.read(1, width)),
-    );
+    cx.b.setrflags('comis', cx.b.operation(IR.fcomi, width, signaling, cx.read(0, width), cx.read(1, width)));
 
 /** rcpps and the like: a helper a lane. */
 const approximate =
@@ -89,23 +83,30 @@ const packedConversion =
   (cx) =>
     cx.write(0, convert(cx, name, 128, cx.b.zext(128, source(cx, 1, width))));
 
-/** cvtps2pi and the like: two results into an MMX register. */
+/**
+ * cvtps2pi and the like: two results into an MMX register. The transition to MMX comes before the conversion: it stays
+ * when that faults.
+ */
 const toMmx =
   (name: FloatConversion, width: 64 | 128): LiftFunction =>
   (cx) => {
     cx.b.call(8, 'x87.wait');
-    const result = convert(cx, name, 128, cx.b.zext(128, source(cx, 1, width)));
+    const from = cx.b.zext(128, source(cx, 1, width));
+    enterMmx(cx);
+    const result = convert(cx, name, 128, from);
     writeMmx(cx, cx.registerNumber(0), cx.b.trunc(64, result));
   };
 
 const cvtpi2ps: LiftFunction = (cx) => {
-  const result = convert(cx, 'f32x4.i32x4', 128, cx.b.zext(128, source(cx, 1, 64)));
-  if (isMmx(cx, 1)) cx.b.call(8, 'mmx.enter');
+  const from = cx.b.zext(128, source(cx, 1, 64));
+  if (isMmx(cx, 1)) enterMmx(cx);
+  const result = convert(cx, 'f32x4.i32x4', 128, from);
   writeLow(cx, cx.b.trunc(64, result));
 };
 const cvtpi2pd: LiftFunction = (cx) => {
-  const result = convert(cx, 'f64x2.i32x4', 128, cx.b.zext(128, source(cx, 1, 64)));
-  if (isMmx(cx, 1)) cx.b.call(8, 'mmx.enter');
+  const from = cx.b.zext(128, source(cx, 1, 64));
+  if (isMmx(cx, 1)) enterMmx(cx);
+  const result = convert(cx, 'f64x2.i32x4', 128, from);
   cx.write(0, result);
 };
 

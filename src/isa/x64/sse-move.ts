@@ -2,16 +2,7 @@
 import type { Value } from '../builder.ts';
 import { REG } from '../ir.ts';
 import type { LiftContext, LiftFunction, LiftTable } from './context.ts';
-import {
-  enterMmx,
-  isMmx,
-  readMmx,
-  source,
-  vec,
-  writeLow,
-  writeMmx,
-  zero128,
-} from './sse-operand.ts';
+import { enterMmx, isMmx, readMmx, source, vec, writeLow, writeMmx, zero128 } from './sse-operand.ts';
 
 const aligned: LiftFunction = (cx) => {
   if (cx.isMemory(0)) {

@@ -12,6 +12,9 @@ function run(cx: LiftContext, name: string, ...operands: readonly number[]): voi
   cx.b.call(8, name, a, b, c);
 }
 
+/** Reports a pending exception, before the memory operand can fault. */
+const wait = (cx: LiftContext): void => run(cx, 'x87.wait');
+
 /** Width and format of the memory operand of an integer or float instruction. */
 function operandFormat(cx: LiftContext, integer: boolean): number {
   const name = `${integer ? 'i' : 'f'}${cx.widthOf(0)}`;
@@ -27,6 +30,7 @@ function load80(cx: LiftContext): readonly [Value, Value] {
 
 const fld: LiftFunction = (cx) => {
   if (cx.isRegister(0)) return run(cx, 'x87.load_register', cx.registerNumber(0));
+  wait(cx);
   const width = cx.widthOf(0);
   if (width === 80) {
     const [low, high] = load80(cx);
@@ -34,9 +38,11 @@ const fld: LiftFunction = (cx) => {
   } else cx.b.call(8, width === 32 ? 'x87.load32' : 'x87.load64', cx.read(0));
 };
 const fild: LiftFunction = (cx) => {
+  wait(cx);
   cx.b.call(8, 'x87.load_integer', cx.b.sext(64, cx.read(0)));
 };
 const fbld: LiftFunction = (cx) => {
+  wait(cx);
   const [low, high] = load80(cx);
   cx.b.call(8, 'x87.load_decimal', low, high);
 };
@@ -49,15 +55,25 @@ function unlessPrevented(cx: LiftContext, prevented: Value): void {
 function storeFormat(cx: LiftContext, name: string, pop: boolean): void {
   const { b } = cx;
   const format = (X87_STORES as readonly string[]).indexOf(name);
+  wait(cx);
+  b.loadForUpdate(cx.widthOf(0), cx.address()); // a page fault goes before the x87's exceptions
   unlessPrevented(cx, b.call(1, 'x87.store_prevented', number(cx, format)));
   cx.write(0, b.call(cx.widthOf(0), 'x87.store', number(cx, format), number(cx, 0)));
   run(cx, 'x87.store_done', format, pop ? 1 : 0);
 }
 
+/** Page faults go before the x87's exceptions, and before the first of two stores. */
+function checkStore80(cx: LiftContext): void {
+  const { b } = cx;
+  const address = cx.address();
+  wait(cx);
+  b.loadForUpdate(64, address);
+  b.loadForUpdate(16, b.add(address, b.const(64, 8)));
+}
+
 function store80(cx: LiftContext, low: Value, high: Value): void {
   const { b } = cx;
   const address = cx.address();
-  // the part that may be on a second page goes first, so that a fault leaves memory as it was
   b.store(b.add(address, b.const(64, 8)), high);
   b.store(address, low);
 }
@@ -68,6 +84,7 @@ const fst =
     if (cx.isRegister(0)) return run(cx, 'x87.store_register', cx.registerNumber(0), pop ? 1 : 0);
     if (cx.widthOf(0) !== 80) return storeFormat(cx, `f${cx.widthOf(0)}`, pop);
     const { b } = cx;
+    checkStore80(cx);
     unlessPrevented(cx, b.call(1, 'x87.store80_prevented'));
     const low = b.call(64, 'x87.store80', number(cx, 0));
     store80(cx, low, b.call(16, 'x87.store80', number(cx, 1)));
@@ -80,6 +97,7 @@ const fist =
 
 const fbstp: LiftFunction = (cx) => {
   const { b } = cx;
+  checkStore80(cx);
   const format = number(cx, X87_STORES.indexOf('bcd'));
   unlessPrevented(cx, b.call(1, 'x87.store_prevented', format));
   const low = b.call(64, 'x87.store', format, number(cx, 0));
@@ -95,6 +113,7 @@ const arithmetic =
   (cx) => {
     const op = X87_ARITHMETIC.indexOf(name);
     if (cx.isMemory(0)) {
+      wait(cx);
       const format = operandFormat(cx, integer);
       cx.b.call(8, 'x87.arithmetic_memory', number(cx, op), number(cx, format), cx.read(0));
     } else run(cx, 'x87.arithmetic', op, cx.registerNumber(0) + 8 * cx.registerNumber(1), 0);
@@ -115,6 +134,7 @@ const comparison =
   (signaling: 0 | 1, pops: number, integer = false): LiftFunction =>
   (cx) => {
     if (cx.isMemory(0)) {
+      wait(cx);
       const format = operandFormat(cx, integer);
       cx.b.call(8, 'x87.compare_memory', number(cx, format), cx.read(0), number(cx, pops));
     } else run(cx, 'x87.compare', cx.operandCount === 0 ? 1 : cx.registerNumber(1), signaling, pops);
@@ -144,6 +164,7 @@ const plain =
     run(cx, `x87.${name}`);
 
 const fldcw: LiftFunction = (cx) => {
+  wait(cx);
   cx.b.call(8, 'x87.set_control', cx.read(0, 16));
 };
 const fnstcw: LiftFunction = (cx) => cx.write(0, cx.b.call(16, 'x87.get_control'));
@@ -166,14 +187,15 @@ const fxState =
     cx.b.call(8, helper, cx.address());
   };
 
-/** Undocumented fstpnce is fstp without stack checks on old parts; on all 64-bit ones it is fstp. */
+const nothing: LiftFunction = () => {};
+
 const rows: LiftTable = {
   fld,
   fild,
   fbld,
   fst: fst(false),
   fstp: fst(true),
-  fstpnce: fst(true),
+  fstpnce: (cx) => run(cx, 'x87.store_unchecked', cx.registerNumber(0)),
   fist: fist('', false),
   fistp: fist('', true),
   fbstp,
@@ -219,6 +241,10 @@ const rows: LiftTable = {
   ffree: (cx) => run(cx, 'x87.free', cx.registerNumber(0), 0),
   ffreep: (cx) => run(cx, 'x87.free', cx.registerNumber(0), 1),
   fnop: plain('wait'),
+  // of the 8087 and 80287; they do nothing since
+  fneni: nothing,
+  fndisi: nothing,
+  fnsetpm: nothing,
   wait: plain('wait'),
   fldcw,
   fnstcw,

@@ -69,7 +69,11 @@ export function raw(header: RawHeader, body: string | Uint8Array = ''): Uint8Arr
 }
 
 export function paxRecord(key: string, value: string | Uint8Array): Uint8Array {
-  const tail = concat(encodeText(` ${key}=`), field(value), encodeText('\n'));
+  const tail = concat(
+    encodeText(` ${key}=`),
+    typeof value === 'string' ? encodeText(value) : value,
+    encodeText('\n'),
+  );
   let length = tail.length + 1;
   while (String(length).length + tail.length !== length) length = String(length).length + tail.length;
   return concat(encodeText(String(length)), tail);

@@ -77,7 +77,7 @@ function base256(field: Uint8Array): number {
 export function numeric(field: Uint8Array, what: string, where: () => string): number {
   const value = (field[0] & 0x80) !== 0 ? base256(field) : octal(field);
   if (value === undefined || !Number.isSafeInteger(value))
-    throw new InputError(`tar header: ${what} is no number (${printable(decodeText(field))})`, where());
+    throw new InputError(`tar header: ${what} is no number (${printable(text(field))})`, where());
   return value;
 }
 

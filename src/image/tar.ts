@@ -165,7 +165,7 @@ class TarReader {
       paxText(pax, 'path', archive) ??
       pending.name ??
       header.name;
-    const where = (): string => `${this.name}, entry ${printable(name)}`;
+    const where = (): string => `${this.name}, entry ${shown(name)}`;
     const linkname = paxText(pax, 'linkpath', where) ?? pending.linkname ?? header.linkname;
     const kind = header.type === '0' && name.endsWith('/') ? 'dir' : kinds[header.type];
     if (kind === undefined)
@@ -199,7 +199,7 @@ class TarReader {
     const { pathBytes } = budget.limits;
     budget.spend('metadataBytes', entryOverhead + name.length + linkname.length, where);
     if (byteLength(name, pathBytes) > pathBytes || byteLength(linkname, pathBytes) > pathBytes)
-      throw exceeded('pathBytes', pathBytes, `${where().slice(0, 200)}…`);
+      throw exceeded('pathBytes', pathBytes, where());
     if (kind === 'symlink' && linkname === '') throw new InputError('symlink without a target', where());
     if (name.length > 85 && name.split('/').some((part) => byteLength(part, 255) > 255))
       throw new InputError('a component of the path is longer than 255 bytes', where());
@@ -231,6 +231,11 @@ class TarReader {
     checkSparse(sparse, stored, where);
     return new Sparse(this.file, sparse.dataStart, sparse.size, sparse.map);
   }
+}
+
+/** A name in a message. */
+function shown(name: string): string {
+  return printable(name.length > 160 ? `${name.slice(0, 80)}…${name.slice(-79)}` : name);
 }
 
 function owner(id: number, what: string, where: () => string): number {

@@ -11,4 +11,4 @@ export type { Feature, FeatureSet } from './x64/features.ts';
 export { BASELINE, FEATURES } from './x64/features.ts';
 export { X87_ARITHMETIC, X87_CONSTANTS, X87_OPERANDS, X87_PLAIN, X87_STORES } from './x64/float-helpers.ts';
 export type { Instruction, OperandKind, RegisterClass, RegisterInfo } from './x64/instruction.ts';
-export { LIFT_TABLE, Lifter } from './x64/lift.ts';
+export { INTEGER_TABLE, LIFT_TABLE, Lifter } from './x64/lift.ts';

@@ -11,7 +11,8 @@
 //
 // Rules for lifters, which make faults precise and engines simple:
 // - one `insn` marker opens each instruction; its memory accesses all come before its first `set`, `flags`, `setf`,
-//   `setrflags`; a store comes after every load and every operation that can fault;
+//   `setrflags`; a store comes after every load and every operation that can fault (but in `enter`, which the
+//   processor, too, does piece by piece);
 // - general registers are read and written whole (64 bits); partial ones go through `trunc`, `extract`, `insert`;
 // - nothing is conditional inside an instruction but `select`, and `exit` before its first effect; repeated string
 //   instructions are blocks of their own that leave through `exit` at count 0, do one step and jump to themselves;

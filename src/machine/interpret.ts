@@ -184,18 +184,13 @@ export function loadValue(space: PagedSpace, width: number, at: bigint): bigint 
 
 function storeValue(space: PagedSpace, width: number, at: bigint, value: bigint): void {
   const address = toAddress(at);
-  switch (width) {
-    case 8:
-      return space.write8(address, Number(value));
-    case 16:
-      return space.write16(address, Number(value));
-    case 32:
-      return space.write32(address, Number(value));
-    case 64:
-      return space.write64(address, value);
-    default:
-      assert(width === 128, 'stores of 8 to 128 bits');
-      return space.write128(address, value);
+  if (width === 8) space.write8(address, Number(value));
+  else if (width === 16) space.write16(address, Number(value));
+  else if (width === 32) space.write32(address, Number(value));
+  else if (width === 64) space.write64(address, value);
+  else {
+    assert(width === 128, 'stores of 8 to 128 bits');
+    space.write128(address, value);
   }
 }
 

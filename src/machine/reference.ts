@@ -7,7 +7,7 @@ import { type Fault, GuestFault } from './fault.ts';
 import { Frame, interpret, isCanonical } from './interpret.ts';
 import { type AddressSpace, MemoryFault } from './memory.ts';
 import { RegisterFile } from './registers.ts';
-import { PagedSpace } from './space.ts';
+import { ADDRESS_LIMIT, PagedSpace } from './space.ts';
 
 export interface EngineOptions {
   /** Instruction set extensions beyond the baseline. */
@@ -67,6 +67,7 @@ class ReferenceEngine implements Engine {
       case 'jump':
         // the processor checks the target before it jumps
         if (!isCanonical(m.next)) return this.stopAt(m, 'general');
+        if (m.next >= ADDRESS_LIMIT) return kernelTarget(m);
         m.cpu.rip = m.address = Number(m.next);
         m.length = 0;
         return undefined;
@@ -118,6 +119,12 @@ class ReferenceEngine implements Engine {
       code: decoder.next()?.codeName ?? 'INVALID',
     };
   }
+}
+
+/** A jump into the kernel's half, whose addresses numbers don't hold exactly. */
+function kernelTarget(m: Frame): EngineStop {
+  m.cpu.setRip(m.next);
+  return { kind: 'fault', fault: 'page', address: Number(m.next), access: 'execute' };
 }
 
 /** The plain engine that defines what every other must do. */

@@ -82,6 +82,10 @@ export class RegisterFile implements Registers {
   set rip(value: number) {
     this.system[0] = BigInt(value);
   }
+  /** All 64 bits; `rip` rounds addresses above 2^53, which no code has. */
+  setRip(value: bigint): void {
+    this.system[0] = value;
+  }
   get rflags(): bigint {
     return this.system[1];
   }

@@ -375,19 +375,25 @@ export class PagedSpace implements AddressSpace {
     this.pool.bytes[at] = value;
   }
   write16(address: number, value: number): void {
-    if (address % PAGE_SIZE > PAGE_SIZE - 2) return this.writeAcross(address, 2, BigInt(value));
-    const at = this.writableAt(address);
-    this.pool.view.setUint16(at, value, true);
+    if (address % PAGE_SIZE > PAGE_SIZE - 2) this.writeAcross(address, 2, BigInt(value));
+    else {
+      const at = this.writableAt(address);
+      this.pool.view.setUint16(at, value, true);
+    }
   }
   write32(address: number, value: number): void {
-    if (address % PAGE_SIZE > PAGE_SIZE - 4) return this.writeAcross(address, 4, BigInt(value));
-    const at = this.writableAt(address);
-    this.pool.view.setUint32(at, value, true);
+    if (address % PAGE_SIZE > PAGE_SIZE - 4) this.writeAcross(address, 4, BigInt(value));
+    else {
+      const at = this.writableAt(address);
+      this.pool.view.setUint32(at, value, true);
+    }
   }
   write64(address: number, value: bigint): void {
-    if (address % PAGE_SIZE > PAGE_SIZE - 8) return this.writeAcross(address, 8, value);
-    const at = this.writableAt(address);
-    this.pool.view.setBigUint64(at, value, true);
+    if (address % PAGE_SIZE > PAGE_SIZE - 8) this.writeAcross(address, 8, value);
+    else {
+      const at = this.writableAt(address);
+      this.pool.view.setBigUint64(at, value, true);
+    }
   }
 
   /** Two adjacent 64-bit halves; a store faults before it changes anything. */
@@ -396,9 +402,11 @@ export class PagedSpace implements AddressSpace {
     return low | (this.read64(address + 8) << 64n);
   }
   write128(address: number, value: bigint): void {
-    if (address % PAGE_SIZE > PAGE_SIZE - 16) return this.writeAcross(address, 16, value);
-    this.write64(address, BigInt.asUintN(64, value));
-    this.write64(address + 8, value >> 64n);
+    if (address % PAGE_SIZE > PAGE_SIZE - 16) this.writeAcross(address, 16, value);
+    else {
+      this.write64(address, BigInt.asUintN(64, value));
+      this.write64(address + 8, value >> 64n);
+    }
   }
 
   private readAcross(address: number, size: number): bigint {
@@ -415,7 +423,8 @@ export class PagedSpace implements AddressSpace {
 
   /** Faults as a store of `size` bytes would, without one: for operations that write several pieces. */
   checkWrite(address: number, size: number): void {
-    for (let at = address; at < address + size; at = pageDown(at) + PAGE_SIZE) this.writableAt(at);
+    this.writableAt(address);
+    for (let at = pageDown(address) + PAGE_SIZE; at < address + size; at += PAGE_SIZE) this.writableAt(at);
   }
 
   read(address: number, length: number): Uint8Array {

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { disassemble, type Feature } from '../../src/isa/index.ts';
+import { disassemble, FEATURES, type Feature } from '../../src/isa/index.ts';
 import {
   createMemory,
   createReferenceEngine,
@@ -116,6 +116,21 @@ function runnerPath(): string {
   }
   runner = path;
   return path;
+}
+
+/** Instruction sets that this machine's processor has, by Linux's names for them. */
+export function hostFeatures(): readonly Feature[] {
+  const line = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'));
+  const flags = new Set((line?.[1] ?? '').trim().split(/\s+/));
+  const names: Readonly<Partial<Record<Feature, string>>> = {
+    sse3: 'pni',
+    'sse4.1': 'sse4_1',
+    'sse4.2': 'sse4_2',
+    lzcnt: 'abm',
+    pclmul: 'pclmulqdq',
+    sha: 'sha_ni',
+  };
+  return FEATURES.filter((feature) => flags.has(names[feature] ?? feature));
 }
 
 const CASE_SIZE = 8 + 64 + 128 + 8 + 512;

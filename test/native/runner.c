@@ -97,6 +97,7 @@ static void store_result(int signal, siginfo_t *info, ucontext_t *uc, struct tes
   r.changes = find_changes(t);
   fwrite(&r, sizeof r, 1, stdout);
   fwrite(changes, sizeof changes[0], r.changes, stdout);
+  fflush(stdout);  // so that a case which kills the process is the one after the last result
 }
 
 static struct test *active;

@@ -8,13 +8,13 @@ interface BitRow {
   readonly atomic?: AtomicKind;
 }
 
-/** A register index into memory reaches beyond the operand: bit offset / width operands away, rounding down. */
+/** A register index into memory reaches beyond the operand: index / width operands away, rounding down. */
 function bitAddress(cx: LiftContext, index: Value, width: number): Value {
   const { b } = cx;
-  const base = cx.address();
-  if (!cx.isRegister(1)) return base;
+  if (!cx.isRegister(1)) return cx.address();
   const words = b.sar(b.sext(64, index), b.const(64, Math.log2(width)));
-  return b.add(base, b.shl(words, b.const(64, Math.log2(width / 8))));
+  const offset = b.add(cx.offset(), b.shl(words, b.const(64, Math.log2(width / 8))));
+  return cx.segmented(cx.insn.addressWidth === 64 ? offset : b.zext(64, b.trunc(32, offset)));
 }
 
 function bitTest(row: BitRow): LiftFunction {

@@ -17,8 +17,8 @@ import { isString, stringRows } from './strings.ts';
 import { systemRows } from './system.ts';
 import { x87Rows } from './x87.ts';
 
-/** All rows. A form's own name goes before its mnemonic. */
-export const LIFT_TABLE: LiftTable = {
+/** Everything but floating point and vectors. */
+export const INTEGER_TABLE: LiftTable = {
   ...integerRows,
   ...moveRows,
   ...shiftRows,
@@ -26,9 +26,10 @@ export const LIFT_TABLE: LiftTable = {
   ...controlRows,
   ...stringRows,
   ...systemRows,
-  ...sseRows,
-  ...x87Rows,
 };
+
+/** All rows. A form's own name goes before its mnemonic. */
+export const LIFT_TABLE: LiftTable = { ...INTEGER_TABLE, ...sseRows, ...x87Rows };
 
 /** Instructions in a block at most. */
 const MAX_INSTRUCTIONS = 64;

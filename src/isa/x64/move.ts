@@ -105,12 +105,16 @@ const enter: LiftFunction = (cx) => {
   const rsp = b.get(RSP);
   const rbp = b.get(RBP);
   const frame = b.sub(rsp, b.const(64, size));
-  const outer: Value[] = [];
-  for (let i = 1; i < level; i++) outer.push(b.load(width, b.sub(rbp, b.const(64, size * i))));
   b.store(frame, b.trunc(width, rbp));
-  outer.forEach((value, i) => b.store(b.sub(frame, b.const(64, size * (i + 1))), value));
+  for (let i = 1; i < level; i++) {
+    const outer = b.load(width, b.sub(rbp, b.const(64, size * i)));
+    b.store(b.sub(frame, b.const(64, size * i)), outer);
+  }
   if (level > 0) b.store(b.sub(frame, b.const(64, size * level)), b.trunc(width, frame));
-  b.set(RSP, b.sub(frame, b.const(64, size * level + (cx.immediate & 0xffff))));
+  // last, the processor makes sure that the new frame's end can be written
+  const end = b.sub(frame, b.const(64, size * level + (cx.immediate & 0xffff)));
+  b.loadForUpdate(width, end);
+  b.set(RSP, end);
   cx.setGpr(RBP, b.trunc(width, frame));
 };
 

@@ -39,7 +39,7 @@ const cpuid: LiftFunction = (cx) => {
   const leaf = cx.gpr(RAX, 32);
   const subleaf = cx.gpr(RCX, 32);
   const parts = [RAX, RBX, RCX, RDX].map((_, i) => b.call(32, 'cpuid', leaf, subleaf, b.const(32, i)));
-  [RAX, RBX, RCX, RDX].forEach((register, i) => cx.setGpr(register, parts[i]));
+  for (const [i, register] of [RAX, RBX, RCX, RDX].entries()) cx.setGpr(register, parts[i]);
 };
 
 /** 64 bits into edx:eax. */
@@ -111,10 +111,10 @@ export const systemRows: LiftTable = {
   int,
   int3: trap('breakpoint'),
   int1: trap('debug'),
-  ...rows('ud0 ud1 ud2 into sysenter sysexit', trap('illegal')),
+  ...rows('ud0 ud1 ud2 into sysenter monitor mwait', trap('illegal')),
   ...rows('cli sti in out insb insw insd outsb outsw outsd hlt', trap('general')),
   ...rows(
-    'lgdt lidt lldt ltr lmsw clts invlpg invd wbinvd rdmsr wrmsr rdpmc swapgs sysretq sysret xsetbv monitor mwait invpcid',
+    'lgdt lidt lldt ltr lmsw clts invlpg invd wbinvd rdmsr wrmsr rdpmc swapgs sysretq sysret sysexit sysexitq xsetbv invpcid',
     trap('general'),
   ),
   rdfsbase: { needs: 'fsgsbase', lift: segmentBase(REG['fsbase'], false), otherwise: trap('illegal') },

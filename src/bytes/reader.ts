@@ -23,7 +23,10 @@ export class ByteReader {
   private take(size: number): number {
     const at = this.position;
     if (size < 0 || at < 0 || at + size > this.bytes.length) {
-      throw new InputError(`truncated: ${size} bytes wanted, ${Math.max(0, this.bytes.length - at)} left`, `${this.name} at offset ${at}`);
+      throw new InputError(
+        `truncated: ${size} bytes wanted, ${Math.max(0, this.bytes.length - at)} left`,
+        `${this.name} at offset ${at}`,
+      );
     }
     this.position = at + size;
     return at;
@@ -52,7 +55,8 @@ export class ByteReader {
   size64(): number {
     const at = this.position;
     const value = this.u64();
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new InputError(`value ${value} is too large`, `${this.name} at offset ${at}`);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER))
+      throw new InputError(`value ${value} is too large`, `${this.name} at offset ${at}`);
     return Number(value);
   }
 

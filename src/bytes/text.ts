@@ -38,7 +38,8 @@ function decodeEscaping(bytes: Uint8Array): string {
 /** Length in bytes of the valid UTF-8 sequence at i, 0 where there is none. */
 function sequenceLength(bytes: Uint8Array, i: number): number {
   const b = bytes[i];
-  const n = b < 0x80 ? 1 : b >= 0xc2 && b < 0xe0 ? 2 : b >= 0xe0 && b < 0xf0 ? 3 : b >= 0xf0 && b < 0xf5 ? 4 : 0;
+  const n =
+    b < 0x80 ? 1 : b >= 0xc2 && b < 0xe0 ? 2 : b >= 0xe0 && b < 0xf0 ? 3 : b >= 0xf0 && b < 0xf5 ? 4 : 0;
   if (n === 0 || i + n > bytes.length) return 0;
   try {
     utf8.decode(bytes.subarray(i, i + n));

@@ -12,7 +12,9 @@ import { packageVersion } from './version.ts';
 
 function createProgram(): Command {
   const program = new Command('effigy')
-    .description('Derive from a container image what its services do, and report what a running container does beyond that.')
+    .description(
+      'Derive from a container image what its services do, and report what a running container does beyond that.',
+    )
     .version(packageVersion())
     .option('--debug', 'show the stack of errors')
     .showHelpAfterError('(add --help for the options)')
@@ -26,8 +28,10 @@ Example:
 
 Exit status: 0 fine, 1 findings, 2 error.`,
     );
-  for (const add of [addImageCommand, addModelCommand, addShowCommand, addRecordCommand, addMonitorCommand]) add(program);
-  for (const command of program.commands) command.exitOverride().showHelpAfterError('(add --help for the options)');
+  for (const add of [addImageCommand, addModelCommand, addShowCommand, addRecordCommand, addMonitorCommand])
+    add(program);
+  for (const command of program.commands)
+    command.exitOverride().showHelpAfterError('(add --help for the options)');
   return program;
 }
 
@@ -36,7 +40,10 @@ function report(error: unknown, debug: boolean): number {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof InputError) process.stderr.write(`effigy: ${message.replace(/\s*\n\s*/g, ' ')}\n`);
   else if (isSystemError(error)) process.stderr.write(`effigy: ${systemMessage(error)}\n`);
-  else process.stderr.write(`effigy: ${message.replace(/\s*\n\s*/g, ' ')} (this is a defect of effigy; --debug shows where)\n`);
+  else
+    process.stderr.write(
+      `effigy: ${message.replace(/\s*\n\s*/g, ' ')} (this is a defect of effigy; --debug shows where)\n`,
+    );
   if (debug && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
   return 2;
 }

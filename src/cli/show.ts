@@ -30,7 +30,8 @@ export function addShowCommand(program: Command): void {
       const drawn = [options.svg, options.dot].filter((name) => name !== undefined);
       for (const name of drawn) process.stderr.write(`wrote ${name}\n`);
       if (options.json) process.stdout.write(`${JSON.stringify(summary(policy), null, 2)}\n`);
-      else if (drawn.length === 0 || options.effects) process.stdout.write(describePolicy(policy, options.effects ?? false));
+      else if (drawn.length === 0 || options.effects)
+        process.stdout.write(describePolicy(policy, options.effects ?? false));
     });
 }
 
@@ -46,7 +47,10 @@ export function summary(policy: Policy): object {
       args: automaton.args,
       states: automaton.states.length,
       edges: automaton.edges.length,
-      patterns: automaton.edges.filter((edge) => edge.effect !== undefined && resourceTexts(edge.effect.resource).some((text) => !isLiteral(text))).length,
+      patterns: automaton.edges.filter(
+        (edge) =>
+          edge.effect !== undefined && resourceTexts(edge.effect.resource).some((text) => !isLiteral(text)),
+      ).length,
     })),
     syscalls: policy.syscalls,
     coverage: policy.coverage,
@@ -66,12 +70,17 @@ export function describePolicy(policy: Policy, effects: boolean): string {
     '',
   ];
   policy.automata.forEach((automaton, a) => {
-    lines.push(`${a === policy.root ? '^' : ' '} ${automaton.name}: ${[policy.programs[automaton.program].path, ...automaton.args].map(printable).join(' ')}`);
+    lines.push(
+      `${a === policy.root ? '^' : ' '} ${automaton.name}: ${[policy.programs[automaton.program].path, ...automaton.args].map(printable).join(' ')}`,
+    );
     lines.push(`    ${automaton.states.length} states, ${automaton.edges.length} edges`);
     lines.push(...(effects ? edgeLines(policy, automaton) : effectSummary(automaton)));
   });
   lines.push('', policy.cuts.length === 0 ? 'cuts       none' : `cuts       ${policy.cuts.length}`);
-  for (const cut of policy.cuts) lines.push(`    ${cut.kind} ${printable(cut.what)} ×${cut.count} in ${printable(cut.program)}${cut.at === '' ? '' : ` at ${printable(cut.at)}`}: ${cut.consequence}`);
+  for (const cut of policy.cuts)
+    lines.push(
+      `    ${cut.kind} ${printable(cut.what)} ×${cut.count} in ${printable(cut.program)}${cut.at === '' ? '' : ` at ${printable(cut.at)}`}: ${cut.consequence}`,
+    );
   return `${lines.join('\n')}\n`;
 }
 
@@ -89,8 +98,12 @@ function effectSummary(automaton: PolicyAutomaton): string[] {
 
 function edgeLines(policy: Policy, automaton: PolicyAutomaton): string[] {
   return automaton.edges.flatMap((edge) => {
-    if (edge.effect === undefined) return [`    ${edge.from} -> ${edge.to}  (silent: ${automaton.states[edge.to].label})`];
-    const targets = [edge.child === undefined ? '' : `, child starts in ${edge.child}`, edge.automaton === undefined ? '' : `, becomes ${policy.automata[edge.automaton].name}`];
+    if (edge.effect === undefined)
+      return [`    ${edge.from} -> ${edge.to}  (silent: ${automaton.states[edge.to].label})`];
+    const targets = [
+      edge.child === undefined ? '' : `, child starts in ${edge.child}`,
+      edge.automaton === undefined ? '' : `, becomes ${policy.automata[edge.automaton].name}`,
+    ];
     const outcome = edge.errors?.length ? ` errno ${edge.errors.join(',')}` : '';
     const head = `    ${edge.from} -> ${edge.to}  ${printEffect(edge.effect)}  [${edge.provenance}${outcome}${targets.join('')}]`;
     const frames = (edge.stack === undefined ? [] : policy.stacks[edge.stack]).map((index) => {

@@ -25,7 +25,12 @@ export interface Endpoint<T = string> {
 export type Resource<T = string> =
   | { readonly kind: 'none' }
   | { readonly kind: 'file'; readonly type: FileType; readonly path: T; readonly to?: T }
-  | { readonly kind: 'net'; readonly protocol: Protocol; readonly local: Endpoint<T>; readonly peer: Endpoint<T> }
+  | {
+      readonly kind: 'net';
+      readonly protocol: Protocol;
+      readonly local: Endpoint<T>;
+      readonly peer: Endpoint<T>;
+    }
   | { readonly kind: 'program'; readonly path: T; readonly args: readonly T[] }
   | { readonly kind: 'task'; readonly what: T }
   | { readonly kind: 'id'; readonly value: T };

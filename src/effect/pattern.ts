@@ -13,14 +13,16 @@ export type Pattern = string & { readonly [patternBrand]: true };
 /** Named character classes, narrowest first. */
 export const CLASSES = ['[0-9]+', '[0-9a-f]+', '[0-9A-Za-z]+', '*', '**'] as const;
 export type PatternClass = (typeof CLASSES)[number];
-export type PatternPart = { readonly kind: 'literal'; readonly text: string } | { readonly kind: 'class'; readonly class: PatternClass };
+export type PatternPart =
+  | { readonly kind: 'literal'; readonly text: string }
+  | { readonly kind: 'class'; readonly class: PatternClass };
 
 const regexOf: Readonly<Record<PatternClass, string>> = {
   '[0-9]+': '[0-9]+',
   '[0-9a-f]+': '[0-9a-f]+',
   '[0-9A-Za-z]+': '[0-9A-Za-z]+',
   '*': '[^/]*',
-  '**': '[^]*',
+  '**': '[\\s\\S]*',
 };
 
 export const ANY = '**' as Pattern;
@@ -51,7 +53,9 @@ export function patternParts(text: string): readonly PatternPart[] | undefined {
       run += text[i + 1];
       i += 2;
     } else if (ch === '*' || ch === '[') {
-      const found = ['**', '*', '[0-9]+', '[0-9a-f]+', '[0-9A-Za-z]+'].find((name) => text.startsWith(name, i));
+      const found = ['**', '*', '[0-9]+', '[0-9a-f]+', '[0-9A-Za-z]+'].find((name) =>
+        text.startsWith(name, i),
+      );
       if (found === undefined) return undefined;
       flush();
       parts.push({ kind: 'class', class: found as PatternClass });
@@ -98,7 +102,9 @@ function compile(pattern: Pattern): Matcher {
     const only = parts.map((part) => (part.kind === 'literal' ? part.text : '')).join('');
     return (text) => text === only;
   }
-  const source = parts.map((part) => (part.kind === 'literal' ? part.text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&') : regexOf[part.class]));
+  const source = parts.map((part) =>
+    part.kind === 'literal' ? part.text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&') : regexOf[part.class],
+  );
   const regex = new RegExp(`^${source.join('')}$`);
   return (text) => regex.test(text);
 }

@@ -16,13 +16,18 @@ export function printResource(resource: Resource<string>): string {
     case 'none':
       return '';
     case 'file': {
-      const path = resource.path === '' ? `(${resource.type === 'u' ? 'unnamed socket' : 'unnamed'})` : printable(resource.path);
+      const path =
+        resource.path === ''
+          ? `(${resource.type === 'u' ? 'unnamed socket' : 'unnamed'})`
+          : printable(resource.path);
       return resource.to === undefined ? path : `${path} -> ${printable(resource.to)}`;
     }
     case 'net':
       return `${resource.protocol} ${endpoint(resource.local)} <-> ${endpoint(resource.peer)}`;
     case 'program':
-      return [resource.path, ...resource.args].map((arg) => (/[\s"]/.test(arg) || arg === '' ? JSON.stringify(arg) : printable(arg))).join(' ');
+      return [resource.path, ...resource.args]
+        .map((arg) => (/[\s"]/.test(arg) || arg === '' ? JSON.stringify(arg) : printable(arg)))
+        .join(' ');
     case 'task':
       return printable(resource.what);
     case 'id':

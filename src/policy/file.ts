@@ -16,8 +16,10 @@ export function writePolicy(policy: Policy): string {
   names.forEach((name, i) => {
     const end = i === names.length - 1 ? '' : ',';
     const value = policy[name];
-    if (name === 'automata') lines.push(`  "automata": [\n${policy.automata.map(writeAutomaton).join(',\n')}\n  ]${end}`);
-    else if (Array.isArray(value)) lines.push(`  ${JSON.stringify(name)}: ${list(value, '    ', '  ')}${end}`);
+    if (name === 'automata')
+      lines.push(`  "automata": [\n${policy.automata.map(writeAutomaton).join(',\n')}\n  ]${end}`);
+    else if (Array.isArray(value))
+      lines.push(`  ${JSON.stringify(name)}: ${list(value, '    ', '  ')}${end}`);
     else lines.push(`  ${JSON.stringify(name)}: ${JSON.stringify(value)}${end}`);
   });
   lines.push('}', '');
@@ -30,7 +32,12 @@ function list(items: readonly unknown[], indent: string, close: string): string 
 }
 
 function writeAutomaton(automaton: PolicyAutomaton): string {
-  const head = JSON.stringify({ name: automaton.name, program: automaton.program, args: automaton.args, initial: automaton.initial }).slice(0, -1);
+  const head = JSON.stringify({
+    name: automaton.name,
+    program: automaton.program,
+    args: automaton.args,
+    initial: automaton.initial,
+  }).slice(0, -1);
   return `    ${head},\n     "states": ${list(automaton.states, '      ', '     ')},\n     "edges": ${list(automaton.edges, '      ', '     ')}}`;
 }
 
@@ -38,19 +45,38 @@ let validate: ReturnType<Validator['compile']> | undefined;
 
 /** A checked policy. `name` (the file's) is used in errors. */
 export function readPolicy(content: string, name: string): Policy {
-  if (content.length > MAX_POLICY_LENGTH) throw new InputError('policy file is too large', name, `at most ${MAX_POLICY_LENGTH} characters are read`);
+  if (content.length > MAX_POLICY_LENGTH)
+    throw new InputError(
+      'policy file is too large',
+      name,
+      `at most ${MAX_POLICY_LENGTH} characters are read`,
+    );
   let parsed: unknown;
   try {
     parsed = JSON.parse(content);
   } catch (error) {
-    throw new InputError(`not a policy: ${error instanceof Error ? error.message : 'not JSON'}`, name, 'make one with: effigy model IMAGE -o FILE');
+    throw new InputError(
+      `not a policy: ${error instanceof Error ? error.message : 'not JSON'}`,
+      name,
+      'make one with: effigy model IMAGE -o FILE',
+    );
   }
-  const format = typeof parsed === 'object' && parsed !== null && 'format' in parsed ? parsed.format : undefined;
+  const format =
+    typeof parsed === 'object' && parsed !== null && 'format' in parsed ? parsed.format : undefined;
   if (typeof format === 'number' && format > POLICY_FORMAT) {
-    throw new InputError(`policy format ${format} is newer than this program's ${POLICY_FORMAT}`, name, 'use a newer effigy');
+    throw new InputError(
+      `policy format ${format} is newer than this program's ${POLICY_FORMAT}`,
+      name,
+      'use a newer effigy',
+    );
   }
   validate ??= new Validator({ allErrors: false, strict: false }).compile(POLICY_SCHEMA);
-  if (!validate(parsed)) throw new InputError(`not a policy: ${describe(validate.errors?.[0])}`, name, 'make one with: effigy model IMAGE -o FILE');
+  if (!validate(parsed))
+    throw new InputError(
+      `not a policy: ${describe(validate.errors?.[0])}`,
+      name,
+      'make one with: effigy model IMAGE -o FILE',
+    );
   const policy = parsed as unknown as Policy;
   checkReferences(policy, name);
   return policy;
@@ -58,13 +84,15 @@ export function readPolicy(content: string, name: string): Policy {
 
 function describe(error: ErrorObject | undefined): string {
   if (error === undefined) return 'does not fit the schema';
-  const detail = error.keyword === 'additionalProperties' ? ` (${String(error.params['additionalProperty'])})` : '';
+  const detail =
+    error.keyword === 'additionalProperties' ? ` (${String(error.params['additionalProperty'])})` : '';
   return `${error.instancePath === '' ? 'the top level' : error.instancePath} ${error.message ?? 'is wrong'}${detail}`;
 }
 
 function checkReferences(policy: Policy, name: string): void {
   const check = (value: number | undefined, length: number, what: string): void => {
-    if (value !== undefined && value >= length) throw new InputError(`${what} refers to ${value} of ${length}`, name, 'the file is damaged');
+    if (value !== undefined && value >= length)
+      throw new InputError(`${what} refers to ${value} of ${length}`, name, 'the file is damaged');
   };
   check(policy.root, policy.automata.length, 'root');
   policy.frames.forEach((frame, i) => {
@@ -85,11 +113,17 @@ function checkReferences(policy: Policy, name: string): void {
       check(edge.child, automaton.states.length, `${at}/child`);
       check(edge.stack, policy.stacks.length, `${at}/stack`);
       check(edge.automaton, policy.automata.length, `${at}/automaton`);
-      if (edge.effect !== undefined) for (const text of resourceTexts(edge.effect.resource)) checkPattern(text, at, name);
+      if (edge.effect !== undefined)
+        for (const text of resourceTexts(edge.effect.resource)) checkPattern(text, at, name);
     });
   });
 }
 
 function checkPattern(text: string, at: string, name: string): void {
-  if (parsePattern(text) === undefined) throw new InputError(`${at}: not a resource pattern: ${JSON.stringify(text)}`, name, 'the file is damaged');
+  if (parsePattern(text) === undefined)
+    throw new InputError(
+      `${at}: not a resource pattern: ${JSON.stringify(text)}`,
+      name,
+      'the file is damaged',
+    );
 }

@@ -5,10 +5,16 @@ import { POLICY_FORMAT } from './policy.ts';
 const index = { type: 'integer', minimum: 0 } as const;
 const text = { type: 'string' } as const;
 const texts = { type: 'array', items: text } as const;
-const pattern = { type: 'string', description: 'resource pattern: \\ escapes, * ** [0-9]+ [0-9a-f]+ [0-9A-Za-z]+' } as const;
+const pattern = {
+  type: 'string',
+  description: 'resource pattern: \\ escapes, * ** [0-9]+ [0-9a-f]+ [0-9A-Za-z]+',
+} as const;
 const digest = { type: 'string', pattern: '^(sha256:[0-9a-f]{64})?$' } as const;
 
-function object(properties: Readonly<Record<string, unknown>>, optional: readonly string[] = []): Readonly<Record<string, unknown>> {
+function object(
+  properties: Readonly<Record<string, unknown>>,
+  optional: readonly string[] = [],
+): Readonly<Record<string, unknown>> {
   return {
     type: 'object',
     properties,
@@ -21,8 +27,16 @@ const endpoint = object({ address: pattern, port: pattern });
 const resource = {
   oneOf: [
     object({ kind: { const: 'none' } }),
-    object({ kind: { const: 'file' }, type: { enum: ['f', 'd', 'u', 'p', '?'] }, path: pattern, to: pattern }, ['to']),
-    object({ kind: { const: 'net' }, protocol: { enum: ['tcp', 'udp', 'icmp', 'raw'] }, local: endpoint, peer: endpoint }),
+    object(
+      { kind: { const: 'file' }, type: { enum: ['f', 'd', 'u', 'p', '?'] }, path: pattern, to: pattern },
+      ['to'],
+    ),
+    object({
+      kind: { const: 'net' },
+      protocol: { enum: ['tcp', 'udp', 'icmp', 'raw'] },
+      local: endpoint,
+      peer: endpoint,
+    }),
     object({ kind: { const: 'program' }, path: pattern, args: { type: 'array', items: pattern } }),
     object({ kind: { const: 'task' }, what: pattern }),
     object({ kind: { const: 'id' }, value: pattern }),
@@ -43,7 +57,10 @@ export const POLICY_PROPERTIES = {
     user: text,
     workingDir: text,
   }),
-  options: { type: 'object', additionalProperties: { type: ['string', 'number', 'boolean', 'array'], items: text } },
+  options: {
+    type: 'object',
+    additionalProperties: { type: ['string', 'number', 'boolean', 'array'], items: text },
+  },
   complete: { type: 'boolean' },
   incomplete: text,
   coverage: object({
@@ -55,7 +72,10 @@ export const POLICY_PROPERTIES = {
   }),
   syscalls: object({ boot: texts, serve: texts }),
   programs: { type: 'array', items: object({ path: text, sha256: text, buildId: text }) },
-  frames: { type: 'array', items: object({ program: { type: 'integer', minimum: -1 }, offset: index, symbol: text }) },
+  frames: {
+    type: 'array',
+    items: object({ program: { type: 'integer', minimum: -1 }, offset: index, symbol: text }),
+  },
   stacks: { type: 'array', items: { type: 'array', items: index } },
   root: index,
   automata: {
@@ -66,14 +86,22 @@ export const POLICY_PROPERTIES = {
       program: index,
       args: { type: 'array', items: pattern },
       initial: index,
-      states: { type: 'array', minItems: 1, items: object({ phase: { enum: ['boot', 'serve'] }, label: text }) },
+      states: {
+        type: 'array',
+        minItems: 1,
+        items: object({ phase: { enum: ['boot', 'serve'] }, label: text }),
+      },
       edges: {
         type: 'array',
         items: object(
           {
             from: index,
             to: index,
-            effect: object({ op: { enum: OPS }, resource, access: { type: 'string', pattern: '^r?w?c?t?a?x?$' } }),
+            effect: object({
+              op: { enum: OPS },
+              resource,
+              access: { type: 'string', pattern: '^r?w?c?t?a?x?$' },
+            }),
             succeeds: { type: 'boolean' },
             errors: { type: 'array', items: index },
             provenance: { enum: ['executed', 'explored', 'inferred'] },
@@ -87,7 +115,10 @@ export const POLICY_PROPERTIES = {
       },
     }),
   },
-  cuts: { type: 'array', items: object({ kind: text, what: text, consequence: text, program: text, at: text, count: index }) },
+  cuts: {
+    type: 'array',
+    items: object({ kind: text, what: text, consequence: text, program: text, at: text, count: index }),
+  },
 } as const;
 
 export const POLICY_SCHEMA = {

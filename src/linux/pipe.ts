@@ -5,7 +5,7 @@ import { ByteQueue } from './byte-queue.ts';
 import { E } from './errno.ts';
 import { OpenFile, POLL } from './file.ts';
 import type { Kernel } from './kernel.ts';
-import { raiseSigpipe } from './sigpipe.ts';
+import { raiseSigpipe } from './signals.ts';
 import type { Task } from './task.ts';
 import { Inode, type Opening, type Superblock } from './vfs-inode.ts';
 import { type Block, block, type SysResult, WaitQueue } from './wait.ts';
@@ -164,7 +164,7 @@ export class PipeFile extends OpenFile {
       pipe.queue.wake(POLL.IN | POLL.RDNORM);
     }
     if (done === bytes.length) return done;
-    if (this.nonblocking) return done > 0 ? done : -E.AGAIN;
+    if (this.nonblocking || (task.signalled && done > 0)) return done > 0 ? done : -E.AGAIN;
     task.restart = { ...task.restart, done };
     return block([pipe.queue], 'write pipe');
   }

@@ -112,12 +112,10 @@ function otherCommand(kernel: Kernel, task: Task, command: number, args: SysArgs
       return LOCK.UNLCK;
     case F.SETLEASE:
     case F.NOTIFY:
-      kernel.cut({
+      kernel.cutHere(task, {
         kind: 'syscall-option',
         what: `fcntl command ${command}`,
         consequence: 'answers EINVAL',
-        exe: task.process.exe,
-        at: undefined,
       });
       return -E.INVAL;
     case F.GET_RW_HINT:

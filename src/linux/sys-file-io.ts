@@ -58,6 +58,7 @@ function writeFrom(
 const single = (args: SysArgs): Vector[] => [
   { address: args.pointer(1), length: Math.min(args.size(2), MAX_RW) },
 ];
+/** Such a length reaches beyond user memory (access_ok). */
 const tooLong = (args: SysArgs): boolean => args.long(2) < 0n;
 
 function offsetOf(args: SysArgs, i: number): number | undefined {
@@ -66,20 +67,20 @@ function offsetOf(args: SysArgs, i: number): number | undefined {
 }
 
 function read(kernel: Kernel, task: Task, args: SysArgs): SysResult {
-  return tooLong(args) ? -E.INVAL : readInto(kernel, task, args.int(0), single(args));
+  return tooLong(args) ? -E.FAULT : readInto(kernel, task, args.int(0), single(args));
 }
 function write(kernel: Kernel, task: Task, args: SysArgs): SysResult {
-  return tooLong(args) ? -E.INVAL : writeFrom(kernel, task, args.int(0), single(args));
+  return tooLong(args) ? -E.FAULT : writeFrom(kernel, task, args.int(0), single(args));
 }
 function pread64(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const at = offsetOf(args, 3);
-  return at === undefined || tooLong(args) ? -E.INVAL : readInto(kernel, task, args.int(0), single(args), at);
+  if (tooLong(args)) return -E.FAULT;
+  return at === undefined ? -E.INVAL : readInto(kernel, task, args.int(0), single(args), at);
 }
 function pwrite64(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const at = offsetOf(args, 3);
-  return at === undefined || tooLong(args)
-    ? -E.INVAL
-    : writeFrom(kernel, task, args.int(0), single(args), at);
+  if (tooLong(args)) return -E.FAULT;
+  return at === undefined ? -E.INVAL : writeFrom(kernel, task, args.int(0), single(args), at);
 }
 
 type Transfer = typeof readInto;

@@ -14,7 +14,7 @@ import { RegularFile, RegularInode } from './vfs-file.ts';
 import { Dentry, realTime } from './vfs-inode.ts';
 import { openPath } from './vfs-open.ts';
 import { PlacedFile } from './vfs-placed.ts';
-import { isBlock, type SysResult } from './wait.ts';
+import type { SysResult } from './wait.ts';
 
 interface Opened {
   readonly dirfd: number;
@@ -29,8 +29,8 @@ function openAt(kernel: Kernel, task: Task, request: Opened): SysResult {
   if (typeof path === 'number') return path;
   const { flags } = request;
   const file = openPath(kernel, task, { ...request, path });
-  if (typeof file !== 'number' && isBlock(file as SysResult)) return file as SysResult;
-  const opened = file as OpenFile | number;
+  if (typeof file !== 'number' && 'kind' in file) return file;
+  const opened: OpenFile | number = file;
   const fd = typeof opened === 'number' ? opened : install(kernel, task, opened, (flags & O.CLOEXEC) !== 0);
   const name = kernel.vfs.nameAt(task, request.dirfd, path);
   const resource =

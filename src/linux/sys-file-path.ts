@@ -233,7 +233,10 @@ function ftruncate(kernel: Kernel, task: Task, args: SysArgs): SysResult {
 
 function enter(kernel: Kernel, task: Task, place: Place | number, name: string): SysResult {
   const result = typeof place === 'number' ? place : mayEnter(task, place);
-  if (result === 0 && typeof place !== 'number') task.process.fs.cwd = placePath(place) ?? '/';
+  if (result === 0 && typeof place !== 'number') {
+    task.process.fs.cwd = placePath(place) ?? '/';
+    task.process.fs.cwdPlace = place;
+  }
   return done(kernel, task, 'CHDIR', file(name, 'd'), result);
 }
 
@@ -282,12 +285,10 @@ function refuseMount(
   const bytes = address === 0 ? undefined : task.process.space.readCString(address, PATH_MAX);
   const name = bytes === undefined ? '' : kernel.vfs.nameAt(task, AT.FDCWD, decodeText(bytes));
   if (capable(actorOf(task), CAP.SYS_ADMIN)) {
-    kernel.cut({
+    kernel.cutHere(task, {
       kind: 'syscall-option',
       what: `${what} ${name} with CAP_SYS_ADMIN`,
       consequence: 'answers EPERM',
-      exe: task.process.exe,
-      at: undefined,
     });
   }
   return done(kernel, task, op, file(name, 'd'), -E.PERM);

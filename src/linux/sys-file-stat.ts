@@ -219,8 +219,8 @@ function getdents(kernel: Kernel, task: Task, args: SysArgs, old: boolean): SysR
 }
 
 function getcwd(kernel: Kernel, task: Task, args: SysArgs): SysResult {
-  const place = kernel.vfs.find(kernel, undefined, { dirfd: AT.FDCWD, path: task.process.fs.cwd });
-  if (typeof place === 'number') return -E.NOENT;
+  const place = kernel.vfs.base(kernel, task, AT.FDCWD);
+  if (typeof place === 'number' || isGone(place)) return -E.NOENT;
   const text = visiblePath(kernel, task, place);
   const bytes = encodeText(`${text}\0`);
   if (bytes.length > args.size(1)) return -E.RANGE;

@@ -1,6 +1,7 @@
 // Tasks (threads) and processes, as the syscall families share them. Plain data: no closures (see wait.ts).
 import type { AddressSpace, Backing, Registers } from '../machine/index.ts';
 import type { DescriptorTable } from './file.ts';
+import type { Place } from './vfs-inode.ts';
 import type { Block, WaitQueue } from './wait.ts';
 
 export interface Credentials {
@@ -27,6 +28,8 @@ export interface Credentials {
 /** What CLONE_FS shares. Paths are absolute in the container's tree. */
 export interface FsContext {
   cwd: string;
+  /** Set by chdir: the directory itself, which stays the working directory when its path is removed. */
+  cwdPlace?: Place | undefined;
   root: string;
   umask: number;
   references: number;

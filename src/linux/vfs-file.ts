@@ -64,6 +64,7 @@ export class RegularInode extends Inode implements Backing {
       return -E.NOSPC;
     this.data.write(offset, fitting);
     this.superblock.used += this.data.stored - before;
+    kernel.machine.memory.backingChanged(this, offset, fitting.length);
     if (task !== undefined) this.mode = withoutPrivileges(actorOf(task), this);
     this.touch(kernel);
     return fitting.length;
@@ -85,6 +86,7 @@ export class RegularInode extends Inode implements Backing {
     const before = this.data.stored;
     this.data.truncate(size);
     this.superblock.used += this.data.stored - before;
+    kernel.machine.memory.backingChanged(this, size, Number.MAX_SAFE_INTEGER - size);
     this.touch(kernel);
     return 0;
   }
@@ -136,6 +138,7 @@ export class RegularFile extends PlacedFile {
   read(kernel: Kernel, _task: Task, length: number, at: number | undefined): Uint8Array | number {
     if ((this.flags & O.ACCMODE) === O.WRONLY) return -E.BADF;
     const { inode } = this;
+    kernel.machine.memory.sync(inode);
     const bytes = inode.data.read(at ?? this.position, length);
     if (at === undefined) this.position += bytes.length;
     if (bytes.length > 0 && (this.flags & O.NOATIME) === 0) this.accessed(kernel);

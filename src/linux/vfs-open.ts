@@ -94,8 +94,8 @@ function mayOpen(actor: Actor, place: Place, flags: number): number {
   const { inode } = place.dentry;
   const access = flags & O.ACCMODE;
   const writes = access !== O.RDONLY || (flags & O.TRUNC) !== 0;
-  if (inode.type === S.IFLNK) return -E.LOOP;
   if ((flags & O.DIRECTORY) !== 0 && inode.type !== S.IFDIR) return -E.NOTDIR;
+  if (inode.type === S.IFLNK) return -E.LOOP;
   if (inode.type === S.IFDIR && writes) return -E.ISDIR;
   if ((inode.type === S.IFCHR || inode.type === S.IFBLK) && place.mount.flags.nodev) return -E.ACCES;
   const mask = (access === O.WRONLY ? 0 : MAY.READ) | (writes ? MAY.WRITE : 0);

@@ -115,10 +115,11 @@ export class Vfs implements ExecutableSource {
     return walked.place ?? -E.NOENT;
   }
 
-  private base(kernel: Kernel, task: Task | undefined, dirfd: number): Place | number {
+  /** Working directory, or the directory behind a descriptor. */
+  base(kernel: Kernel, task: Task | undefined, dirfd: number): Place | number {
     if (dirfd === AT.FDCWD) {
-      const cwd = task?.process.fs.cwd ?? '/';
-      return cwd === '/' ? this.root : (this.internal(kernel, cwd) ?? -E.NOENT);
+      const { cwd, cwdPlace } = task?.process.fs ?? { cwd: '/', cwdPlace: undefined };
+      return cwdPlace ?? (cwd === '/' ? this.root : (this.internal(kernel, cwd) ?? -E.NOENT));
     }
     const file = task?.process.files.get(dirfd);
     if (file === undefined) return -E.BADF;

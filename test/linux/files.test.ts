@@ -1,0 +1,3 @@
+import { scriptTests } from './run-scripts.ts';
+
+scriptTests('files');

@@ -6,26 +6,27 @@ import type { Helper } from './helpers.ts';
 import type { RegisterFile } from './registers.ts';
 import type { PagedSpace } from './space.ts';
 import * as arithmetic from './x87-arithmetic.ts';
+import * as compare from './x87-compare.ts';
 import { wait } from './x87-core.ts';
 import * as environment from './x87-environment.ts';
 import * as functions from './x87-functions.ts';
+import * as scale from './x87-scale.ts';
 import { X87State } from './x87-state.ts';
 import * as transfer from './x87-transfer.ts';
 
-type StateFunction = (
-  state: X87State,
-  a: number,
-  b: number,
-  c: number,
-  bits: readonly bigint[],
-) => bigint | number | boolean | void;
+type StateFunction = (state: X87State, a: number, b: number, c: number, bits: readonly bigint[]) => unknown;
 
-/** A helper on the x87; operands come as numbers and, for those of more than 32 bits, as they are. */
+/**
+ * A helper on the x87; operands come as numbers and, for those of more than 32 bits, as they are. A function without a
+ * result yields 0.
+ */
 const onX87 =
   (f: StateFunction): Helper =>
   (cpu, _memory, a, b, c) => {
     const result = f(new X87State(cpu), Number(a), Number(b), Number(c), [a, b, c]);
-    return result === undefined ? 0n : BigInt(result);
+    return typeof result === 'bigint' || typeof result === 'number' || typeof result === 'boolean'
+      ? BigInt(result)
+      : 0n;
   };
 
 /** A helper that moves state between registers and memory. */
@@ -102,13 +103,13 @@ const arithmeticHelpers: Readonly<Record<string, Helper>> = {
     arithmetic.arithmeticMemory(state, X87_ARITHMETIC[op]!, X87_OPERANDS[format]!, bits[2]!),
   ),
   'x87.compare': onX87((state, i, signaling, pops) =>
-    arithmetic.compareRegisters(state, i, signaling !== 0, pops),
+    compare.compareRegisters(state, i, signaling !== 0, pops),
   ),
   'x87.compare_memory': onX87((state, format, _b, pops, bits) =>
-    arithmetic.compareMemory(state, X87_OPERANDS[format]!, bits[1]!, pops),
+    compare.compareMemory(state, X87_OPERANDS[format]!, bits[1]!, pops),
   ),
   'x87.compare_flags': onX87((state, i, signaling, pops) =>
-    relationFlags(arithmetic.compareToFlags(state, i, signaling !== 0, pops)),
+    relationFlags(compare.compareToFlags(state, i, signaling !== 0, pops)),
   ),
 };
 
@@ -151,14 +152,14 @@ const rotate =
 const plain: { readonly [K in (typeof X87_PLAIN)[number]]: (state: X87State) => void } = {
   fchs: arithmetic.fchs,
   fabs: arithmetic.fabs,
-  ftst: arithmetic.ftst,
-  fxam: arithmetic.fxam,
+  ftst: compare.ftst,
+  fxam: compare.fxam,
   fsqrt: arithmetic.fsqrt,
   frndint: arithmetic.frndint,
-  fscale: arithmetic.fscale,
-  fxtract: arithmetic.fxtract,
-  fprem: (state) => arithmetic.remainder(state, false),
-  fprem1: (state) => arithmetic.remainder(state, true),
+  fscale: scale.fscale,
+  fxtract: scale.fxtract,
+  fprem: (state) => scale.remainder(state, false),
+  fprem1: (state) => scale.remainder(state, true),
   f2xm1: functions.f2xm1,
   fyl2x: functions.fyl2x,
   fyl2xp1: functions.fyl2xp1,

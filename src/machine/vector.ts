@@ -57,8 +57,14 @@ const clampUnsigned = (width: number, value: bigint): bigint => clamp(value, 0n,
 const plus: LaneFunction = (x, y) => x + y;
 const minus: LaneFunction = (x, y) => x - y;
 const times: LaneFunction = (x, y) => x * y;
-const smaller: LaneFunction = (x, y) => (x < y ? x : y);
-const larger: LaneFunction = (x, y) => (x > y ? x : y);
+const smaller: LaneFunction = (x, y) => {
+  if (x < y) return x;
+  return y;
+};
+const larger: LaneFunction = (x, y) => {
+  if (x > y) return x;
+  return y;
+};
 const average: LaneFunction = (x, y) => (x + y + 1n) >> 1n;
 const equal: LaneFunction = (x, y) => (x === y ? -1n : 0n);
 const greater: LaneFunction = (x, y) => (x > y ? -1n : 0n);

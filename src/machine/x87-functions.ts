@@ -212,14 +212,19 @@ function sine(angle: Angle, quarter: number, context: FloatContext): bigint {
 /** Arguments of 2^63 and beyond are not reduced: C2 says so and the register stays. */
 const tooLarge = (a: Num): boolean => a.kind === 'finite' && magnitude(a) >= 63;
 
+function refuse(state: X87State): void {
+  state.setC1(false);
+  state.setConditions((state.sw & (SW.C0 | SW.C3)) | SW.C2);
+}
+
 /** sin (quarter 0) or cos (1) of zero: exact. */
 const ofZero = (a: Num, quarter: number): bigint => (quarter === 0 ? encodeZero(F80, a.sign) : PLUS_ONE);
 
 function trigonometric(state: X87State, compute: (a: Num, context: FloatContext) => bigint): void {
   if (!state.empty(0) && tooLarge(decode(F80, state.st(0)))) {
     wait(state);
-    state.setC1(false);
-    return state.setConditions((state.sw & (SW.C0 | SW.C3)) | SW.C2);
+    refuse(state);
+    return;
   }
   state.setConditions(state.sw & (SW.C0 | SW.C3));
   unary(state, (a, context) => {
@@ -265,8 +270,8 @@ function trigonometricPair(
   }
   const a = decode(F80, state.st(0));
   if (tooLarge(a)) {
-    state.setC1(false);
-    return state.setConditions((state.sw & (SW.C0 | SW.C3)) | SW.C2);
+    refuse(state);
+    return;
   }
   state.setConditions(state.sw & (SW.C0 | SW.C3));
   const context = x87Context(state);

@@ -60,9 +60,8 @@ export function loadDecimal(state: X87State, bits: bigint): void {
 /** Pushes a copy of ST(i). */
 export function loadRegister(state: X87State, i: number): void {
   wait(state);
-  const bits = state.st(i);
-  if (!state.empty(i)) return loadExtended(state, bits);
-  if (stackFault(state, 'underflow')) state.push(INDEFINITE);
+  if (!state.empty(i)) loadExtended(state, state.st(i));
+  else if (stackFault(state, 'underflow')) state.push(INDEFINITE);
 }
 
 interface Constant {

@@ -35,7 +35,10 @@ export function checkAgainstProcessor(
   options: Options = {},
 ): void {
   const reason = nativeUnavailable();
-  if (reason !== undefined) return t.skip(reason);
+  if (reason !== undefined) {
+    t.skip(reason);
+    return;
+  }
   const cases = instances.map((instance) => instance.test);
   const native = runNative(cases);
   const engine = runEngine(cases, options.features ?? []);

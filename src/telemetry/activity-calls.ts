@@ -346,7 +346,7 @@ const mprotect: Handler = (tracker, process, event) => {
 
 const clone: Handler = (tracker, process, event, ret) => {
   const arg = event.args[0];
-  const struct = header(arg);
+  const struct = header(arg?.kind === 'change' ? arg.before : arg);
   const flags = struct?.get('flags') ?? event.args[1];
   const thread = flags?.kind === 'number' && event.name !== 'fork' && event.name !== 'vfork' && (flags.value & CLONE_THREAD) !== 0;
   tracker.emit({ ...common(process, event, 'CLONE', ret), kind: 'clone', child: event.outerPid ?? ret, thread });

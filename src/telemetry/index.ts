@@ -12,3 +12,7 @@ export {
 } from './sysflow-records.ts';
 export { SYSFLOW_SCHEMA, SYSFLOW_VERSION } from './sysflow-schema.ts';
 export { createSysFlowWriter, fileOid, type SysFlowWriter, type SysFlowWriterOptions } from './sysflow-writer.ts';
+export { compileRecords, compileValue, DecodeError, type RecordDecoder, type ValueDecoder } from './avro-compile.ts';
+export { type AvroType, parseSchema } from './avro-schema.ts';
+export { defaultOcfLimits, type OcfItem, type OcfLimits, OcfReader } from './ocf.ts';
+export { openSysFlow, SysFlowDecoder, type SysFlowOptions, type SysFlowSource, sysFlowTraits } from './sysflow.ts';

@@ -72,6 +72,11 @@ export type Observation =
       readonly access: string;
       readonly cut: boolean;
       readonly fd: number;
+      /**
+       * Sockets: the source does not tell which side is ours, and nothing seen before told; `local` is the client's
+       * side then.
+       */
+      readonly sidesAssumed?: boolean;
       readonly reads: number;
       readonly writes: number;
       readonly bytesRead: number;

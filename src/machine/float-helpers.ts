@@ -5,6 +5,7 @@ import { reciprocal, reciprocalRoot } from './float-approximate.ts';
 import type { Helper } from './helpers.ts';
 import type { RegisterFile } from './registers.ts';
 import type { PagedSpace } from './space.ts';
+import { extendedHelpers } from './vector-extended.ts';
 import * as arithmetic from './x87-arithmetic.ts';
 import * as compare from './x87-compare.ts';
 import { wait } from './x87-core.ts';
@@ -175,6 +176,7 @@ const plain: { readonly [K in (typeof X87_PLAIN)[number]]: (state: X87State) => 
 };
 
 export const floatHelpers: Readonly<Record<string, Helper>> = {
+  ...extendedHelpers,
   ...controlHelpers,
   ...mmxHelpers,
   ...transferHelpers,

@@ -221,8 +221,8 @@ function refuse(state: X87State): void {
 const ofZero = (a: Num, quarter: number): bigint => (quarter === 0 ? encodeZero(F80, a.sign) : PLUS_ONE);
 
 function trigonometric(state: X87State, compute: (a: Num, context: FloatContext) => bigint): void {
+  wait(state);
   if (!state.empty(0) && tooLarge(decode(F80, state.st(0)))) {
-    wait(state);
     refuse(state);
     return;
   }

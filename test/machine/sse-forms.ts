@@ -246,6 +246,93 @@ stmxcsr - 0fae 3 =g4
 fxsave - 0fae 0 =g512
 `;
 
+export const SSE_EXTENDED = `
+addsubps f2 0fd0 x x16
+addsubpd 66 0fd0 x x16
+haddps f2 0f7c x x16
+haddpd 66 0f7c x x16
+hsubps f2 0f7d x x16
+hsubpd 66 0f7d x x16
+movddup f2 0f12 x x8
+movsldup f3 0f12 x x16
+movshdup f3 0f16 x x16
+lddqu f2 0ff0 x =x16
+pshufb * 0f3800 p p
+phaddw * 0f3801 p p
+phaddd * 0f3802 p p
+phaddsw * 0f3803 p p
+pmaddubsw * 0f3804 p p
+phsubw * 0f3805 p p
+phsubd * 0f3806 p p
+phsubsw * 0f3807 p p
+psignb * 0f3808 p p
+psignw * 0f3809 p p
+psignd * 0f380a p p
+pmulhrsw * 0f380b p p
+pabsb * 0f381c p p
+pabsw * 0f381d p p
+pabsd * 0f381e p p
+palignr * 0f3a0f p p i
+blendps 66 0f3a0c x x16 i
+blendpd 66 0f3a0d x x16 i
+pblendw 66 0f3a0e x x16 i
+pblendvb 66 0f3810 x x16
+blendvps 66 0f3814 x x16
+blendvpd 66 0f3815 x x16
+dpps 66 0f3a40 x x16 i
+dppd 66 0f3a41 x x16 i
+roundps 66 0f3a08 x x16 i
+roundpd 66 0f3a09 x x16 i
+roundss 66 0f3a0a x x4 i
+roundsd 66 0f3a0b x x8 i
+insertps 66 0f3a21 x x4 i
+extractps 66 0f3a17 x g4 i
+pextrb 66 0f3a14 x g1 i
+pextrw 66 0f3a15 x g2 i
+pextrd 66 0f3a16 x g4 i
+pextrq 66w 0f3a16 x g8 i
+pinsrb 66 0f3a20 x g1 i
+pinsrd 66 0f3a22 x g4 i
+pinsrq 66w 0f3a22 x g8 i
+pminsb 66 0f3838 x x16
+pminsd 66 0f3839 x x16
+pminuw 66 0f383a x x16
+pminud 66 0f383b x x16
+pmaxsb 66 0f383c x x16
+pmaxsd 66 0f383d x x16
+pmaxuw 66 0f383e x x16
+pmaxud 66 0f383f x x16
+pmulld 66 0f3840 x x16
+pmuldq 66 0f3828 x x16
+pcmpeqq 66 0f3829 x x16
+movntdqa 66 0f382a x =x16
+packusdw 66 0f382b x x16
+pmovsxbw 66 0f3820 x x8
+pmovsxbd 66 0f3821 x x4
+pmovsxbq 66 0f3822 x x2
+pmovsxwd 66 0f3823 x x8
+pmovsxwq 66 0f3824 x x4
+pmovsxdq 66 0f3825 x x8
+pmovzxbw 66 0f3830 x x8
+pmovzxbd 66 0f3831 x x4
+pmovzxbq 66 0f3832 x x2
+pmovzxwd 66 0f3833 x x8
+pmovzxwq 66 0f3834 x x4
+pmovzxdq 66 0f3835 x x8
+ptest 66 0f3817 x x16
+mpsadbw 66 0f3a42 x x16 i
+phminposuw 66 0f3841 x x16
+pcmpgtq 66 0f3837 x x16
+pcmpestrm 66 0f3a60 x x16 i
+pcmpestri 66 0f3a61 x x16 i
+pcmpistrm 66 0f3a62 x x16 i
+pcmpistri 66 0f3a63 x x16 i
+pcmpestri 66w 0f3a61 x x16 i
+crc32 f2 0f38f0 g g1
+crc32 f2 0f38f1 g g4
+crc32 f2w 0f38f1 g g8
+`;
+
 export const SSE_APPROXIMATE = `
 rcpps - 0f53 x x16
 rcpss f3 0f53 x x4

@@ -10,6 +10,7 @@ import {
   makeCase,
   parseForms,
   SSE_APPROXIMATE,
+  SSE_EXTENDED,
   SSE_FLOAT,
   SSE_MOVES,
   SSE_PACKED,
@@ -49,6 +50,12 @@ test('floating-point arithmetic, comparisons and conversions agree with the proc
   checkAgainstProcessor(t, casesOf(parseForms(SSE_FLOAT), instances(40)), { reconcile: reconcileMask });
 });
 
+test('SSE3 to SSE4.2 agree with the processor', (t) => {
+  checkAgainstProcessor(t, casesOf(parseForms(SSE_EXTENDED), instances(16)), {
+    features: ['sse3', 'ssse3', 'sse4.1', 'sse4.2'],
+  });
+});
+
 /** Both within the bound that the manuals give, so at most twice it apart. */
 function reconcileApproximations(_instance: Instance, native: Outcome, engine: Outcome): void {
   for (let at = 160; at < 416; at += 4) {
@@ -68,7 +75,7 @@ test('approximations are within the bound of the processor', (t) => {
 });
 
 test('the tables of forms name each encoding once', () => {
-  const forms = [SSE_MOVES, SSE_PACKED, SSE_FLOAT, SSE_APPROXIMATE].flatMap(parseForms);
+  const forms = [SSE_MOVES, SSE_PACKED, SSE_FLOAT, SSE_EXTENDED, SSE_APPROXIMATE].flatMap(parseForms);
   const encodings = forms.map(
     (f) =>
       `${f.prefix} ${f.wide} ${f.opcode.join()} ${f.reg >= '0' && f.reg <= '9' ? f.reg : ''} ${f.rmClass} ${f.reg}`,

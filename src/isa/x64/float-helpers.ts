@@ -49,6 +49,18 @@ export const FLOAT_HELPERS: readonly FloatHelperRow[] = [
   { name: 'sse.rcp', effect: 'pure' }, // (f32)
   { name: 'sse.rsqrt', effect: 'pure' }, // (f32)
   { name: 'sse.check_mxcsr', effect: 'pure' }, // (value) general fault for reserved bits
+  state('sse.addsub'), // (vector, vector, lane width)
+  state('sse.round32'), // (f32, immediate)
+  state('sse.round64'), // (f64, immediate)
+  state('sse.round32x4'), // (vector, immediate)
+  state('sse.round64x2'), // (vector, immediate)
+  { name: 'sse.mpsadbw', effect: 'pure' }, // (vector, vector, immediate)
+  { name: 'sse.phminposuw', effect: 'pure' }, // (vector)
+  { name: 'sse.string_length', effect: 'pure' }, // (64-bit length, immediate)
+  { name: 'sse.compare_explicit', effect: 'pure' }, // (vector, vector, immediate + lengths << 8, << 16)
+  { name: 'sse.compare_implicit', effect: 'pure' }, // (vector, vector, immediate) -> mask 0-15, index 16-20, CF ZF SF OF 24-27
+  { name: 'sse.expand_mask', effect: 'pure' }, // (mask, immediate)
+  { name: 'crc32', effect: 'pure' }, // (crc, value, width of the value)
   memory('fxsave'), // (address)
   memory('fxrstor'), // (address)
   state('mmx.get'), // (number)

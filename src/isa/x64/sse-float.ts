@@ -3,7 +3,7 @@ import type { Value } from '../builder.ts';
 import { IR, REG } from '../ir.ts';
 import { CONVERSION, type FloatConversion } from '../vector-ops.ts';
 import type { LiftContext, LiftFunction, LiftTable } from './context.ts';
-import { enterMmx, isMmx, source, writeLow, writeMmx } from './sse-operand.ts';
+import { checkPending, enterMmx, isMmx, source, writeLow, writeMmx } from './sse-operand.ts';
 
 type ArithmeticOp = 'fadd' | 'fsub' | 'fmul' | 'fdiv' | 'fmin' | 'fmax';
 type LaneWidth = 32 | 64;
@@ -90,7 +90,7 @@ const packedConversion =
 const toMmx =
   (name: FloatConversion, width: 64 | 128): LiftFunction =>
   (cx) => {
-    cx.b.call(8, 'x87.wait');
+    checkPending(cx);
     const from = cx.b.zext(128, source(cx, 1, width));
     enterMmx(cx);
     const result = convert(cx, name, 128, from);

@@ -2,7 +2,17 @@
 import type { Value } from '../builder.ts';
 import { REG } from '../ir.ts';
 import type { LiftContext, LiftFunction, LiftTable } from './context.ts';
-import { enterMmx, isMmx, readMmx, source, vec, writeLow, writeMmx, zero128 } from './sse-operand.ts';
+import {
+  checkPending,
+  enterMmx,
+  isMmx,
+  readMmx,
+  source,
+  vec,
+  writeLow,
+  writeMmx,
+  zero128,
+} from './sse-operand.ts';
 
 const aligned: LiftFunction = (cx) => {
   if (cx.isMemory(0)) {
@@ -38,11 +48,6 @@ const word =
       cx.write(0, value);
     }
   };
-
-/** MMX instructions without an MMX source still report pending x87 exceptions before anything else. */
-const checkPending = (cx: LiftContext): void => {
-  cx.b.call(8, 'x87.wait');
-};
 
 /** movhps, movlps and the double forms: one half, the other stays. */
 const half =

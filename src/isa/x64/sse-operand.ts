@@ -42,6 +42,17 @@ export function packedSource(cx: LiftContext, i: number, mmx: boolean): Value {
   return mmx ? cx.b.zext(128, source(cx, i, 64)) : source(cx, i, 128);
 }
 
+/** The same for instructions that do not read their destination: they too report a pending x87 exception first. */
+export function onlySource(cx: LiftContext, i: number, mmx: boolean): Value {
+  if (mmx) checkPending(cx);
+  return packedSource(cx, i, mmx);
+}
+
+/** Reports a pending x87 exception, as MMX instructions do before anything else. */
+export function checkPending(cx: LiftContext): void {
+  cx.b.call(8, 'x87.wait');
+}
+
 /** Writes the result of a packed operation to register operand 0. */
 export function writePacked(cx: LiftContext, mmx: boolean, value: Value): void {
   if (mmx) writeMmx(cx, cx.registerNumber(0), cx.b.trunc(64, value));

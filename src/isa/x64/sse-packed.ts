@@ -2,7 +2,16 @@
 import type { Value } from '../builder.ts';
 import type { VectorOp } from '../vector-ops.ts';
 import type { LiftContext, LiftFunction, LiftTable } from './context.ts';
-import { enterMmx, isMmx, packedSource, source, vec, writePacked, zero128 } from './sse-operand.ts';
+import {
+  enterMmx,
+  isMmx,
+  onlySource,
+  packedSource,
+  source,
+  vec,
+  writePacked,
+  zero128,
+} from './sse-operand.ts';
 
 type Combine = (cx: LiftContext, a: Value, b: Value) => Value;
 
@@ -72,7 +81,7 @@ const shuffle =
   (op: VectorOp): LiftFunction =>
   (cx) => {
     const mmx = isMmx(cx, 0);
-    writePacked(cx, mmx, vec(cx, op, packedSource(cx, 1, mmx), -1, cx.immediate & 0xff));
+    writePacked(cx, mmx, vec(cx, op, onlySource(cx, 1, mmx), -1, cx.immediate & 0xff));
   };
 
 /** A shuffle of both operands by an immediate byte. */

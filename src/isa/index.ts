@@ -2,6 +2,8 @@
 export * from './builder.ts';
 export * from './helpers.ts';
 export * from './ir.ts';
+export { parseBlock, printBlock, printOperation } from './text.ts';
+export { validateBlock } from './validate.ts';
 export * from './vector-ops.ts';
 export type { FeatureRow, LiftFunction, LiftTable } from './x64/context.ts';
 export { LiftContext } from './x64/context.ts';

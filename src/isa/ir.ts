@@ -151,7 +151,8 @@ export const FLAG_BITS = { CF: 0, PF: 2, AF: 4, ZF: 6, SF: 7, DF: 10, OF: 11 } a
  * How the six status flags follow from operands (a, b, of the operation's width):
  * add a+b, adc a+b+c (c: 1-bit carry in), sub a-b, sbb a-b-c, logic (a: result; CF OF AF 0), inc (a: operand before,
  * c: 1-bit, the carry that stays), dec likewise, shl/shr/sar (a: operand before, b: masked count; count 0 changes no
- * flag), shld/shrd (c: the operand that bits come from), mul (a: low result, b: 0 or 1 of the width, becomes CF and OF).
+ * flag), shld/shrd (c: the operand that bits come from), umul/smul
+ * (a: low half of a product, b: high half; CF and OF: the high half is more than the low one's zero or sign extension).
  */
 export const FLAG_KINDS = [
   'add',
@@ -164,7 +165,8 @@ export const FLAG_KINDS = [
   'shl',
   'shr',
   'sar',
-  'mul',
+  'umul',
+  'smul',
   'shld',
   'shrd',
 ] as const;

@@ -93,7 +93,9 @@ const FUNCTIONS: Readonly<Record<(typeof FLAG_KINDS)[number], FlagFunction>> = {
     (w, a, n) => bit(signed(w, a), n - 1),
     () => 0,
   ),
-  mul: (width, a, b) => ofResult(width, a) | (b !== 0n ? CF | OF : 0),
+  umul: (width, a, b) => ofResult(width, a) | (b !== 0n ? CF | OF : 0),
+  smul: (width, a, b) =>
+    ofResult(width, a) | (BigInt.asIntN(width, b) !== BigInt.asIntN(width, a) >> BigInt(width) ? CF | OF : 0),
   shld: shifted((w, a, n, c) => (a << n) | (n <= w ? c >> (BigInt(w) - n) : 0n), leftCarry, signChange),
   shrd: shifted((w, a, n, c) => (a >> n) | (n <= w ? c << (BigInt(w) - n) : 0n), rightCarry, signChange),
 };

@@ -1,20 +1,22 @@
-// Integer instructions against the real processor: every form of the opcode maps, random operands and states.
-// EFFIGY_DIFF=200 for a long run, EFFIGY_SEED for another one.
+// Integer instructions against the real processor: every form of the opcode maps with random operands and states, the
+// encodings that occur in this machine's programs, and the cases that once differed (test/native/vectors).
+// EFFIGY_DIFF=200 for a long run, EFFIGY_SEED for another one, EFFIGY_KEEP=1 to keep what differs.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { type Feature, flagFacts, INTEGER_TABLE } from '../../src/isa/index.ts';
-import { encode, type Instance, makeCase } from '../native/instances.ts';
+import { type TestContext, test } from 'node:test';
+import { type Feature, flagFacts, INTEGER_TABLE, type Instruction, LIFT_TABLE } from '../../src/isa/index.ts';
+import { harvest, PROGRAMS } from '../native/harvest.ts';
+import { decodeOne, encode, formOf, type Instance, makeCase } from '../native/instances.ts';
 import {
   compare,
   describe,
   hostFeatures,
   type Mask,
   nativeUnavailable,
-  type Outcome,
   runEngine,
   runNative,
 } from '../native/native.ts';
 import { instancesPerForm, Random, runSeed } from '../native/random.ts';
+import { keepVectors, loadVectors } from '../native/vectors.ts';
 
 /** Not comparable: they ask for the host's identity or time, or leave the machine. */
 const HOST_ONLY = new Set([
@@ -35,19 +37,40 @@ const HOST_ONLY = new Set([
 /** Reported as `unsupported`: software interrupts (32-bit system calls among them), segment loads, far transfers. */
 const UNSUPPORTED = /^(Int_imm8|Mov_Sreg|Pop[wq]_[FG]S|(Jmp|Call)_m16|Retf|(Jmp|Call)_rel16|(Jmp|Call)_rm16)/;
 
-function covered(instance: Instance, features: ReadonlySet<Feature>): boolean {
-  const { mnemonic, codeName } = instance.instruction;
-  const name = [codeName, mnemonic].find((key) => Object.hasOwn(INTEGER_TABLE, key));
-  if (name === undefined) return false;
-  const row = INTEGER_TABLE[name];
-  const here = typeof row === 'function' || features.has(row.needs);
-  return here && !vendorDependent(instance) && !HOST_ONLY.has(mnemonic) && !UNSUPPORTED.test(codeName);
+function rowName({ codeName, mnemonic }: Instruction, table: typeof LIFT_TABLE): string | undefined {
+  return [codeName, mnemonic].find((key) => Object.hasOwn(table, key));
 }
 
-/** Instances of every form, `perForm` each, from `rounds` random encodings of every opcode. */
+/** Whether the instruction is an integer one that the host has, and whose meaning does not depend on the host. */
+function comparable(instance: Instance, features: ReadonlySet<Feature>): boolean {
+  const { instruction } = instance;
+  const name = rowName(instruction, INTEGER_TABLE);
+  if (name === undefined || HOST_ONLY.has(instruction.mnemonic) || UNSUPPORTED.test(instruction.codeName))
+    return false;
+  const row = INTEGER_TABLE[name];
+  return (typeof row === 'function' || features.has(row.needs)) && !vendorDependent(instance);
+}
+
+const PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3];
+
+/**
+ * With an operand size prefix, near branches have 16-bit targets on some vendors' processors and not on others'; with a
+ * rep prefix, some look at ZF in loopcc as if the other condition were meant, and see xchg r8,rax for pause.
+ */
+function vendorDependent({ instruction, test: c }: Instance): boolean {
+  const { mnemonic } = instruction;
+  if ((mnemonic === 'loope' || mnemonic === 'loopne') && (instruction.rep || instruction.repne)) return true;
+  if (mnemonic === 'pause' && c.code.length > 2) return true;
+  if (instruction.kinds[0] !== 'near' && !['ret', 'jmp', 'call'].includes(mnemonic)) return false;
+  // a REX counts only as the last prefix
+  const opcode = c.code.findIndex((byte) => (byte & 0xf0) !== 0x40 && !PREFIXES.includes(byte));
+  return c.code.subarray(0, opcode).includes(0x66) && (c.code[opcode - 1] & 0xf8) !== 0x48;
+}
+
+/** Instances of every form, `perForm` each, from random encodings of every opcode. */
 function generate(random: Random, features: ReadonlySet<Feature>, perForm: number): Map<string, Instance[]> {
   const forms = new Map<string, Instance[]>();
-  const opcodes: readonly (readonly [number, number])[] = [0, 1, 2].flatMap((map) =>
+  const opcodes = [0, 1, 2].flatMap((map) =>
     Array.from({ length: 256 }, (_, opcode) => [map, opcode] as const),
   );
   for (const [map, opcode] of opcodes) {
@@ -55,47 +78,31 @@ function generate(random: Random, features: ReadonlySet<Feature>, perForm: numbe
     for (let dry = 0; dry < 60 + 12 * perForm; ) {
       const bytes = encode(random, map, opcode);
       const instance = bytes === undefined ? undefined : makeCase(random, bytes);
-      if (instance === undefined || !covered(instance, features)) {
-        dry++;
-        continue;
-      }
-      const list = forms.get(instance.form);
-      if (list === undefined) forms.set(instance.form, [instance]);
-      else if (list.length < perForm) list.push(instance);
+      const list =
+        instance === undefined || !comparable(instance, features) ? undefined : listOf(forms, instance.form);
+      if (instance !== undefined && list !== undefined && list.length < perForm) list.push(instance);
       else dry++;
     }
   }
   return forms;
 }
 
-/**
- * With an operand size prefix, near branches have 16-bit targets on some vendors' processors and not on others'; with a
- * rep prefix, some look at ZF in loopcc as if the other condition were meant.
- */
-function vendorDependent({ instruction, test: c }: Instance): boolean {
-  if (['loope', 'loopne'].includes(instruction.mnemonic) && (instruction.rep || instruction.repne))
-    return true;
-  // rep xchg r8,rax: some see pause there
-  if (instruction.mnemonic === 'pause' && c.code.length > 2) return true;
-  if (instruction.kinds[0] !== 'near' && !['ret', 'jmp', 'call'].includes(instruction.mnemonic)) return false;
-  // a REX counts only as the last prefix
-  const opcode = c.code.findIndex((byte) => (byte & 0xf0) !== 0x40 && !PREFIXES.includes(byte));
-  return c.code.subarray(0, opcode).includes(0x66) && (c.code[opcode - 1] & 0xf8) !== 0x48;
+function listOf(forms: Map<string, Instance[]>, form: string): Instance[] {
+  const known = forms.get(form);
+  if (known !== undefined) return known;
+  const fresh: Instance[] = [];
+  forms.set(form, fresh);
+  return fresh;
 }
 
-const PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3];
 const OF = 1 << 11;
 const AF = 1 << 4;
 const CF = 1;
 
 /** Flags that the manual leaves undefined for this very instance, counts looked at. */
-function maskOf(instance: Instance): Mask {
-  const { instruction, test: c } = instance;
-  const undefinedFlags = flagFacts(c.code).undefined;
-  const count =
-    instruction.kinds[instruction.kinds.length - 1] === 'immediate'
-      ? instruction.immediateLow & 0xff
-      : Number(c.gpr[1] & 0xffn);
+function maskOf({ instruction, test: c }: Instance): Mask {
+  const last = instruction.kinds[instruction.kinds.length - 1];
+  const count = last === 'immediate' ? instruction.immediateLow & 0xff : Number(c.gpr[1] & 0xffn);
   const width = instruction.kinds[0] === 'memory' ? instruction.memoryWidth : instruction.registers[0].width;
   const masked = count & (width === 64 ? 63 : 31);
   switch (instruction.mnemonic) {
@@ -113,43 +120,104 @@ function maskOf(instance: Instance): Mask {
     case 'shrd':
       return { rflags: masked === 0 ? 0 : AF | (masked === 1 ? 0 : OF), everything: masked > width };
     default:
-      return { rflags: undefinedFlags };
+      return { rflags: flagFacts(c.code).undefined };
   }
 }
 
-function differences(
-  instances: readonly Instance[],
-  native: readonly Outcome[],
-  engine: readonly Outcome[],
-): string[] {
-  const out: string[] = [];
-  instances.forEach((instance, i) => {
-    const found = compare(native[i], engine[i], maskOf(instance));
-    if (found.length > 0)
-      out.push(`${instance.form}: ${describe(instance.test)}\n    ${found.join('\n    ')}`);
+/** Fails with the first differences; keeps them if asked to. */
+function check(t: TestContext, instances: readonly Instance[]): void {
+  const cases = instances.map((instance) => instance.test);
+  const native = runNative(cases);
+  const engine = runEngine(cases, hostFeatures());
+  const found = instances.flatMap((instance, i) => {
+    const differences = compare(native[i], engine[i], maskOf(instance));
+    return differences.length === 0
+      ? []
+      : [
+          {
+            instance,
+            text: `${instance.form}: ${describe(instance.test)}\n    ${differences.join('\n    ')}`,
+          },
+        ];
   });
-  return out;
-}
-
-test('integer instructions do what the processor does', (t) => {
-  const reason = nativeUnavailable();
-  if (reason !== undefined) {
-    t.skip(reason);
-    return;
-  }
-  const features = hostFeatures();
-  const forms = generate(new Random(runSeed()), new Set(features), instancesPerForm(6));
-  const instances = [...forms.values()].flat();
-  const native = runNative(instances.map((i) => i.test));
-  const engine = runEngine(
-    instances.map((i) => i.test),
-    features,
+  keepVectors(
+    'integer.txt',
+    found.map(({ instance }) => ({ test: instance.test, remark: describe(instance.test) })),
   );
-  const found = differences(instances, native, engine);
-  t.diagnostic(`${forms.size} forms, ${instances.length} instances, ${found.length} differences`);
+  t.diagnostic(
+    `${new Set(instances.map((instance) => instance.form)).size} forms, ${instances.length} instances, ${found.length} differences`,
+  );
   assert.equal(
     found.length,
     0,
-    `${found.length} of ${instances.length} differ:\n${found.slice(0, 20).join('\n')}`,
+    `${found.length} of ${instances.length} differ:\n${found
+      .slice(0, 20)
+      .map((f) => f.text)
+      .join('\n')}`,
+  );
+}
+
+function skips(t: TestContext): boolean {
+  const reason = nativeUnavailable();
+  if (reason !== undefined) t.skip(reason);
+  return reason !== undefined;
+}
+
+test('integer instructions do what the processor does', (t) => {
+  if (skips(t)) return;
+  const forms = generate(new Random(runSeed()), new Set(hostFeatures()), instancesPerForm(5));
+  check(t, [...forms.values()].flat());
+});
+
+test('so do the encodings that occur in the shell, the C library and the loader', (t) => {
+  if (skips(t)) return;
+  const random = new Random(runSeed() + 1);
+  const features = new Set(hostFeatures());
+  const perForm = instancesPerForm(6);
+  const instances: Instance[] = [];
+  for (const { encodings } of harvest(PROGRAMS).values()) {
+    let made = 0;
+    for (let tries = 0; tries < 3 * perForm && made < perForm; tries++) {
+      const instance = makeCase(random, encodings[tries % encodings.length]);
+      if (instance === undefined || !comparable(instance, features)) continue;
+      instances.push(instance);
+      made++;
+    }
+  }
+  check(t, instances);
+});
+
+test('cases that once differed', (t) => {
+  if (skips(t)) return;
+  const instances = loadVectors('integer.txt').flatMap((c): Instance[] => {
+    const instruction = decodeOne(c.code);
+    return instruction === undefined ? [] : [{ form: formOf(instruction), instruction, test: c }];
+  });
+  assert.ok(instances.length > 0);
+  check(
+    t,
+    instances.filter((instance) => comparable(instance, new Set(hostFeatures()))),
+  );
+});
+
+/** Transactions, protection keys and extended state: what no processor that says baseline has. */
+const NOT_BASELINE = /^(Xtest|Xabort|Xbegin|Xend|RdpkrU|Rdpkru|Wrpkru|Xrstor|Xsave|Xsavec)/;
+
+test('every form in the shell, the C library and the loader has a meaning', (t) => {
+  if (PROGRAMS.length === 0) {
+    t.skip('needs the programs of a Debian machine');
+    return;
+  }
+  const missing = [...harvest(PROGRAMS).values()]
+    .map(({ instruction }) => instruction)
+    .filter(
+      (instruction) =>
+        !/^(VEX|EVEX)_/.test(instruction.codeName) &&
+        !NOT_BASELINE.test(instruction.codeName) &&
+        rowName(instruction, LIFT_TABLE) === undefined,
+    );
+  assert.deepEqual(
+    missing.map((instruction) => instruction.codeName),
+    [],
   );
 });

@@ -83,16 +83,8 @@ function wideMultiply(signed: boolean): LiftFunction {
       cx.setGpr(RAX, low);
       cx.setGpr(RDX, high);
     }
-    multiplyFlags(cx, low, high, signed);
+    b.flags(signed ? 'smul' : 'umul', low, high);
   };
-}
-
-/** CF and OF tell that the high half says something that the low one does not. */
-function multiplyFlags(cx: LiftContext, low: Value, high: Value, signed: boolean): void {
-  const { b } = cx;
-  const width = b.widthOf(low);
-  const filler = signed ? b.sar(low, b.const(width, width - 1)) : b.const(width, 0);
-  b.flags('mul', low, b.zext(width, b.compare('ne', high, filler)));
 }
 
 const imul: LiftFunction = (cx) => {
@@ -104,7 +96,7 @@ const imul: LiftFunction = (cx) => {
   const low = b.mul(x, y);
   const high = b.mulhs(x, y);
   cx.write(0, low);
-  multiplyFlags(cx, low, high, true);
+  b.flags('smul', low, high);
 };
 
 /** rdx:rax (ax for bytes) by the operand. */

@@ -69,15 +69,16 @@ function attempt<T>(path: string, action: () => T): T {
   }
 }
 
-function seconds(metadata: HostMetadata): number {
-  return metadata.mtime + metadata.mtimeNs / 1e9;
+/** As node:fs takes it, exact to a microsecond. It takes negative numbers for the present, but not negative dates. */
+function time({ mtime, mtimeNs }: HostMetadata): number | Date {
+  return mtime < 0 ? new Date(mtime * 1000 + Math.floor(mtimeNs / 1e6)) : mtime + mtimeNs / 1e9;
 }
 
 /** Owner first: changing it clears the set-user-ID bits. */
 function describeFd(fd: number, metadata: HostMetadata): void {
   if (metadata.owner !== undefined) fchownSync(fd, metadata.owner.uid, metadata.owner.gid);
   fchmodSync(fd, metadata.mode);
-  futimesSync(fd, seconds(metadata), seconds(metadata));
+  futimesSync(fd, time(metadata), time(metadata));
 }
 
 class OpenFile implements HostFile {
@@ -163,7 +164,7 @@ class OpenDirectory implements HostDirectory {
   private describeEntry(name: string, metadata: HostMetadata): void {
     const at = this.at(name);
     if (metadata.owner !== undefined) lchownSync(at, metadata.owner.uid, metadata.owner.gid);
-    lutimesSync(at, seconds(metadata), seconds(metadata));
+    lutimesSync(at, time(metadata), time(metadata));
   }
 
   makeLink(name: string, from: HostDirectory, existing: string): void {

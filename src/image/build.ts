@@ -183,7 +183,7 @@ export class TreeWriter {
     }
   }
 
-  /** A further name for what is at `target`, whose metadata the link's entry renews. */
+  /** A further name for what is at `target`. The link's entry renews the inode's metadata, as with containerd and Docker (umoci leaves them). */
   link(
     path: string,
     target: string,

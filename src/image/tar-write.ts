@@ -16,7 +16,11 @@ interface Described {
   readonly xattrs?: Readonly<Record<string, Uint8Array>>;
 }
 
-/** What a layer can say of a path. `whiteout` hides the path of lower layers, `opaque` all they have in a directory. */
+/**
+ * What a layer can say of a path. `whiteout` hides the path of lower layers, `opaque` all they have in a directory. A
+ * hard link's metadata, where it gives none, are those of its target in this layer; of a target in a lower layer they
+ * have to be repeated, for engines let the link's entry count.
+ */
 export type LayerEntry =
   | (Described & { readonly kind: 'file'; readonly bytes: Uint8Array | string })
   | (Described & { readonly kind: 'file'; readonly hostFile: string })
@@ -38,6 +42,7 @@ const types: { readonly [kind in LayerEntry['kind']]: string } = {
 
 /** The archive, piece by piece; each is valid until the next. */
 export function* writeTar(entries: Iterable<LayerEntry>): Generator<Uint8Array> {
+  const written = new Map<string, LayerEntry>();
   for (const entry of entries) {
     const file = entry.kind === 'file' && 'hostFile' in entry ? openFile(entry.hostFile) : undefined;
     const bytes =
@@ -47,7 +52,9 @@ export function* writeTar(entries: Iterable<LayerEntry>): Generator<Uint8Array> 
           : entry.bytes
         : undefined;
     const size = file?.size ?? bytes?.length ?? 0;
-    yield headers(entry, size);
+    const described = entry.kind === 'link' ? likeTarget(entry, written.get(relative(entry.target))) : entry;
+    if (described.kind === 'file' || described.kind === 'link') written.set(relative(entry.path), described);
+    yield headers(described, size);
     if (file !== undefined) {
       yield* pieces(file);
       file.close();
@@ -57,8 +64,21 @@ export function* writeTar(entries: Iterable<LayerEntry>): Generator<Uint8Array> 
   yield new Uint8Array(2 * blockSize);
 }
 
+function relative(path: string): string {
+  return path.replace(/^\/+/, '').replace(/\/+$/, '');
+}
+
+/** Engines give the shared inode the metadata of the link's own entry, so it has to repeat the target's. */
+function likeTarget(link: LayerEntry, target: LayerEntry | undefined): LayerEntry {
+  const { mode, uid, gid, mtime, mtimeNs, xattrs } = target ?? {};
+  const inherited = Object.fromEntries(
+    Object.entries({ mode, uid, gid, mtime, mtimeNs, xattrs }).filter(([, value]) => value !== undefined),
+  );
+  return { ...inherited, ...link };
+}
+
 function archivePath(entry: LayerEntry): string {
-  const path = entry.path.replace(/^\/+/, '').replace(/\/+$/, '');
+  const path = relative(entry.path);
   const slash = path.lastIndexOf('/') + 1;
   switch (entry.kind) {
     case 'dir':

@@ -17,7 +17,7 @@ export function temporary(t: TestContext): string {
 }
 
 export function tar(entries: readonly LayerEntry[]): Uint8Array {
-  return Buffer.concat([...writeTar(entries)].map((piece) => Buffer.from(piece)));
+  return Buffer.concat(Array.from(writeTar(entries), (piece) => Buffer.from(piece)));
 }
 
 export const endOfArchive = new Uint8Array(1024);

@@ -101,8 +101,10 @@ function checkOperands(all: readonly Operation[], o: Operation, complain: (what:
     if (kind === 'r' && REGISTERS[word] === undefined) complain('no such register');
     if (kind !== 'v' || word < 0) continue;
     const source = all[word];
-    if (word >= o.index || source === undefined || IR_OPS[IR[source.op]][2] === '')
-      return complain(`v${word} is no value here`);
+    if (word >= o.index || source === undefined || IR_OPS[IR[source.op]][2] === '') {
+      complain(`v${word} is no value here`);
+      return;
+    }
     widths.push(resultWidth(source));
   }
   if (BITWISE.has(o.op) && widths.some((width) => width !== o.width)) complain(`operands of ${widths} bits`);

@@ -51,6 +51,22 @@ export class PageCache {
     return frame;
   }
 
+  /** Gives `to`, which some region maps already, a copy of every page that `from` has: the two live on apart (snapshots). */
+  copy(from: Backing, to: Backing): boolean {
+    const source = this.backings.get(from);
+    const target = this.backings.get(to);
+    assert(target !== undefined, 'a copied backing is in use');
+    for (const [index, frame] of source?.frames ?? []) {
+      if (target.frames.has(index)) continue;
+      const fresh = this.pool.allocate();
+      if (fresh === 0) return false;
+      this.pool.copy(frame, fresh);
+      target.frames.set(index, fresh);
+      if (source?.dirty.has(index) === true) target.dirty.add(index);
+    }
+    return true;
+  }
+
   /** Page `index` is being written through a shared mapping. */
   markDirty(backing: Backing, index: number): void {
     this.backings.get(backing)?.dirty.add(index);
@@ -90,6 +106,25 @@ export class PageCache {
   private forget(backing: Backing, cached: CachedBacking): void {
     for (const frame of cached.frames.values()) this.pool.drop(frame);
     this.backings.delete(backing);
+  }
+
+  /**
+   * Gives `copy` the pages that `original` has, each in a frame of its own, and notes in `frames` which became which.
+   * False where no frame is left.
+   */
+  duplicate(original: Backing, copy: Backing, frames: Map<number, number>): boolean {
+    const from = this.backings.get(original);
+    if (from === undefined) return true;
+    const to: CachedBacking = { frames: new Map(), dirty: new Set(from.dirty), users: 0 };
+    this.backings.set(copy, to);
+    for (const [index, frame] of from.frames) {
+      const fresh = this.pool.allocate();
+      if (fresh === 0) return false;
+      this.pool.copy(frame, fresh);
+      to.frames.set(index, fresh);
+      frames.set(frame, fresh);
+    }
+    return true;
   }
 
   /** Gives back what no mapping uses. True where that freed something. */

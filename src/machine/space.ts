@@ -61,6 +61,35 @@ export class Memory {
     this.cache.sync(backing);
   }
 
+  /**
+   * Copies of several address spaces at once that share nothing with the originals any more, as a snapshot of a machine
+   * needs: forks whose shared mappings are shared among the copies only. `replace` names the backing that stands for
+   * one in the copies (a copied file; immutable ones stay themselves); the pages it has been given go over. Shared
+   * anonymous memory needs no replacement. Throws MemoryFault where frames run out.
+   */
+  copySpaces(spaces: readonly PagedSpace[], replace: (backing: Backing) => Backing): PagedSpace[] {
+    const backings = new Map<Backing, Backing>();
+    const frames = new Map<number, number>();
+    const copies: PagedSpace[] = [];
+    const copyOf = (backing: Backing): Backing => {
+      const known = backings.get(backing);
+      if (known !== undefined) return known;
+      const copy = backing instanceof AnonymousBacking ? new AnonymousBacking() : replace(backing);
+      backings.set(backing, copy);
+      if (copy !== backing && !this.cache.duplicate(backing, copy, frames))
+        throw new MemoryFault(0, 'write', 'memory');
+      return copy;
+    };
+    try {
+      for (const space of spaces) copies.push(space.fork());
+      for (const copy of copies) copy.replaceBackings(copyOf, frames);
+    } catch (error) {
+      for (const copy of copies) copy.release();
+      throw error;
+    }
+    return copies;
+  }
+
   statistics(): MemoryStatistics {
     return { used: this.pool.used * FRAME_SIZE, spaces: this.spaces.size };
   }
@@ -207,6 +236,27 @@ export class PagedSpace implements AddressSpace {
         this.pool.retain(entry >>> 12);
         return shared;
       });
+    }
+  }
+
+  /** Puts other backings in the place of those of a fresh fork, and their frames in the place of the old ones'. */
+  replaceBackings(copyOf: (backing: Backing) => Backing, frames: ReadonlyMap<number, number>): void {
+    const { cache } = this.memory;
+    for (const region of this.list.all()) {
+      if (region.backing === undefined) continue;
+      const backing = copyOf(region.backing);
+      if (backing === region.backing) continue;
+      cache.use(backing);
+      this.list.change(region.start, region.end, (old) => ({ ...old, backing }));
+      this.settle();
+      this.table.update(region.start, region.end, (entry) => {
+        const fresh = frames.get(entry >>> 12);
+        if (fresh === undefined) return entry;
+        this.pool.retain(fresh);
+        this.pool.drop(entry >>> 12);
+        return ((fresh << 12) | (entry & 0xfff)) >>> 0;
+      });
+      cache.unuse(region.backing);
     }
   }
 

@@ -234,6 +234,40 @@ test('pages of immutable files stay for the next process, of others they are rea
   assert.equal(log.reads, 4);
 });
 
+test('copies of spaces, as snapshots need them, share among themselves and with nobody else', () => {
+  const memory = createMemory();
+  const file = new Bytes(2 * PAGE);
+  const parent = memory.createAddressSpace();
+  map(parent, 0x10000, PAGE, RW, { shared: true });
+  map(parent, 0x20000, 2 * PAGE, RW, { backing: file, shared: true });
+  map(parent, 0x30000, PAGE, RW, { backing: file });
+  map(parent, 0x40000, PAGE);
+  for (const at of [0x10000, 0x20000, 0x40000]) parent.write8(at, 1);
+  assert.equal(parent.read8(0x30000), 1, 'a clean private page is the file’s');
+  const child = parent.fork();
+  const other = new Bytes(2 * PAGE);
+  const [parent2, child2] = memory.copySpaces([parent, child], () => other);
+  for (const at of [0x10000, 0x20000]) {
+    assert.equal(child2.read8(at), 1);
+    child2.write8(at, 2);
+    assert.equal(parent2.read8(at), 2);
+    assert.equal(parent.read8(at), 1);
+    child.write8(at, 3);
+    assert.equal(parent.read8(at), 3);
+    assert.equal(parent2.read8(at), 2);
+  }
+  assert.equal(parent.read8(0x30000), 3);
+  assert.equal(parent2.read8(0x30000), 2);
+  parent2.write8(0x40000, 9);
+  assert.equal(parent.read8(0x40000), 1);
+  assert.equal(child2.read8(0x40000), 1);
+  for (const space of [parent2, child2]) space.release();
+  assert.deepEqual([file.written.length, other.written], [0, [[0, PAGE]]]);
+  for (const space of [parent, child]) space.release();
+  assert.deepEqual(file.written, [[0, PAGE]]);
+  assert.equal(memory.statistics().used, createMemory().statistics().used);
+});
+
 test('the limit is a fault, and unused file pages give way first', () => {
   const memory = createMemory({ limit: 2 ** 20 });
   const file = new Bytes(64 * PAGE, true);

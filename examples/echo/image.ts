@@ -3,14 +3,24 @@
 // give the same bytes.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type WrittenLayout, writeOciLayout } from '../../src/image/index.ts';
 import { file, layer, program } from './host-files.ts';
 
 // The function pointer must be reachable by the overflow and its target's address known: no canaries, no checked
 // copies, no position independence, whatever this machine's compiler does by itself.
-const flags = ['-std=gnu17', '-O2', '-Wall', '-Wextra', '-no-pie', '-fno-pie', '-fno-stack-protector', '-U_FORTIFY_SOURCE', '-D_FORTIFY_SOURCE=0'];
+const flags = [
+  '-std=gnu17',
+  '-O2',
+  '-Wall',
+  '-Wextra',
+  '-no-pie',
+  '-fno-pie',
+  '-fno-stack-protector',
+  '-U_FORTIFY_SOURCE',
+  '-D_FORTIFY_SOURCE=0',
+];
 
 export interface EchoImage extends WrittenLayout {
   /** Directory of the layout. */
@@ -31,13 +41,22 @@ export async function buildEchoImage(directory: string): Promise<EchoImage> {
   mkdirSync(directory, { recursive: true });
   const binary = join(directory, 'echod');
   // From the source's directory: no path of this machine in the binary.
-  execFileSync('gcc', [...flags, '-o', binary, 'echod.c'], { cwd: source, stdio: ['ignore', 'inherit', 'inherit'] });
+  execFileSync('gcc', [...flags, '-o', resolve(binary), 'echod.c'], {
+    cwd: source,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   const path = join(directory, 'image');
   rmSync(path, { recursive: true, force: true });
   const written = await writeOciLayout(path, {
     name: 'effigy/echo:1',
     layers: [
-      { entries: layer([...program('/bin/sh', '/bin/sh'), ...program('/usr/bin/id', '/usr/bin/id'), ...system]) },
+      {
+        entries: layer([
+          ...program('/bin/sh', '/bin/sh'),
+          ...program('/usr/bin/id', '/usr/bin/id'),
+          ...system,
+        ]),
+      },
       {
         entries: layer([
           ...program(binary, '/usr/local/bin/echod'),

@@ -28,24 +28,29 @@ const collect = (value: string, sofar: readonly string[]): readonly string[] => 
 export function addRecordCommand(program: Command): void {
   program
     .command('record')
-    .description('run a command, or an image without a container engine, under strace and write a SysFlow file')
-    .argument('[command...]', 'command and arguments; with --image: in place of the image\'s Cmd')
+    .description(
+      'run a command, or an image without a container engine, under strace and write a SysFlow file',
+    )
+    .argument('[command...]', "command and arguments; with --image: in place of the image's Cmd")
     .requiredOption('-o, --output <trace>', 'SysFlow file to write')
     .option('--image <image>', 'docker save archive, OCI archive, or OCI layout directory to run')
     .option('--ref <name>', 'which image of an archive that holds several')
     .option('--platform <os/arch>', 'platform to choose from an index (linux/amd64)')
-    .option('--drive <command>', 'shell command that acts as the client, once the service listens; the service is then stopped')
+    .option(
+      '--drive <command>',
+      'shell command that acts as the client, once the service listens; the service is then stopped',
+    )
     .option('--ready-timeout <seconds>', 'drive it anyway after this time', '10')
     .option('--stop-timeout <seconds>', 'between the stop signal and SIGKILL', '10')
     .option('--duration <seconds>', 'stop the service after this time')
-    .option('--net <own|host>', 'network of an image: its own loopback, or this machine\'s', 'own')
+    .option('--net <own|host>', "network of an image: its own loopback, or this machine's", 'own')
     .option('-e, --env <name=value>', 'environment variable (repeatable)', collect, [])
     .option('-u, --user <user[:group]>', 'user of an image, in place of its own')
     .option('--container-id <hex>', 'twelve hexadecimal digits (random)')
-    .option('--container-name <name>', 'name of the container (the image\'s)')
+    .option('--container-name <name>', "name of the container (the image's)")
     .option('-i, --interactive', 'give it our standard input')
     .option('--keep', 'keep the temporary directory')
-    .option('--strace <file>', 'keep strace\'s text')
+    .option('--strace <file>', "keep strace's text")
     .option('--json', 'print a summary as JSON')
     .addHelpText(
       'after',
@@ -69,7 +74,8 @@ async function runRecord(command: readonly string[], options: RecordCommandOptio
   for (const signal of signals) process.on(signal, onSignal);
   try {
     const { image } = options;
-    if (image === undefined && options.user !== undefined) throw new InputError('only for images', '--user', 'run effigy as that user');
+    if (image === undefined && options.user !== undefined)
+      throw new InputError('only for images', '--user', 'run effigy as that user');
     const summary = await record({
       output: options.output,
       image: image === undefined ? undefined : { path: image, ref: options.ref, platform: options.platform },
@@ -97,12 +103,14 @@ async function runRecord(command: readonly string[], options: RecordCommandOptio
 
 function milliseconds(text: string, option: string): number {
   const value = Number(text);
-  if (!/^\d+(\.\d+)?$/.test(text) || value > 86_400) throw new InputError(`${JSON.stringify(text)} is not a number of seconds up to a day`, option);
+  if (!/^\d+(\.\d+)?$/.test(text) || value > 86_400)
+    throw new InputError(`${JSON.stringify(text)} is not a number of seconds up to a day`, option);
   return value * 1000;
 }
 
 function network(text: string): 'own' | 'host' {
-  if (text !== 'own' && text !== 'host') throw new InputError(`${JSON.stringify(text)} is neither own nor host`, '--net');
+  if (text !== 'own' && text !== 'host')
+    throw new InputError(`${JSON.stringify(text)} is neither own nor host`, '--net');
   return text;
 }
 
@@ -112,18 +120,28 @@ function setting(text: string): string {
 }
 
 function containerId(text: string): string {
-  if (!/^[0-9a-f]{12}$/.test(text)) throw new InputError('not twelve lower-case hexadecimal digits', '--container-id');
+  if (!/^[0-9a-f]{12}$/.test(text))
+    throw new InputError('not twelve lower-case hexadecimal digits', '--container-id');
   return text;
 }
 
 function describe(summary: RecordSummary): string {
   const { container, ending, drive, gaps, notes } = summary;
-  const ended = ending === undefined ? 'unknown end' : ending.kind === 'exited' ? `exit status ${ending.code}` : `killed by signal ${ending.signal}`;
+  const ended =
+    ending === undefined
+      ? 'unknown end'
+      : ending.kind === 'exited'
+        ? `exit status ${ending.code}`
+        : `killed by signal ${ending.signal}`;
   const lines = [
     `${summary.output}: ${summary.records.toLocaleString('en')} records of ${summary.calls.toLocaleString('en')} system calls in ${summary.seconds.toFixed(1)} s; ${ended}`,
   ];
-  if (container !== undefined) lines.push(`container ${container.id} ${printable(container.name)}, image ${printable(container.image)}`);
-  if (drive !== undefined) lines.push(`drive command: ${drive.signal === undefined ? `exit status ${drive.status}` : `killed by ${drive.signal}`}`);
+  if (container !== undefined)
+    lines.push(`container ${container.id} ${printable(container.name)}, image ${printable(container.image)}`);
+  if (drive !== undefined)
+    lines.push(
+      `drive command: ${drive.signal === undefined ? `exit status ${drive.status}` : `killed by ${drive.signal}`}`,
+    );
   for (const gap of gaps) lines.push(`not understood: ${gap.reason} ×${gap.records}`);
   for (const note of notes) lines.push(`note: ${printable(note)}`);
   if (summary.kept !== undefined) lines.push(`kept: ${summary.kept}`);

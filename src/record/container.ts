@@ -43,7 +43,8 @@ const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 export function planContainer(image: Image, options: ContainerOptions): ContainerPlan {
   const { config, tree, source } = image;
   const argv = [...config.entrypoint, ...(options.command.length > 0 ? options.command : config.cmd)];
-  if (argv.length === 0) throw new InputError('the image has neither entrypoint nor command', source, 'give a command after --');
+  if (argv.length === 0)
+    throw new InputError('the image has neither entrypoint nor command', source, 'give a command after --');
   const users = parseUsers(textOf(tree, '/etc/passwd'), textOf(tree, '/etc/group'));
   const account = users.resolve(options.user ?? config.user, source);
   const workingDir = placeOf(tree, config.workingDir === '' ? '/' : config.workingDir);
@@ -68,11 +69,19 @@ export function planContainer(image: Image, options: ContainerOptions): Containe
 export function findEntry(tree: Tree, plan: ContainerPlan, where: string): void {
   const [name] = plan.argv;
   const path = plan.env.find((setting) => setting.startsWith('PATH='))?.slice(5) ?? '';
-  const places = name.includes('/') ? [name] : path.split(':').map((directory) => `${directory || '.'}/${name}`);
-  const nodes = places.map((place) => tree.lookup(place.startsWith('/') ? place : `${plan.workingDir}/${place}`));
+  const places = name.includes('/')
+    ? [name]
+    : path.split(':').map((directory) => `${directory || '.'}/${name}`);
+  const nodes = places.map((place) =>
+    tree.lookup(place.startsWith('/') ? place : `${plan.workingDir}/${place}`),
+  );
   if (nodes.some((node) => node?.kind === 'file' && (node.mode & 0o111) !== 0)) return;
   const what = nodes.some((node) => node !== undefined) ? 'is not executable' : 'is not in the image';
-  throw new InputError(`${JSON.stringify(name)} ${what}`, where, 'arguments after -- replace Cmd, not the entrypoint');
+  throw new InputError(
+    `${JSON.stringify(name)} ${what}`,
+    where,
+    'arguments after -- replace Cmd, not the entrypoint',
+  );
 }
 
 /** Later settings of a name replace earlier ones in place; entries without `=` mean nothing to a container. */
@@ -96,8 +105,10 @@ export function signalNumber(text: string, where: string): number {
   const realTime = /^SIGRTM(IN|AX)(?:([+-])(\d{1,2}))?$/.exec(name);
   const known: Readonly<Record<string, number | undefined>> = constants.signals;
   let number = /^\d{1,2}$/.test(name) ? Number(name) : known[name];
-  if (realTime !== null) number = (realTime[1] === 'IN' ? 34 : 64) + Number(`${realTime[2] ?? '+'}${realTime[3] ?? 0}`);
-  if (number === undefined || number < 1 || number > 64) throw new InputError(`unknown signal ${JSON.stringify(text)}`, where);
+  if (realTime !== null)
+    number = (realTime[1] === 'IN' ? 34 : 64) + Number(`${realTime[2] ?? '+'}${realTime[3] ?? 0}`);
+  if (number === undefined || number < 1 || number > 64)
+    throw new InputError(`unknown signal ${JSON.stringify(text)}`, where);
   return number;
 }
 

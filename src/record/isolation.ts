@@ -11,7 +11,17 @@ export interface Isolation {
   readonly flags: readonly string[];
 }
 
-const namespaces = ['--mount', '--pid', '--uts', '--ipc', '--cgroup', '--fork', '--kill-child', '--propagation', 'private'];
+const namespaces = [
+  '--mount',
+  '--pid',
+  '--uts',
+  '--ipc',
+  '--cgroup',
+  '--fork',
+  '--kill-child',
+  '--propagation',
+  'private',
+];
 
 /** InputError with what unshare said where none is allowed. */
 export function chooseIsolation(tools: Tools, net: 'own' | 'host'): Isolation {
@@ -24,10 +34,14 @@ export function chooseIsolation(tools: Tools, net: 'own' | 'host'): Isolation {
   let reason = '';
   for (const choice of choices) {
     // Mounting proc is what hosts forbid even where they allow the namespaces.
-    const tried = spawnSync(tools.unshare, [...choice.flags, '--', tools.mount, '-t', 'proc', 'proc', '/proc'], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      encoding: 'utf8',
-    });
+    const tried = spawnSync(
+      tools.unshare,
+      [...choice.flags, '--', tools.mount, '-t', 'proc', 'proc', '/proc'],
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+        encoding: 'utf8',
+      },
+    );
     if (tried.status === 0) return choice;
     reason = (tried.stderr ?? '').trim().split('\n').at(-1) ?? '';
   }

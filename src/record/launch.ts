@@ -33,8 +33,7 @@ export interface Held {
 }
 
 // Pipelines: inner for standard error, outer for standard output, both to our standard error.
-const plumbing =
-  'exec 3>&2; { { "$@" 2>&1 >&4 3>&- 4>&- | cat >&3 4>&- 5>&-; } 4>&1 | cat >&3 5>&-; }';
+const plumbing = 'exec 3>&2; { { "$@" 2>&1 >&4 3>&- 4>&- | cat >&3 4>&- 5>&-; } 4>&1 | cat >&3 5>&-; }';
 
 /** Script for a command of this machine, in no namespaces of its own. */
 export const holdScript = 'echo "pid $$" >&5; read -r go <&5 || exit 125; exec "$@" 5>&-';

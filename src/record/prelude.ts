@@ -36,8 +36,20 @@ export const controlDescriptor = 5;
 
 /** What Docker leaves a container: moby `oci/caps/defaults.go`. */
 const capabilities = [
-  'chown', 'dac_override', 'fowner', 'fsetid', 'kill', 'setgid', 'setuid', 'setpcap', 'net_bind_service', 'net_raw',
-  'sys_chroot', 'mknod', 'audit_write', 'setfcap',
+  'chown',
+  'dac_override',
+  'fowner',
+  'fsetid',
+  'kill',
+  'setgid',
+  'setuid',
+  'setpcap',
+  'net_bind_service',
+  'net_raw',
+  'sys_chroot',
+  'mknod',
+  'audit_write',
+  'setfcap',
 ] as const;
 
 const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'] as const;
@@ -51,7 +63,18 @@ const deviceLinks = [
 ] as const;
 
 /** What Docker hides and what it leaves readable only (moby `oci/defaults.go`). */
-const masked = ['asound', 'acpi', 'interrupts', 'kcore', 'keys', 'latency_stats', 'timer_list', 'timer_stats', 'sched_debug', 'scsi'] as const;
+const masked = [
+  'asound',
+  'acpi',
+  'interrupts',
+  'kcore',
+  'keys',
+  'latency_stats',
+  'timer_list',
+  'timer_stats',
+  'sched_debug',
+  'scsi',
+] as const;
 const maskedSys = ['firmware', 'devices/virtual/powercap'] as const;
 const readOnly = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'] as const;
 
@@ -67,7 +90,9 @@ export function preludeScript(input: PreludeInput): string {
     ...(net === 'own' ? network(tools) : []),
     ...stageMounts(input),
     ...systemMounts(input),
-    ...root.binds.map((bind) => run(`mounting ${bind.target}`, tools.mount, '-n', '--bind', bind.source, `${stage}/root${bind.target}`)),
+    ...root.binds.map((bind) =>
+      run(`mounting ${bind.target}`, tools.mount, '-n', '--bind', bind.source, `${stage}/root${bind.target}`),
+    ),
     ...change(input),
     'echo "pid $hostpid" >&5',
     'read -r go <&5 || exit 125',
@@ -88,7 +113,8 @@ const opening = [
 ];
 
 const run = (what: string, ...command: readonly string[]): string => `run ${quoteAll([what, ...command])}`;
-const attempt = (what: string, ...command: readonly string[]): string => `try ${quoteAll([what, ...command])}`;
+const attempt = (what: string, ...command: readonly string[]): string =>
+  `try ${quoteAll([what, ...command])}`;
 
 function network({ ip }: Tools): string[] {
   return [
@@ -103,12 +129,20 @@ function stageMounts({ tools, stage, root, isolation }: PreludeInput): string[] 
   const directories = present.filter((name) => !links.includes(name));
   return [
     run('mounting a stage', tools.mount, '-n', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', stage),
-    run('making the stage', tools.mkdir, ...['root', 'old', 'proc', ...directories].map((name) => `${stage}/${name}`)),
-    ...links.map((name) => run('making the stage', tools.ln, '-s', readlinkSync(`/${name}`), `${stage}/${name}`)),
+    run(
+      'making the stage',
+      tools.mkdir,
+      ...['root', 'old', 'proc', ...directories].map((name) => `${stage}/${name}`),
+    ),
+    ...links.map((name) =>
+      run('making the stage', tools.ln, '-s', readlinkSync(`/${name}`), `${stage}/${name}`),
+    ),
     ...directories.flatMap((name) => [
       run(`mounting /${name}`, tools.mount, '-n', '--bind', `/${name}`, `${stage}/${name}`),
       // In a user namespace the flags of these mounts are locked, and the files are not ours to write anyway.
-      ...(isolation.users === 'none' ? [run(`protecting /${name}`, tools.mount, '-n', '-o', 'remount,bind,ro', `${stage}/${name}`)] : []),
+      ...(isolation.users === 'none'
+        ? [run(`protecting /${name}`, tools.mount, '-n', '-o', 'remount,bind,ro', `${stage}/${name}`)]
+        : []),
     ]),
     run('mounting proc', tools.mount, '-n', '-t', 'proc', 'proc', `${stage}/proc`),
     run('mounting the root', tools.mount, '-n', '--bind', root.directory, `${stage}/root`),
@@ -133,18 +167,32 @@ function systemMounts({ tools, stage, root }: PreludeInput): string[] {
     ...deviceLinks.map(([target, name]) => run('making devices', tools.ln, '-s', target, `${dev}/${name}`)),
     mount('devpts', 'nosuid,noexec,newinstance,ptmxmode=0666,mode=0620', `${dev}/pts`),
     mount('tmpfs', 'nosuid,nodev,noexec,mode=1777,size=65536k', `${dev}/shm`),
-    attempt('mounting mqueue', tools.mount, '-n', '-t', 'mqueue', '-o', 'nosuid,nodev,noexec', 'mqueue', `${dev}/mqueue`),
+    attempt(
+      'mounting mqueue',
+      tools.mount,
+      '-n',
+      '-t',
+      'mqueue',
+      '-o',
+      'nosuid,nodev,noexec',
+      'mqueue',
+      `${dev}/mqueue`,
+    ),
     attempt('mounting sysfs', tools.mount, '-n', '-t', 'sysfs', '-o', 'ro,nosuid,nodev,noexec', 'sysfs', sys),
-    ...[...masked.map((name) => `${proc}/${name}`), ...maskedSys.map((name) => `${sys}/${name}`)].flatMap((path) => [
-      `if [ -d ${quoteAll([path])} ]; then ${run('hiding a path', tools.mount, '-n', '-t', 'tmpfs', '-o', 'ro,size=0k', 'tmpfs', path)}`,
-      `elif [ -e ${quoteAll([path])} ]; then ${run('hiding a path', tools.mount, '-n', '--bind', '/dev/null', path)}; fi`,
-    ]),
-    ...readOnly.map((name) => `${proc}/${name}`).flatMap((path) => [
-      `if [ -e ${quoteAll([path])} ]; then`,
-      run('protecting a path', tools.mount, '-n', '--bind', path, path),
-      run('protecting a path', tools.mount, '-n', '-o', 'remount,bind,ro,nosuid,nodev,noexec', path),
-      'fi',
-    ]),
+    ...[...masked.map((name) => `${proc}/${name}`), ...maskedSys.map((name) => `${sys}/${name}`)].flatMap(
+      (path) => [
+        `if [ -d ${quoteAll([path])} ]; then ${run('hiding a path', tools.mount, '-n', '-t', 'tmpfs', '-o', 'ro,size=0k', 'tmpfs', path)}`,
+        `elif [ -e ${quoteAll([path])} ]; then ${run('hiding a path', tools.mount, '-n', '--bind', '/dev/null', path)}; fi`,
+      ],
+    ),
+    ...readOnly
+      .map((name) => `${proc}/${name}`)
+      .flatMap((path) => [
+        `if [ -e ${quoteAll([path])} ]; then`,
+        run('protecting a path', tools.mount, '-n', '--bind', path, path),
+        run('protecting a path', tools.mount, '-n', '-o', 'remount,bind,ro,nosuid,nodev,noexec', path),
+        'fi',
+      ]),
   ];
 }
 
@@ -167,10 +215,20 @@ function lastPrograms({ tools, plan, isolation }: PreludeInput): string[] {
   const up = plan.workingDir === '/' ? '.' : plan.workingDir.slice(1).replace(/[^/]+/g, '..');
   const groups = [account.gid, ...account.groups].map((id) => `+${id}`).join(',');
   // With a single id mapped there is nothing to change to, and the kernel forbids setgroups.
-  const identity = isolation.users === 'single' ? [] : [`--userspec=+${account.uid}:+${account.gid}`, `--groups=${groups}`];
+  const identity =
+    isolation.users === 'single' ? [] : [`--userspec=+${account.uid}:+${account.gid}`, `--groups=${groups}`];
   return [
-    tools.setpriv, `--bounding-set=-all,${capabilities.map((name) => `+${name}`).join(',')}`, '--inh-caps=-all',
-    tools.env, '-i', '--', ...plan.env,
-    tools.chroot, ...identity, '--skip-chdir', up, ...plan.argv,
+    tools.setpriv,
+    `--bounding-set=-all,${capabilities.map((name) => `+${name}`).join(',')}`,
+    '--inh-caps=-all',
+    tools.env,
+    '-i',
+    '--',
+    ...plan.env,
+    tools.chroot,
+    ...identity,
+    '--skip-chdir',
+    up,
+    ...plan.argv,
   ];
 }

@@ -1,9 +1,11 @@
 // The story of a recording: prepare, hold, attach, go, drive, stop, finish; and whatever happens, clear up.
+
+import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { randomBytes } from 'node:crypto';
 import { InputError } from '../bytes/index.ts';
+import { hostError } from '../host/index.ts';
 import { openImage } from '../image/index.ts';
 import type { ContainerRecord } from '../telemetry/index.ts';
 import { type ContainerPlan, findEntry, planContainer } from './container.ts';
@@ -22,7 +24,9 @@ export interface RecordOptions {
   /** SysFlow file to write. */
   readonly output: string;
   /** Absent: the command is one of this machine. */
-  readonly image?: { readonly path: string; readonly ref?: string | undefined; readonly platform?: string | undefined } | undefined;
+  readonly image?:
+    | { readonly path: string; readonly ref?: string | undefined; readonly platform?: string | undefined }
+    | undefined;
   /** With an image: replaces its Cmd where not empty. */
   readonly command: readonly string[];
   /** A shell command of this machine that acts as the client, once the service listens. */
@@ -59,7 +63,9 @@ export interface RecordSummary {
   /** System calls that were recorded. */
   readonly calls: number;
   readonly seconds: number;
-  readonly container: { readonly id: string; readonly name: string; readonly image: string; readonly imageId: string } | undefined;
+  readonly container:
+    | { readonly id: string; readonly name: string; readonly image: string; readonly imageId: string }
+    | undefined;
   /** How the command's first process ended. */
   readonly ending: Ending | undefined;
   /** Whether it listened on a socket. */
@@ -101,8 +107,14 @@ export async function record(options: RecordOptions): Promise<RecordSummary> {
   let scratch: Scratch | undefined;
   let done = false;
   try {
-    scratch = makeScratch({ keep: options.keep === true, become: () => becomeOwner(isolation) });
-    const subject = await (options.image === undefined ? hostSubject(options) : imageSubject(options, scratch.directory));
+    scratch = makeScratch({
+      shell: tools.sh,
+      keep: options.keep === true,
+      become: () => becomeOwner(isolation),
+    });
+    const subject = await (options.image === undefined
+      ? hostSubject(options)
+      : imageSubject(options, scratch.directory));
     isolation = subject.isolation;
     const session = new Session(options, subject, scratch, fd, tools);
     const summary = await session.run();
@@ -121,7 +133,7 @@ function openOutput(path: string): number {
   try {
     return openSync(path, 'w', 0o644);
   } catch (error) {
-    throw new InputError((error as Error).message, path);
+    throw hostError(error, path);
   }
 }
 
@@ -144,8 +156,10 @@ function becomeOwner(isolation: Isolation | undefined): readonly string[] {
 
 async function hostSubject(options: RecordOptions): Promise<Subject> {
   const { command } = options;
-  if (command.length === 0) throw new InputError('no command given', 'record', 'give one after --, or an image with --image');
-  if (!command[0].includes('/') && findProgram(command[0]) === undefined) throw new InputError('command not found', command[0]);
+  if (command.length === 0)
+    throw new InputError('no command given', 'record', 'give one after --, or an image with --image');
+  if (!command[0].includes('/') && findProgram(command[0]) === undefined)
+    throw new InputError('command not found', command[0]);
   const settings = (options.env ?? []).map((setting): [string, string] => {
     const equals = setting.indexOf('=');
     return [setting.slice(0, equals), setting.slice(equals + 1)];
@@ -173,8 +187,22 @@ function hostText(path: string): string {
 
 async function imageSubject(options: RecordOptions, scratch: string): Promise<Subject> {
   const tools = findTools([
-    'chroot', 'env', 'hostname', 'ip', 'ln', 'mkdir', 'mkfifo', 'mount', 'nsenter', 'pivot_root', 'setpriv', 'sh', 'strace',
-    'touch', 'umount', 'unshare',
+    'chroot',
+    'env',
+    'hostname',
+    'ip',
+    'ln',
+    'mkdir',
+    'mkfifo',
+    'mount',
+    'nsenter',
+    'pivot_root',
+    'setpriv',
+    'sh',
+    'strace',
+    'touch',
+    'umount',
+    'unshare',
   ]);
   const net = options.net ?? 'own';
   const isolation = chooseIsolation(tools, net);
@@ -190,7 +218,11 @@ async function imageSubject(options: RecordOptions, scratch: string): Promise<Su
       name: options.containerName,
     });
     if (isolation.users === 'single' && plan.account.uid !== 0)
-      throw new InputError(`the image runs as user ${plan.account.uid}, and this user may only map one id`, path, 'run as root, or give this user ids in /etc/subuid and /etc/subgid (package uidmap)');
+      throw new InputError(
+        `the image runs as user ${plan.account.uid}, and this user may only map one id`,
+        path,
+        'run as root, or give this user ids in /etc/subuid and /etc/subgid (package uidmap)',
+      );
     findEntry(image.tree, plan, path);
     const root = prepareRoot(scratch, image.tree, plan, net);
     const stage = `${scratch}/stage`;
@@ -245,7 +277,7 @@ class Session {
       interactive: options.interactive === true,
       name: subject.name,
     });
-    scratch.guard(tools.sh, held.pid);
+    scratch.guard(held.pid);
     this.notes.push(...held.notes);
     const recording = new Recording(this.recordingOptions(held));
     let tracer: Tracer | undefined;
@@ -255,6 +287,7 @@ class Session {
       tracer = await startTracer({
         tools,
         scratch: scratch.directory,
+        enter: this.enter(held.pid),
         pid: held.pid,
         keep: options.strace,
         onLine: (line) => recording.line(line),
@@ -263,7 +296,8 @@ class Session {
       const driven = await this.live(held, tracer, recording);
       await tracer.finished;
       await held.ended;
-      if (!recording.started) throw new InputError('the command could not be executed', subject.name, 'see what it said above');
+      if (!recording.started)
+        throw new InputError('the command could not be executed', subject.name, 'see what it said above');
       recording.finish();
       return this.summary(recording, driven, Number(process.hrtime.bigint() - begun) / 1e9);
     } finally {
@@ -298,7 +332,10 @@ class Session {
       over = true;
     });
     const client = new AbortController();
-    const driving = options.drive === undefined ? undefined : this.drive(options.drive, held, recording, () => over, client.signal);
+    const driving =
+      options.drive === undefined
+        ? undefined
+        : this.drive(options.drive, held, recording, () => over, client.signal);
     // Its failure is reported below; until then it must not count as unhandled.
     driving?.catch(() => undefined);
     const ends: Promise<unknown>[] = [finished, aborted(options.stop), aborted(options.kill)];
@@ -320,13 +357,22 @@ class Session {
     over: () => boolean,
     stop: AbortSignal,
   ): Promise<DriveResult | undefined> {
-    await Promise.race([recording.listening, waitWhile(() => !over() && !stop.aborted, this.options.readyTimeout ?? 10_000)]);
+    await Promise.race([
+      recording.listening,
+      waitWhile(() => !over() && !stop.aborted, this.options.readyTimeout ?? 10_000),
+    ]);
     if (over() || stop.aborted) {
       this.notes.push('the service ended before it was driven');
       return undefined;
     }
     await calm(recording);
-    const result = await drive({ command, enter: this.enter(held.pid), shell: this.tools.sh, pid: held.pid, stop });
+    const result = await drive({
+      command,
+      enter: this.enter(held.pid),
+      shell: this.tools.sh,
+      pid: held.pid,
+      stop,
+    });
     await calm(recording);
     return result;
   }
@@ -341,7 +387,12 @@ class Session {
   }
 
   /** Stop signal, then SIGKILL, then strace itself. */
-  private async end(held: Held, tracer: Tracer, recording: Recording, finished: Promise<void>): Promise<void> {
+  private async end(
+    held: Held,
+    tracer: Tracer,
+    recording: Recording,
+    finished: Promise<void>,
+  ): Promise<void> {
     let over = false;
     void finished.then(() => {
       over = true;
@@ -349,9 +400,14 @@ class Session {
     const { stopTimeout = 10_000, kill } = this.options;
     if (kill?.aborted !== true) {
       if (held.alive()) held.signal(this.subject.stopSignal);
-      else for (const pid of recording.processes) if (tracer.traces(pid)) killProcess(pid, this.subject.stopSignal);
+      else
+        for (const pid of recording.processes)
+          if (tracer.traces(pid)) killProcess(pid, this.subject.stopSignal);
       await waitWhile(() => !over && kill?.aborted !== true, stopTimeout);
-      if (!over) this.notes.push(`did not stop within ${stopTimeout / 1000} s of signal ${this.subject.stopSignal}; killed`);
+      if (!over)
+        this.notes.push(
+          `did not stop within ${stopTimeout / 1000} s of signal ${this.subject.stopSignal}; killed`,
+        );
     }
     for (let attempts = 0; attempts < 50 && !over; attempts++) {
       held.signal(sigkill);
@@ -372,7 +428,10 @@ class Session {
       records: recording.records,
       calls: recording.calls,
       seconds,
-      container: plan === undefined ? undefined : { id: plan.id, name: plan.name, image: plan.image, imageId: plan.imageId },
+      container:
+        plan === undefined
+          ? undefined
+          : { id: plan.id, name: plan.name, image: plan.image, imageId: plan.imageId },
       ending: recording.ending,
       listened: recording.listened,
       drive: driven,

@@ -31,7 +31,9 @@ export interface RecordingOptions {
   readonly cwd: string;
 }
 
-export type Ending = { readonly kind: 'exited'; readonly code: number } | { readonly kind: 'killed'; readonly signal: number };
+export type Ending =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'killed'; readonly signal: number };
 
 export interface Gap {
   readonly reason: string;
@@ -69,8 +71,16 @@ export class Recording {
     });
     this.listens = listens;
     const { fd, filename, container, users, uid, gid, cwd } = options;
-    this.writer = createSysFlowWriter((bytes) => writeWhole(fd, bytes), { exporter: hostname(), ip: 'NA', filename });
-    this.collector = new SysFlowCollector(this.writer, { container, userName: users.userName, groupName: users.groupName });
+    this.writer = createSysFlowWriter((bytes) => writeWhole(fd, bytes), {
+      exporter: hostname(),
+      ip: 'NA',
+      filename,
+    });
+    this.collector = new SysFlowCollector(this.writer, {
+      container,
+      userName: users.userName,
+      groupName: users.groupName,
+    });
     this.tracker = new ActivityTracker({ uid, gid, cwd }, (activity) => this.activity(activity));
     this.parser = new StraceParser({ name: 'strace' }, (event) => this.event(event));
   }
@@ -131,7 +141,8 @@ export class Recording {
 
   /** Whether this event is the exec that the recording begins with; its process is then made known. */
   private begins(event: TraceEvent): boolean {
-    if (event.kind !== 'syscall' || event.ret !== 0 || (event.name !== 'execve' && event.name !== 'execveat')) return false;
+    if (event.kind !== 'syscall' || event.ret !== 0 || (event.name !== 'execve' && event.name !== 'execveat'))
+      return false;
     if (this.execs++ < this.options.skipExecs) return false;
     this.started = true;
     const { pid, tid } = event;

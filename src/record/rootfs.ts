@@ -27,11 +27,20 @@ export interface PreparedRoot {
 export const containerAddress = '172.17.0.2';
 
 /** Unpacks into `${scratch}/root`; `scratch` is an empty directory of ours. */
-export function prepareRoot(scratch: string, tree: Tree, plan: ContainerPlan, net: 'own' | 'host'): PreparedRoot {
+export function prepareRoot(
+  scratch: string,
+  tree: Tree,
+  plan: ContainerPlan,
+  net: 'own' | 'host',
+): PreparedRoot {
   const directory = `${scratch}/root`;
   const { skipped } = extractTree(tree, directory);
   const notes = skipped.map(({ path, what, why }) => `not unpacked: ${what} of ${printable(path)} (${why})`);
-  const mountPoints = { proc: placeOf(tree, '/proc'), dev: placeOf(tree, '/dev'), sys: placeOf(tree, '/sys') };
+  const mountPoints = {
+    proc: placeOf(tree, '/proc'),
+    dev: placeOf(tree, '/dev'),
+    sys: placeOf(tree, '/sys'),
+  };
   for (const path of [...plan.directories, ...Object.values(mountPoints)]) makeDirectory(directory, path);
   mkdirSync(`${scratch}/etc`, { mode: 0o755 });
   const binds = Object.entries(runtimeFiles(plan, net)).map(([name, text]): Bind => {
@@ -48,8 +57,12 @@ function runtimeFiles(plan: ContainerPlan, net: 'own' | 'host'): Readonly<Record
   const loopback = '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n';
   return {
     hostname: `${plan.hostname}\n`,
-    hosts: net === 'host' ? hostFile('/etc/hosts', loopback) : `${loopback}${containerAddress}\t${plan.hostname}\n`,
-    'resolv.conf': net === 'host' ? hostFile('/etc/resolv.conf', '') : '# no network outside of the container\n',
+    hosts:
+      net === 'host'
+        ? hostFile('/etc/hosts', loopback)
+        : `${loopback}${containerAddress}\t${plan.hostname}\n`,
+    'resolv.conf':
+      net === 'host' ? hostFile('/etc/resolv.conf', '') : '# no network outside of the container\n',
   };
 }
 
@@ -85,5 +98,6 @@ function makeFile(directory: string, path: string): void {
   makeDirectory(directory, path.replace(/\/[^/]*$/, ''));
   const existing = lstatSync(hostPath(directory, path), { throwIfNoEntry: false });
   if (existing === undefined) writeFileSync(hostPath(directory, path), '', { mode: 0o644 });
-  else if (!existing.isFile()) throw new InputError('a container needs a file here, the image has something else', path);
+  else if (!existing.isFile())
+    throw new InputError('a container needs a file here, the image has something else', path);
 }

@@ -1,45 +1,48 @@
 // The temporary directory of a recording, and who clears up when we can't: a shell that waits for our end. When we are
 // killed, its standard input ends; it then kills the recorded process and removes the directory.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export interface Scratch {
   readonly directory: string;
-  /** From now on, our sudden end is the process's end. */
-  guard(shell: string, pid: number): void;
+  /** From now on, our sudden end is this process's end, too. */
+  guard(pid: number): void;
   /** Removes the directory unless it is to be kept; what could not be removed is said. */
   clear(): string | undefined;
 }
 
 export interface ScratchOptions {
+  readonly shell: string;
   readonly keep: boolean;
   /** Where the directory holds files of ids that are not ours: how to become their owner. */
   readonly become: () => readonly string[];
 }
 
-// The first line that arrives means that all is well.
-const guardScript = 'read -r done && exit 0; kill -KILL "$1" 2>/dev/null; sleep 1; [ -z "$2" ] || rm -rf -- "$2"';
+// Lines: `pid N` names the process, `done` means that all is well.
+const guardScript = `pid=
+while read -r word value; do case $word in pid) pid=$value ;; done) exit 0 ;; esac; done
+[ -z "$pid" ] || { kill -KILL "$pid" 2>/dev/null; sleep 1; }
+[ -z "$1" ] || rm -rf -- "$1"`;
 
 export function makeScratch(options: ScratchOptions): Scratch {
   const directory = mkdtempSync(join(tmpdir(), 'effigy-record-'));
   chmodSync(directory, 0o711);
-  let guardian: ChildProcess | undefined;
+  const guardian = spawn(options.shell, ['-c', guardScript, 'sh', options.keep ? '' : directory], {
+    // Not in our group: what ends us all at once must not end it.
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  guardian.on('error', () => undefined);
+  guardian.stdin.on('error', () => undefined);
+  guardian.unref();
   return {
     directory,
-    guard: (shell, pid) => {
-      guardian = spawn(shell, ['-c', guardScript, 'sh', String(pid), options.keep ? '' : directory], {
-        detached: true,
-        stdio: ['pipe', 'ignore', 'ignore'],
-      });
-      guardian.on('error', () => undefined);
-      guardian.stdin?.on('error', () => undefined);
-      guardian.unref();
-    },
+    guard: (pid) => void guardian.stdin.write(`pid ${pid}\n`),
     clear: () => {
       const left = options.keep ? undefined : remove(directory, options.become());
-      guardian?.stdin?.end('done\n');
+      guardian.stdin.end('done\n');
       return left;
     },
   };

@@ -54,7 +54,11 @@ export function findTools<Name extends ToolName>(names: readonly Name[]): Readon
   const missing = found.filter(([, path]) => path === undefined).map(([name]) => name);
   if (missing.length > 0) {
     const install = [...new Set(missing.map((name) => packages[name]))].sort().join(' ');
-    throw new InputError(`not installed: ${missing.join(', ')}`, 'this machine', `on Debian: apt-get install ${install}`);
+    throw new InputError(
+      `not installed: ${missing.join(', ')}`,
+      'this machine',
+      `on Debian: apt-get install ${install}`,
+    );
   }
   return Object.fromEntries(found) as Record<Name, string>;
 }

@@ -12,6 +12,8 @@ export interface TracerOptions {
   readonly tools: Pick<Tools, 'strace' | 'mkfifo'>;
   /** A directory of ours. */
   readonly scratch: string;
+  /** What enters the process's network, where strace looks sockets up: nsenter and its options, or nothing. */
+  readonly enter: readonly string[];
   /** Process to attach to. */
   readonly pid: number;
   /** Where the raw text is kept as well. */
@@ -39,7 +41,8 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   // Without a writer the pipe would be at its end before strace has opened it.
   const writer = openSync(fifo, constants.O_WRONLY);
   const keep = options.keep === undefined ? undefined : openSync(options.keep, 'w', 0o644);
-  const strace = spawn(tools.strace, [...STRACE_OPTIONS, '-o', fifo, '-p', String(pid)], {
+  const argv = [...options.enter, tools.strace, ...STRACE_OPTIONS, '-o', fifo, '-p', String(pid)];
+  const strace = spawn(argv[0], argv.slice(1), {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -54,10 +57,18 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   } finally {
     closeSync(writer);
   }
-  return { finished, kill: () => void strace.kill('SIGKILL'), traces: (other) => tracerOf(other) === strace.pid };
+  return {
+    finished,
+    kill: () => void strace.kill('SIGKILL'),
+    traces: (other) => tracerOf(other) === strace.pid,
+  };
 }
 
-async function readLines(fd: number, keep: number | undefined, onLine: (line: string) => void): Promise<void> {
+async function readLines(
+  fd: number,
+  keep: number | undefined,
+  onLine: (line: string) => void,
+): Promise<void> {
   const stream = new Socket({ fd, readable: true, writable: false });
   let rest = '';
   for await (const chunk of stream as AsyncIterable<Buffer>) {

@@ -62,7 +62,11 @@ function resolve(
   const entry = accounts.find((one) => one.name === userPart || one.uid === wanted);
   const uid = entry?.uid ?? wanted;
   if (uid === undefined)
-    throw new InputError(`user ${JSON.stringify(userPart)} is not in the image's /etc/passwd`, where, 'give a number with --user');
+    throw new InputError(
+      `user ${JSON.stringify(userPart)} is not in the image's /etc/passwd`,
+      where,
+      'give a number with --user',
+    );
   const gid = groupPart === '' ? (entry?.gid ?? 0) : groupId(groups, groupPart, where);
   const member = (one: GroupEntry): boolean => entry !== undefined && one.members.includes(entry.name);
   const supplementary = groupPart === '' ? groups.filter(member).map((one) => one.gid) : [];
@@ -79,7 +83,11 @@ function groupId(groups: readonly GroupEntry[], name: string, where: string): nu
   const wanted = numeric(name);
   const gid = groups.find((one) => one.name === name || one.gid === wanted)?.gid ?? wanted;
   if (gid === undefined)
-    throw new InputError(`group ${JSON.stringify(name)} is not in the image's /etc/group`, where, 'give a number with --user');
+    throw new InputError(
+      `group ${JSON.stringify(name)} is not in the image's /etc/group`,
+      where,
+      'give a number with --user',
+    );
   return gid;
 }
 
@@ -92,7 +100,9 @@ function passwdEntries(text: string): PasswdEntry[] {
   return text.split('\n').flatMap((line) => {
     const [name, , uid, gid, , home = ''] = line.split(':');
     const ids = [numeric(uid ?? ''), numeric(gid ?? '')];
-    return name === '' || ids[0] === undefined || ids[1] === undefined ? [] : [{ name, uid: ids[0], gid: ids[1], home }];
+    return name === '' || ids[0] === undefined || ids[1] === undefined
+      ? []
+      : [{ name, uid: ids[0], gid: ids[1], home }];
   });
 }
 
@@ -101,6 +111,8 @@ function groupEntries(text: string): GroupEntry[] {
   return text.split('\n').flatMap((line) => {
     const [name, , number, members = ''] = line.split(':');
     const gid = numeric(number ?? '');
-    return name === '' || gid === undefined ? [] : [{ name, gid, members: members.split(',').filter((one) => one !== '') }];
+    return name === '' || gid === undefined
+      ? []
+      : [{ name, gid, members: members.split(',').filter((one) => one !== '') }];
   });
 }

@@ -58,9 +58,14 @@ const MASK64 = (1n << 64n) - 1n;
 
 /** Number of bits of a non-negative integer; 0 for 0. */
 export function bitLength(value: bigint): number {
-  if (value === 0n) return 0;
-  const digits = value.toString(16);
-  return digits.length * 4 - (Math.clz32(Number.parseInt(digits[0]!, 16)) - 28);
+  let length = 0;
+  let rest = value;
+  for (; rest > 0xffff_ffff_ffff_ffffn; rest >>= 64n) length += 64;
+  if (rest > 0xffff_ffffn) {
+    length += 32;
+    rest >>= 32n;
+  }
+  return length + 32 - Math.clz32(Number(rest));
 }
 
 const special = (kind: Num['kind'], sign: 0 | 1, sig = 0n): Num => ({

@@ -137,7 +137,8 @@ export function memoryAccess(name: string, bytes: Uint8Array): RandomAccess {
   return {
     name,
     size: bytes.length,
-    read: (offset, length) => clip(offset, length).slice(),
+    // Not slice(): a Buffer's would be a view.
+    read: (offset, length) => new Uint8Array(clip(offset, length)),
     readInto(offset, target) {
       const part = clip(offset, target.length);
       target.set(part);

@@ -95,6 +95,9 @@ test('every form of file reads the same', (t) => {
       name,
     );
     assert.equal(digestFile(file), sha256(sample), name);
+    const copy = file.read(0, 4);
+    copy.fill(0xff);
+    assert.deepEqual([...file.read(0, 4)], [...sample.subarray(0, 4)], `${name}: read gives a copy`);
     file.close();
     file.close();
   }

@@ -62,15 +62,14 @@ export class Memory {
   }
 
   /**
-   * Copies of several address spaces at once that share nothing with the originals any more, as a snapshot of a machine
-   * needs: forks whose shared mappings are shared among the copies only. `replace` names the backing that stands for
-   * one in the copies (a copied file; immutable ones stay themselves); the pages it has been given go over. Shared
-   * anonymous memory needs no replacement. Throws MemoryFault where frames run out.
+   * Takes forks apart from what they were forked from, as a snapshot of a machine needs: what was shared with the
+   * originals is copied, and shared among these forks only. `replace` names the backing that stands for one in the
+   * forks (a copied file; an immutable one stays itself) and is called once for each; the pages it has been given go
+   * over. Throws MemoryFault where frames run out.
    */
-  copySpaces(spaces: readonly PagedSpace[], replace: (backing: Backing) => Backing): PagedSpace[] {
+  separate(forks: readonly PagedSpace[], replace: (backing: Backing) => Backing): void {
     const backings = new Map<Backing, Backing>();
     const frames = new Map<number, number>();
-    const copies: PagedSpace[] = [];
     const copyOf = (backing: Backing): Backing => {
       const known = backings.get(backing);
       if (known !== undefined) return known;
@@ -80,14 +79,7 @@ export class Memory {
         throw new MemoryFault(0, 'write', 'memory');
       return copy;
     };
-    try {
-      for (const space of spaces) copies.push(space.fork());
-      for (const copy of copies) copy.replaceBackings(copyOf, frames);
-    } catch (error) {
-      for (const copy of copies) copy.release();
-      throw error;
-    }
-    return copies;
+    for (const fork of forks) fork.replaceBackings(copyOf, frames);
   }
 
   statistics(): MemoryStatistics {

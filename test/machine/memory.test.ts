@@ -234,7 +234,7 @@ test('pages of immutable files stay for the next process, of others they are rea
   assert.equal(log.reads, 4);
 });
 
-test('copies of spaces, as snapshots need them, share among themselves and with nobody else', () => {
+test('forks taken apart, as snapshots need them, share among themselves and with nobody else', () => {
   const memory = createMemory();
   const file = new Bytes(2 * PAGE);
   const parent = memory.createAddressSpace();
@@ -246,7 +246,8 @@ test('copies of spaces, as snapshots need them, share among themselves and with 
   assert.equal(parent.read8(0x30000), 1, 'a clean private page is the file’s');
   const child = parent.fork();
   const other = new Bytes(2 * PAGE);
-  const [parent2, child2] = memory.copySpaces([parent, child], () => other);
+  const [parent2, child2] = [parent.fork(), child.fork()];
+  memory.separate([parent2, child2], () => other);
   for (const at of [0x10000, 0x20000]) {
     assert.equal(child2.read8(at), 1);
     child2.write8(at, 2);

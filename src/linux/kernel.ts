@@ -2,6 +2,7 @@
 // Deterministic: same image, options, environment and actions give the same effects. The kernel and everything that
 // it refers to is plain data (classes without closures), so a snapshot is a copy of the object graph (snapshot.ts).
 // Nothing here knows a syscall; the families (sys-*.ts) do, the table joins them, the scheduler runs them.
+import { decodeText } from '../bytes/index.ts';
 import { type Effect, printEffect } from '../effect/index.ts';
 import type { Backing, Engine, Memory } from '../machine/index.ts';
 import type { Cut, EffectEvent, EnvironmentValues } from './events.ts';
@@ -9,6 +10,10 @@ import type { OpenFile } from './file.ts';
 import { FutexTable } from './futex.ts';
 import type { Net } from './net.ts';
 import { RandomSource } from './random.ts';
+import { type ProcessSpec, spawnInit } from './spawn.ts';
+import { PipeFile } from './pipe.ts';
+import { type RunOptions, type RunStop, run } from './scheduler.ts';
+import { snapshot } from './snapshot.ts';
 import { placeOf, callStack } from './stack.ts';
 import type { SyscallRow } from './syscall.ts';
 import type { Process, Task } from './task.ts';
@@ -20,6 +25,8 @@ export interface KernelHooks {
   onEffect(event: EffectEvent): void;
   /** Told once for each kind, name and place; `kernel.cuts` has the counts. */
   onCut(cut: Cut): void;
+  /** A path that a system call looked for, as given, whether it is there or not. */
+  onPath?(task: Task, path: string): void;
   /** Every syscall that ended, for tracing; formatSyscall gives its text. */
   onSyscall?(task: Task, row: SyscallRow, args: readonly bigint[], result: SysResult): void;
 }
@@ -102,6 +109,8 @@ export class Kernel {
   readonly futexes = new FutexTable();
   /** Number of the next effect. */
   sequence = 0;
+  /** Standard input, output and error of the entrypoint. */
+  readonly streams: OpenFile[] = [];
   readonly cuts = new Map<string, CountedCut>();
   /** Counts effects that are new in kind: a container that only repeats itself stops adding to it. */
   novelty = 0;
@@ -125,7 +134,7 @@ export class Kernel {
   /** Records an effect of the syscall that this task is performing; result as for rax (negative errno if it failed). */
   effect(task: Task, effect: Effect, result: number): void {
     const { process } = task;
-    const { frames, cut } = callStack(task);
+    const { frames, cut } = callStack(this, task);
     const syscall = task.syscall === undefined ? '' : (this.syscalls[task.syscall.nr]?.name ?? '');
     this.noteNovelty(`${process.exe} ${printEffect(effect)} ${result < 0 ? result : ''}`);
     this.hooks.onEffect({
@@ -141,6 +150,41 @@ export class Kernel {
       stack: frames,
       stackCut: cut,
     });
+  }
+
+  /** Starts pid 1 (spawn.ts). */
+  spawnInit(spec: ProcessSpec): Task {
+    return spawnInit(this, spec);
+  }
+
+  /** Runs until nothing can happen without the environment, pid 1 is gone, or the budget is used up (scheduler.ts). */
+  run(options: RunOptions): RunStop {
+    return run(this, options);
+  }
+
+  /** A copy that goes on independently (snapshot.ts). */
+  snapshot(hooks?: KernelHooks): Kernel {
+    return snapshot(this, hooks);
+  }
+
+  /** Gives guest memory back; the kernel can't run any more. */
+  release(): void {
+    for (const process of this.processes.values()) process.space.release();
+  }
+
+  /** Whether pid 1 is gone. */
+  get exited(): boolean {
+    const init = this.processes.get(1);
+    return init === undefined || init.exitStatus !== undefined;
+  }
+
+  syscallName(nr: number): string {
+    return this.syscalls[nr]?.name ?? `syscall_${nr}`;
+  }
+
+  /** What the container wrote to its standard output, then error; bounded. */
+  output(): string {
+    return this.streams.map((file) => (file instanceof PipeFile ? sinkText(file) : '')).join('');
   }
 
   private noteNovelty(text: string): void {
@@ -177,4 +221,7 @@ export class Kernel {
     return this.source.bytes(length);
   }
 }
+
+const sinkText = ({ pipe }: PipeFile): string => (pipe.sink?.parts ?? []).map((part) => decodeText(part)).join('');
+
 export type { Cut, EffectEvent, EnvironmentValues };

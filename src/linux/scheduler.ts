@@ -3,12 +3,14 @@
 // waits, and only as far as the owner allows.
 import type { EngineStop } from '../machine/index.ts';
 import { E } from './errno.ts';
+import type { Frame } from './events.ts';
 import { raiseFault } from './fault.ts';
 import type { Kernel } from './kernel.ts';
 import { exitProcess } from './process-exit.ts';
 import { killedStatus } from './abi-process.ts';
 import { deliverSignals } from './signals-deliver.ts';
 import { fatalSignal, hasDeliverable } from './signals.ts';
+import { placeOf } from './stack.ts';
 import { growStack } from './stack-growth.ts';
 import { endSyscall, leaveQueues } from './syscall-end.ts';
 import { SysArgs } from './syscall.ts';
@@ -47,12 +49,12 @@ export interface Waiting {
  * quiescent: every task waits for the environment, or for a timer beyond the horizon, or the container only repeats
  * itself (`repeating`). exited: pid 1 is gone, with this wait status. budget: instructions ran out.
  */
-export type RunResult =
+export type RunStop =
   | { readonly kind: 'quiescent'; readonly repeating: boolean; readonly waiting: readonly Waiting[] }
   | { readonly kind: 'exited'; readonly status: number }
-  | { readonly kind: 'budget'; readonly waiting: readonly Waiting[] };
+  | { readonly kind: 'budget'; readonly exe: string; readonly at: Frame | undefined; readonly waiting: readonly Waiting[] };
 
-export function run(kernel: Kernel, options: RunOptions): RunResult {
+export function run(kernel: Kernel, options: RunOptions): RunStop {
   const limit = kernel.now + (options.horizon ?? 10_000_000_000n);
   const rounds = { sequence: kernel.sequence, novelty: kernel.novelty, idle: 0, repeated: 0 };
   let left = options.maxInstructions;
@@ -68,8 +70,10 @@ export function run(kernel: Kernel, options: RunOptions): RunResult {
     if (repeats(kernel, rounds)) return { kind: 'quiescent', repeating: true, waiting: waiting(kernel) };
     if (next > kernel.now) kernel.now = next;
   }
-  kernel.cut({ kind: 'budget', what: `${options.maxInstructions} instructions`, consequence: 'what comes after is not seen', exe: '', at: undefined });
-  return { kind: 'budget', waiting: waiting(kernel) };
+  const busy = [...kernel.tasks.values()].find((task) => task.state === 'runnable');
+  const place = { exe: busy?.process.exe ?? '', at: busy === undefined ? undefined : placeOf(busy) };
+  kernel.cut({ kind: 'budget', what: `${options.maxInstructions} instructions`, consequence: 'what comes after is not seen', ...place });
+  return { kind: 'budget', ...place, waiting: waiting(kernel) };
 }
 
 /** Every runnable task once; what they used, 0 where none was runnable. */

@@ -4,6 +4,7 @@ import { InputError } from '../bytes/index.ts';
 import { evaluateExpression, type RegisterRule, type UnwindRow } from '../elf/index.ts';
 import { type AddressSpace, PROT } from '../machine/index.ts';
 import type { Frame } from './events.ts';
+import type { Kernel } from './kernel.ts';
 import { moduleOf } from './module.ts';
 import type { Task } from './task.ts';
 
@@ -32,8 +33,9 @@ interface Code {
 }
 
 /** The stack of a task that is in the kernel. Never throws. */
-export function callStack(task: Task): CallStack {
+export function callStack(_kernel: Kernel, task: Task): CallStack {
   const { registers } = task;
+  if (task.process.exe === '') return { frames: [], cut: false }; // the runtime, before the entrypoint
   const { space } = task.process;
   let context: Context = [];
   DWARF_NUMBER.forEach((number, i) => {

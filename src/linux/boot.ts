@@ -1,0 +1,41 @@
+// Making the kernel of one container.
+import type { Tree } from '../image/index.ts';
+import { createMemory, createReferenceEngine, type MemoryOptions } from '../machine/index.ts';
+import type { EnvironmentValues } from './events.ts';
+import { Kernel, type KernelHooks, type Layout, type Machine } from './kernel.ts';
+import { Net } from './net.ts';
+import { share } from './shared.ts';
+import { syscallTable } from './table.ts';
+import { createVfs, type MountSpec } from './vfs.ts';
+
+export interface KernelOptions {
+  readonly tree: Tree;
+  readonly environment: EnvironmentValues;
+  readonly hooks: KernelHooks;
+  /** Default: a new one. */
+  readonly machine?: Machine;
+  /** Default: where Linux puts things without address space randomization. */
+  readonly layout?: Layout;
+  /** Beyond what every container has, in order. */
+  readonly mounts?: readonly MountSpec[];
+  readonly readOnlyRoot?: boolean;
+}
+
+export const DEFAULT_LAYOUT: Layout = { program: 0x5555_5555_4000, mmapTop: 0x7fff_f7ff_f000, stackTop: 0x7fff_ffff_f000 };
+/** Memory and the reference engine. */
+export function createMachine(options: MemoryOptions = {}): Machine {
+  return { engine: createReferenceEngine(), memory: createMemory(options) };
+}
+
+export function createKernel(options: KernelOptions): Kernel {
+  const { environment } = options;
+  return new Kernel({
+    environment: share(environment),
+    machine: share(options.machine ?? createMachine()),
+    layout: share(options.layout ?? DEFAULT_LAYOUT),
+    hooks: options.hooks,
+    vfs: createVfs({ tree: options.tree, environment, mounts: options.mounts ?? [], readOnlyRoot: options.readOnlyRoot ?? false }),
+    net: new Net(environment),
+    syscalls: share(syscallTable),
+  });
+}

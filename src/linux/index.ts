@@ -1,0 +1,15 @@
+// linux: the simulated kernel. Processes, files, sockets, time of one container. Floor 4.
+export { createKernel, createMachine, DEFAULT_LAYOUT, type KernelOptions } from './boot.ts';
+export { errnoName } from './errno.ts';
+export type { Cut, EffectEvent, EnvironmentValues, Frame } from './events.ts';
+export { formatSyscall } from './format.ts';
+export { type CountedCut, Kernel, type KernelHooks, type Layout, type Machine } from './kernel.ts';
+export { sendFromOutside as sendSignal, signalNumber } from './signals-outside.ts';
+export type { RunOptions, RunStop, Waiting } from './scheduler.ts';
+export { snapshot } from './snapshot.ts';
+export type { ProcessSpec } from './spawn.ts';
+export { type CallStack, callStack } from './stack.ts';
+export type { ArgType, SupportLevel, SyscallRow } from './syscall.ts';
+export { syscallRows } from './table.ts';
+export type { Process, Task } from './task.ts';
+export type { MountSpec } from './vfs.ts';

@@ -1,0 +1,114 @@
+// A copy of a kernel that goes on independently: the object graph is copied with identity and prototypes kept, guest
+// memory by copy-on-write. What is marked as shared (shared.ts) stays one object. Kernel state holds no functions;
+// one that is found is a bug. Private mappings of files that can be written keep the original's file as backing: only
+// their pages not yet touched could tell, if the file is then written in place.
+import { assert } from '../bytes/index.ts';
+import { type Backing, PagedSpace, RegisterFile } from '../machine/index.ts';
+import type { Kernel, KernelHooks } from './kernel.ts';
+import { isShared } from './shared.ts';
+
+/** An independent copy of the kernel, which tells `hooks` (default: the original's). Release it when it is done. */
+export function snapshot(kernel: Kernel, hooks: KernelHooks = kernel.hooks): Kernel {
+  const copier = new GraphCopier();
+  copier.keep(kernel.hooks, hooks);
+  const copy = copier.copy(kernel);
+  copier.finish();
+  copyShared(copier);
+  return copy;
+}
+
+type Plain = { [key: string]: unknown };
+
+class GraphCopier {
+  private readonly copies = new Map<object, object>();
+  private readonly work: (() => void)[] = [];
+  /** Address spaces of the original and their copies. */
+  readonly spaces: (readonly [PagedSpace, PagedSpace])[] = [];
+
+  /** Says what stands for an object instead of a copy. */
+  keep(object: object, instead: object): void {
+    this.copies.set(object, instead);
+  }
+
+  /** The copy of an object, perhaps not filled yet; finish fills all. */
+  copy<T extends object>(object: T): T {
+    const known = this.copies.get(object);
+    if (known !== undefined) return known as T;
+    if (isShared(object)) return object;
+    const fresh = this.create(object);
+    this.copies.set(object, fresh);
+    return fresh as T;
+  }
+
+  finish(): void {
+    for (let fill = this.work.pop(); fill !== undefined; fill = this.work.pop()) fill();
+  }
+
+  private value(value: unknown): unknown {
+    assert(typeof value !== 'function', 'kernel state holds no functions');
+    return typeof value === 'object' && value !== null ? this.copy(value) : value;
+  }
+
+  /** The new object; what it refers to is copied later, so that depth does not matter. */
+  private create(object: object): object {
+    if (object instanceof PagedSpace) {
+      const space = object.fork();
+      this.spaces.push([object, space]);
+      return space;
+    }
+    if (object instanceof RegisterFile) return object.clone();
+    if (ArrayBuffer.isView(object)) return copyView(object);
+    if (Array.isArray(object)) {
+      const out: unknown[] = new Array(object.length);
+      this.work.push(() => {
+        for (let i = 0; i < object.length; i++) out[i] = this.value(object[i]);
+      });
+      return out;
+    }
+    if (object instanceof Map) return this.copyMap(object);
+    if (object instanceof Set) return this.copySet(object);
+    assert(!(object instanceof WeakMap || object instanceof WeakSet || object instanceof Promise), 'kernel state is plain data');
+    const out = Object.create(Object.getPrototypeOf(object)) as Plain;
+    this.work.push(() => {
+      for (const key of Object.keys(object)) out[key] = this.value((object as Plain)[key]);
+    });
+    return out;
+  }
+
+  private copyMap(map: ReadonlyMap<unknown, unknown>): Map<unknown, unknown> {
+    const out = new Map<unknown, unknown>();
+    this.work.push(() => {
+      for (const [key, value] of map) out.set(this.value(key), this.value(value));
+    });
+    return out;
+  }
+
+  private copySet(set: ReadonlySet<unknown>): Set<unknown> {
+    const out = new Set<unknown>();
+    this.work.push(() => {
+      for (const value of set) out.add(this.value(value));
+    });
+    return out;
+  }
+}
+
+function copyView(view: ArrayBufferView): object {
+  assert(!(view instanceof DataView), 'kernel state keeps bytes, not views');
+  return (view as Uint8Array).slice();
+}
+
+/** Shared mappings are shared among the copies and apart from the original. */
+function copyShared(copier: GraphCopier): void {
+  const done = new Set<Backing>();
+  for (const [, space] of copier.spaces) {
+    for (const region of [...space.regions()]) {
+      const { backing } = region;
+      if (!region.shared || backing === undefined || isShared(backing)) continue;
+      const own = copier.copy(backing);
+      copier.finish();
+      space.map({ address: region.start, length: region.end - region.start, prot: region.prot, offset: region.offset, shared: true, name: region.name, backing: own });
+      if (!done.has(backing)) space.memory.cache.copy(backing, own);
+      done.add(backing);
+    }
+  }
+}

@@ -1,0 +1,225 @@
+// brk, mmap, munmap, mprotect, mremap (mm/mmap.c). Addresses are searched downwards from the layout's mmapTop.
+import type { Resource } from '../effect/index.ts';
+import { ADDRESS_LIMIT, type Backing, PAGE_SIZE, PROT, type Region } from '../machine/index.ts';
+import { RLIMIT } from './abi-process.ts';
+import { row } from './catalogue.ts';
+import { E } from './errno.ts';
+import type { OpenFile } from './file.ts';
+import type { Kernel } from './kernel.ts';
+import type { SysArgs, SyscallRow } from './syscall.ts';
+import type { Process, Task } from './task.ts';
+import type { SysResult } from './wait.ts';
+
+const MAP = { SHARED: 1, PRIVATE: 2, SHARED_VALIDATE: 3, TYPE: 15, FIXED: 0x10, ANONYMOUS: 0x20, BIT32: 0x40, GROWSDOWN: 0x100, HUGETLB: 0x40000, FIXED_NOREPLACE: 0x100000 } as const;
+const PROT_GROWSDOWN = 0x01000000;
+const PROT_GROWSUP = 0x02000000;
+const MREMAP = { MAYMOVE: 1, FIXED: 2, DONTUNMAP: 4 } as const;
+/** vm.mmap_min_addr and vm.max_map_count. */
+const LOWEST = 0x1_0000;
+const REGION_LIMIT = 65530;
+/** Last page of user space stays free. */
+const HIGHEST = ADDRESS_LIMIT - PAGE_SIZE;
+
+const pageUp = (length: number): number => Math.ceil(length / PAGE_SIZE) * PAGE_SIZE;
+const isPage = (address: number): boolean => address % PAGE_SIZE === 0;
+
+const isFree = (process: Process, address: number, length: number): boolean => process.space.findFree(length, address + length) === address;
+
+/** Whether `more` bytes fit RLIMIT_AS. */
+function fitsLimit(process: Process, more: number): boolean {
+  const limit = process.rlimits[RLIMIT.AS][0];
+  if (limit > BigInt(ADDRESS_LIMIT)) return true;
+  const used = process.space.regions().reduce((sum, region) => sum + (region.end - region.start), 0);
+  return BigInt(used + more) <= limit;
+}
+
+function brk(_kernel: Kernel, { process }: Task, args: SysArgs): SysResult {
+  const wanted = args.pointer(0);
+  if (wanted < process.brkStart || wanted > HIGHEST) return process.brk;
+  const oldEnd = pageUp(process.brk);
+  const newEnd = pageUp(wanted);
+  if (newEnd > oldEnd) {
+    const limit = process.rlimits[RLIMIT.DATA][0];
+    if (BigInt(wanted - process.brkStart) > limit || !fitsLimit(process, newEnd - oldEnd)) return process.brk;
+    if (!isFree(process, oldEnd, newEnd - oldEnd)) return process.brk;
+    process.space.map({ address: oldEnd, length: newEnd - oldEnd, prot: PROT.READ | PROT.WRITE, name: '[heap]' });
+  } else if (newEnd < oldEnd) {
+    process.space.unmap(newEnd, oldEnd - newEnd);
+  }
+  process.brk = wanted;
+  return wanted;
+}
+
+interface Mapping {
+  readonly length: number;
+  readonly prot: number;
+  readonly flags: number;
+  readonly offset: number;
+}
+
+function mmap(kernel: Kernel, task: Task, args: SysArgs): SysResult {
+  const flags = args.int(3);
+  const anonymous = (flags & MAP.ANONYMOUS) !== 0;
+  const file = anonymous ? undefined : task.process.files.get(args.int(4));
+  if (!anonymous && file === undefined) return -E.BADF;
+  const mapping = { length: pageUp(args.size(1)), prot: args.int(2) & 7, flags, offset: args.size(5) };
+  const result = place(kernel, task, args.pointer(0), mapping, file);
+  if (file !== undefined) kernel.effect(task, { op: 'MMAP', resource: file.resource(), access: letters(mapping) }, result);
+  return result;
+}
+
+/** `w` only where writes reach the file. */
+function letters({ prot, flags }: Mapping): string {
+  const shared = (flags & MAP.TYPE) !== MAP.PRIVATE;
+  return `${(prot & PROT.READ) !== 0 ? 'r' : ''}${(prot & PROT.WRITE) !== 0 && shared ? 'w' : ''}${(prot & PROT.EXEC) !== 0 ? 'x' : ''}`;
+}
+
+/** The address of the mapping, or a negative errno. */
+function place(kernel: Kernel, task: Task, hint: number, mapping: Mapping, file: OpenFile | undefined): number {
+  const { process } = task;
+  const { length, flags, offset } = mapping;
+  const type = flags & MAP.TYPE;
+  if (length === 0 || !isPage(offset) || type < MAP.SHARED || type > MAP.SHARED_VALIDATE) return -E.INVAL;
+  if (length > HIGHEST) return -E.NOMEM;
+  const backing = file === undefined ? undefined : backingFor(file, mapping);
+  if (typeof backing === 'number') return backing;
+  if (process.space.regions().length >= REGION_LIMIT || !fitsLimit(process, length)) return -E.NOMEM;
+  const address = chooseAddress(kernel, process, hint, mapping);
+  if (address < 0) return address;
+  const name = file === undefined ? '' : nameOf(file.resource());
+  process.space.map({
+    address, length, prot: mapping.prot, offset: file === undefined ? 0 : offset, shared: type !== MAP.PRIVATE, name,
+    ...(backing === undefined ? {} : { backing }),
+  });
+  if ((flags & MAP.GROWSDOWN) !== 0) process.growing.push(address + length);
+  return address;
+}
+
+function backingFor(file: OpenFile, { prot, flags }: Mapping): Backing | number {
+  const access = file.flags & 3;
+  const shared = (flags & MAP.TYPE) !== MAP.PRIVATE;
+  if (access === 1 || (shared && (prot & PROT.WRITE) !== 0 && access !== 2)) return -E.ACCES;
+  return file.backing() ?? -E.NODEV;
+}
+
+const nameOf = (resource: Resource): string => (resource.kind === 'file' ? resource.path : '');
+
+function chooseAddress(kernel: Kernel, process: Process, hint: number, { length, flags }: Mapping): number {
+  if ((flags & (MAP.FIXED | MAP.FIXED_NOREPLACE)) !== 0) {
+    if (!isPage(hint)) return -E.INVAL;
+    if (hint + length > HIGHEST) return -E.NOMEM;
+    if (hint < LOWEST) return -E.PERM;
+    if ((flags & MAP.FIXED_NOREPLACE) !== 0 && !isFree(process, hint, length)) return -E.EXIST;
+    return hint;
+  }
+  const wanted = pageUp(hint);
+  if (wanted >= LOWEST && wanted + length <= HIGHEST && isFree(process, wanted, length)) return wanted;
+  const top = (flags & MAP.BIT32) !== 0 ? 0x8000_0000 : kernel.layout.mmapTop;
+  return process.space.findFree(length, top) ?? -E.NOMEM;
+}
+
+function munmap(_kernel: Kernel, { process }: Task, args: SysArgs): SysResult {
+  const address = args.pointer(0);
+  const length = pageUp(args.size(1));
+  if (!isPage(address) || length === 0 || address + length > ADDRESS_LIMIT) return -E.INVAL;
+  process.space.unmap(address, length);
+  process.growing = process.growing.filter((end) => end <= address || end > address + length);
+  return 0;
+}
+
+/** Regions that a range meets, lowest first; undefined where a part of it is not mapped. */
+export function regionsIn(process: Process, start: number, end: number): Region[] | undefined {
+  const out: Region[] = [];
+  for (let at = start; at < end; ) {
+    const region = process.space.find(at);
+    if (region === undefined) return undefined;
+    out.push(region);
+    at = region.end;
+  }
+  return out;
+}
+
+function mprotect(kernel: Kernel, task: Task, args: SysArgs): SysResult {
+  const { process } = task;
+  const flags = args.int(2);
+  let address = args.pointer(0);
+  let length = pageUp(args.size(1));
+  if ((flags & ~(7 | PROT_GROWSDOWN | PROT_GROWSUP)) !== 0 || !isPage(address)) return -E.INVAL;
+  if (length === 0) return 0;
+  if (address + length > ADDRESS_LIMIT) return -E.NOMEM;
+  if ((flags & PROT_GROWSDOWN) !== 0) {
+    const region = process.space.find(address);
+    if (region === undefined || !process.growing.includes(region.end)) return -E.INVAL;
+    length += address - region.start;
+    address = region.start;
+  }
+  const prot = flags & 7;
+  const result = process.space.protect(address, length, prot) ? 0 : -E.NOMEM;
+  if ((prot & PROT.EXEC) !== 0) kernel.effect(task, { op: 'MPROTECT', resource: { kind: 'none' }, access: '' }, result);
+  return result;
+}
+
+function mremap(kernel: Kernel, task: Task, args: SysArgs): SysResult {
+  const { process } = task;
+  const { space } = process;
+  const from = args.pointer(0);
+  const oldLength = pageUp(args.size(1));
+  const newLength = pageUp(args.size(2));
+  const flags = args.int(3);
+  const fixed = (flags & MREMAP.FIXED) !== 0;
+  if (!isPage(from) || newLength === 0 || (flags & ~7) !== 0 || (fixed && (flags & MREMAP.MAYMOVE) === 0)) return -E.INVAL;
+  if (oldLength === 0 || (flags & MREMAP.DONTUNMAP) !== 0) {
+    kernel.cutHere(task, { kind: 'syscall-option', what: oldLength === 0 ? 'mremap of length 0' : 'MREMAP_DONTUNMAP', consequence: 'answered EINVAL' });
+    return -E.INVAL;
+  }
+  if (regionsIn(process, from, from + oldLength) === undefined) return -E.FAULT;
+  if (fixed) return moveTo(task, { from, oldLength, newLength, to: args.pointer(4) });
+  if (newLength <= oldLength) {
+    if (newLength < oldLength) space.unmap(from + newLength, oldLength - newLength);
+    return from;
+  }
+  const region = space.find(from);
+  if (region === undefined || region.end < from + oldLength) return -E.FAULT;
+  if (!fitsLimit(process, newLength - oldLength)) return -E.NOMEM;
+  if (region.end === from + oldLength && from + newLength <= HIGHEST && isFree(process, from + oldLength, newLength - oldLength)) {
+    extend(process, region, from + oldLength, newLength - oldLength);
+    return from;
+  }
+  if ((flags & MREMAP.MAYMOVE) === 0) return -E.NOMEM;
+  const to = space.findFree(newLength, kernel.layout.mmapTop);
+  if (to === undefined) return -E.NOMEM;
+  space.move(from, oldLength, to);
+  extend(process, { ...region, offset: region.offset + (from - region.start), start: to, end: to + oldLength }, to + oldLength, newLength - oldLength);
+  return to;
+}
+
+/** Maps more of what a region maps, behind it. */
+function extend(process: Process, region: Region, at: number, length: number): void {
+  const { prot, shared, name, backing } = region;
+  process.space.map({ address: at, length, prot, shared, name, offset: region.offset + (at - region.start), ...(backing === undefined ? {} : { backing }) });
+}
+
+function moveTo(task: Task, move: { readonly from: number; readonly oldLength: number; readonly newLength: number; readonly to: number }): number {
+  const { process } = task;
+  const { from, newLength, to } = move;
+  if (!isPage(to) || to + newLength > HIGHEST || (to < from + move.oldLength && from < to + newLength)) return -E.INVAL;
+  if (to < LOWEST) return -E.PERM;
+  const region = process.space.find(from);
+  if (region === undefined || region.end < from + Math.min(move.oldLength, newLength)) return -E.FAULT;
+  process.space.unmap(to, newLength);
+  if (newLength < move.oldLength) process.space.unmap(from + newLength, move.oldLength - newLength);
+  const moved = Math.min(move.oldLength, newLength);
+  process.space.move(from, moved, to);
+  if (newLength > moved) {
+    extend(process, { ...region, offset: region.offset + (from - region.start), start: to, end: to + moved }, to + moved, newLength - moved);
+  }
+  return to;
+}
+
+export const memoryRows: readonly SyscallRow[] = [
+  row('brk', brk),
+  row('mmap', mmap, 'partial', 'huge pages are plain ones; no commit accounting'),
+  row('munmap', munmap),
+  row('mprotect', mprotect),
+  row('mremap', mremap, 'partial', 'not of length 0, no MREMAP_DONTUNMAP; refused with EINVAL'),
+];

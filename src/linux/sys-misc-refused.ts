@@ -1,0 +1,76 @@
+// Calls that a container may not make: the error that it gets, and the effect where the attempt matters.
+import type { Effect, Op } from '../effect/index.ts';
+import { decodeText } from '../bytes/index.ts';
+import { refused, row } from './catalogue.ts';
+import { E } from './errno.ts';
+import type { SysArgs, SyscallRow } from './syscall.ts';
+import type { Task } from './task.ts';
+
+type Describe = (task: Task, args: SysArgs) => Effect['resource'];
+
+/** A refused call whose attempt is an effect. */
+function denied(name: string, op: Op, errno: number, describe: Describe = () => ({ kind: 'none' })): SyscallRow {
+  return row(
+    name,
+    (kernel, task, args) => {
+      kernel.effect(task, { op, resource: describe(task, args), access: '' }, -errno);
+      return -errno;
+    },
+    'refused',
+    'not in a container',
+  );
+}
+
+const text = (value: string): Effect['resource'] => ({ kind: 'id', value });
+
+/** The path in argument `i`, as it was given; '' where it can't be read. */
+const pathArgument =
+  (i: number): Describe =>
+  (task, args) => {
+    try {
+      const bytes = task.process.space.readCString(args.pointer(i), 4096);
+      return { kind: 'file', type: 'd', path: bytes === undefined ? '' : decodeText(bytes) };
+    } catch (error) {
+      if (!(error instanceof Error && error.name === 'MemoryFault')) throw error;
+      return { kind: 'file', type: 'd', path: '' };
+    }
+  };
+
+const flagsOf = (i: number): Describe => (_task, args) => text(`0x${args.uint(i).toString(16)}`);
+
+export const refusedRows: readonly SyscallRow[] = [
+  denied('mount', 'MOUNT', E.PERM, pathArgument(1)),
+  denied('umount2', 'UMOUNT', E.PERM, pathArgument(0)),
+  denied('pivot_root', 'MOUNT', E.PERM, pathArgument(0)),
+  denied('move_mount', 'MOUNT', E.PERM),
+  denied('open_tree', 'MOUNT', E.PERM),
+  denied('fsopen', 'MOUNT', E.PERM),
+  denied('fsconfig', 'MOUNT', E.PERM),
+  denied('fsmount', 'MOUNT', E.PERM),
+  denied('fspick', 'MOUNT', E.PERM),
+  denied('mount_setattr', 'MOUNT', E.PERM),
+  denied('unshare', 'UNSHARE', E.PERM, flagsOf(0)),
+  denied('setns', 'SETNS', E.PERM, (task, args) => task.process.files.get(args.int(0))?.resource() ?? { kind: 'none' }),
+  denied('ptrace', 'PTRACE', E.PERM, (_task, args) => ({ kind: 'task', what: `ptrace:${args.raw[0]}` })),
+  denied('process_vm_readv', 'PTRACE', E.PERM, () => ({ kind: 'task', what: 'read' })),
+  denied('process_vm_writev', 'PTRACE', E.PERM, () => ({ kind: 'task', what: 'write' })),
+  denied('init_module', 'MODULE', E.PERM),
+  denied('finit_module', 'MODULE', E.PERM),
+  denied('delete_module', 'MODULE', E.PERM),
+  denied('bpf', 'BPF', E.PERM),
+  denied('sethostname', 'SETHOSTNAME', E.PERM),
+  denied('setdomainname', 'SETHOSTNAME', E.PERM),
+  denied('reboot', 'REBOOT', E.PERM),
+  denied('kexec_load', 'REBOOT', E.PERM),
+  denied('kexec_file_load', 'REBOOT', E.PERM),
+  ...['swapon', 'swapoff', 'iopl', 'ioperm', 'perf_event_open', 'syslog', 'vhangup', 'quotactl', 'quotactl_fd', 'lookup_dcookie', 'add_key', 'request_key', 'keyctl', 'fanotify_init', 'process_madvise', 'process_mrelease', 'statmount', 'listmount'].map(
+    (name) => refused(name, E.PERM, 'not in a container'),
+  ),
+  ...['uselib', '_sysctl', 'create_module', 'get_kernel_syms', 'query_module', 'nfsservctl', 'getpmsg', 'putpmsg', 'afs_syscall', 'tuxcall', 'security', 'epoll_ctl_old', 'epoll_wait_old', 'vserver', 'set_thread_area', 'get_thread_area', 'uretprobe'].map(
+    (name) => refused(name, E.NOSYS, 'not in Linux on x86-64'),
+  ),
+  ...['landlock_create_ruleset', 'landlock_add_rule', 'landlock_restrict_self', 'lsm_get_self_attr', 'lsm_set_self_attr', 'lsm_list_modules'].map((name) =>
+    refused(name, E.OPNOTSUPP, 'as a kernel without that security module'),
+  ),
+  ...['io_uring_setup', 'io_uring_enter', 'io_uring_register'].map((name) => refused(name, E.PERM, 'not in a container')),
+];

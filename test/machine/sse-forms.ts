@@ -244,6 +244,7 @@ cvttpd2pi 66 0f2c m x16
 ldmxcsr - 0fae 2 =g4
 stmxcsr - 0fae 3 =g4
 fxsave - 0fae 0 =g512
+fxrstor - 0fae 1 =g512
 `;
 
 export const SSE_EXTENDED = `
@@ -421,6 +422,19 @@ export function kindOf(form: Form): ValueKind {
   return /(pd|sd)$/.test(form.name) && !/^mov/.test(form.name) ? 'f64' : 'int';
 }
 
+/** A state to load for fxrstor. */
+function imagePatches(random: Random, address: number): Case['patches'] {
+  const reserved = random.below(8) === 0 ? 0x10000 << random.below(16) : 0;
+  const image = vectorState(random, 'int', (mxcsrValue(random) | reserved) >>> 0);
+  x87State(random, image, { empties: true, pending: true });
+  // bit 17 exists on some processors
+  image[26] &= ~2;
+  return Array.from({ length: 26 }, (_, i) => ({
+    offset: address - DATA + 16 * i,
+    bytes: image.slice(16 * i, 16 * i + 16),
+  }));
+}
+
 /** A random case of the form. */
 export function makeCase(form: Form, random: Random): Case {
   const kind = kindOf(form);
@@ -436,5 +450,6 @@ export function makeCase(form: Form, random: Random): Case {
     form.name === 'ldmxcsr'
       ? BigInt(mxcsrValue(random) | (random.below(4) === 0 ? random.next() : 0))
       : vectorValue(random, kind);
-  return { code, gpr, rflags: random.bits(12), fx, patches: patchAt(address, operand) };
+  const patches = form.name === 'fxrstor' ? imagePatches(random, address) : patchAt(address, operand);
+  return { code, gpr, rflags: random.bits(12), fx, patches };
 }

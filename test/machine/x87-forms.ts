@@ -1,4 +1,5 @@
 // Random cases for every x87 encoding: opcodes D8 to DF, 64 register forms each and 8 memory forms.
+import { readFileSync } from 'node:fs';
 import { createDecoder, type Instruction } from '../../src/isa/index.ts';
 import { type Case, DATA, DATA_WRITABLE, ENTRY } from '../native/native.ts';
 import {
@@ -12,6 +13,20 @@ import {
   writeBits,
   x87State,
 } from './float-cases.ts';
+
+/**
+ * Whether the processor is of the family that details were measured on which the manuals leave open: AMD. On others,
+ * stacks are full enough for the instruction, and C1 is not compared.
+ */
+export const STRICT = readProcessor().includes('AuthenticAMD');
+
+function readProcessor(): string {
+  try {
+    return readFileSync('/proc/cpuinfo', 'latin1').slice(0, 2000);
+  } catch {
+    return '';
+  }
+}
 
 export interface X87Form {
   readonly name: string;
@@ -62,7 +77,8 @@ function decimal(random: Random): bigint {
 
 export function x87Case(form: X87Form, random: Random): Case {
   const fx = vectorState(random, 'int', mxcsrValue(random));
-  x87State(random, fx, { empties: random.below(4) === 0, pending: random.below(12) === 0 });
+  const empties = STRICT && random.below(4) === 0;
+  x87State(random, fx, { empties, pending: random.below(12) === 0 });
   const address = operandAddress(random);
   const patches: { offset: number; bytes: Uint8Array }[] = [];
   const write = (at: number, bits: bigint): void => {

@@ -1,10 +1,14 @@
-// x87 against the real processor: every encoding of opcodes D8 to DF, registers and memory.
+// x87 against the real processor: every encoding of opcodes D8 to DF, registers and memory. Measured on AMD (Zen 3).
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Mask, Outcome } from '../native/native.ts';
 import { instances, Random, readBits, writeBits } from './float-cases.ts';
 import { checkAgainstProcessor, type Instance } from './float-differential.ts';
-import { type X87Form, x87Case, x87Forms } from './x87-forms.ts';
+import { STRICT, type X87Form, x87Case, x87Forms } from './x87-forms.ts';
+
+const C1 = 0x200;
+/** What is not compared on processors that details were not measured on. */
+const OPEN: Mask = STRICT ? {} : { fsw: C1 };
 
 const TRANSCENDENTAL = /^(F2xm1|Fyl2x|Fyl2xp1|Fptan|Fpatan|Fsin|Fcos|Fsincos)$/;
 
@@ -37,7 +41,7 @@ test('memory forms agree with the processor', (t) => {
       plain.filter((form) => form.instruction.memoryWidth > 0),
       instances(60),
     ),
-    { features: ['sse3'], reconcile: reconcileAddress },
+    { features: ['sse3'], reconcile: reconcileAddress, mask: () => OPEN },
   );
 });
 
@@ -49,7 +53,7 @@ test('register forms agree with the processor', (t) => {
       plain.filter((form) => form.instruction.memoryWidth === 0),
       instances(16),
     ),
-    { features: ['sse3'] },
+    { features: ['sse3'], mask: () => OPEN },
   );
 });
 
@@ -68,8 +72,6 @@ function reconcile(_instance: Instance, native: Outcome, engine: Outcome): void 
     if (a !== b && ulps(a, b) <= 1n) writeBits(engine.fx, 32 + 16 * i, a, 10);
   }
 }
-
-const C1 = 0x200;
 
 /**
  * The manual leaves the result open outside of these ranges. At the smallest normal numbers, processors may call a

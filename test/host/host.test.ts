@@ -246,6 +246,9 @@ function zstd(bytes: Uint8Array, ...options: readonly string[]): Buffer {
   );
 }
 
+/** A small frame that gives much. */
+const repeated = Buffer.alloc(30_000_000, 'again ');
+
 const noZstd = spawnSync('zstd', ['--version']).status === 0 ? false : 'zstd is not installed';
 
 /** The decoder that this Node would use, and the one in JavaScript. */
@@ -268,9 +271,11 @@ for (const [name, decoder] of decoders) {
       zstd(Buffer.of()),
       zstd(mixed.subarray(2 * third), '-1'),
       skippable,
+      zstd(repeated, '-1'),
+      zstd(Buffer.of()),
     ]);
     const { input: seen, output } = await through(decoder, packed);
-    assert.ok(output.equals(mixed), 'output');
+    assert.ok(output.equals(Buffer.concat([mixed, repeated])), 'output');
     assert.ok(seen.equals(packed), 'input');
   });
 

@@ -1,7 +1,8 @@
-// CPUID of the guest processor: x86-64 baseline with SSE2 under a vendor name of our own, so that no library takes a
-// path for one vendor's model. Bits follow the processor manuals' CPUID tables (Intel SDM volume 2A, AMD APM 3).
+// CPUID of the guest processor: x86-64 baseline with SSE2. The vendor is the one that made the baseline, with a family
+// of that time: C libraries read the features of vendors that they know only (glibc refuses to start under another).
+// Bits follow the processor manuals' CPUID tables (Intel SDM volume 2A, AMD APM 3).
 
-const VENDOR = 'EffigyMicro ';
+const VENDOR = 'AuthenticAMD';
 const BRAND = 'Effigy micro-execution processor';
 
 type Leaf = readonly [eax: number, ebx: number, ecx: number, edx: number];
@@ -65,6 +66,10 @@ export function cpuid(leaf: number, subleaf: number, features: ReadonlySet<strin
       const at = (leaf - 0x8000_0002) * 16;
       return [text(BRAND, at), text(BRAND, at + 4), text(BRAND, at + 8), text(BRAND, at + 12)];
     }
+    case 0x8000_0005:
+      return [0, 0, 0x4002_0140, 0x4002_0140]; // level 1: 64 KiB each, 2 ways, lines of 64 bytes
+    case 0x8000_0006:
+      return [0, 0, 0x0400_8140, 0]; // level 2: 1 MiB, 16 ways, lines of 64 bytes
     case 0x8000_0008:
       return [0x3030, 0, 0, 0]; // 48-bit addresses
     default:

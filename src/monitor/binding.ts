@@ -1,0 +1,71 @@
+// Which policy is for which container: by image digest, else by image name, or as the user says.
+import type { ContainerInfo } from '../telemetry/index.ts';
+import type { CompiledPolicy } from './compiled.ts';
+
+/** A user's word: this policy for containers of this name or id (a prefix of 12 digits or more is enough), or `*`. */
+export interface Assignment {
+  readonly container: string;
+  /** Index of the policy. */
+  readonly policy: number;
+}
+
+export type Binding =
+  | { readonly kind: 'bound'; readonly policy: CompiledPolicy; readonly by: 'digest' | 'name' | 'option' }
+  /** The image's name fits, its digest is another: it was changed since the policy was made. */
+  | { readonly kind: 'other-image'; readonly policy: CompiledPolicy }
+  /** The source does not know yet what this container is. */
+  | { readonly kind: 'incomplete' }
+  | { readonly kind: 'none'; readonly why: string };
+
+export function bind(info: ContainerInfo, policies: readonly CompiledPolicy[], assignments: readonly Assignment[]): Binding {
+  for (const { container, policy } of assignments) {
+    if (container === '*' || container === info.name || sameId(container, info.id))
+      return { kind: 'bound', policy: policies[policy], by: 'option' };
+  }
+  if (unknown(info.image) && unknown(info.imageId)) return { kind: 'incomplete' };
+  const digests = [info.imageId, digestOf(info.image)].filter((digest) => !unknown(digest));
+  for (const policy of policies) {
+    const own = [policy.policy.image.configDigest, policy.policy.image.manifestDigest];
+    if (digests.some((digest) => own.some((other) => sameDigest(digest, other)))) return { kind: 'bound', policy, by: 'digest' };
+  }
+  const name = normalizeImage(info.image);
+  const policy = policies.find(({ policy: { image } }) => image.names.some((other) => normalizeImage(other) === name));
+  if (policy === undefined) return { kind: 'none', why: 'no policy is for this image' };
+  const known = policy.policy.image.configDigest !== '' && digests.some((digest) => hexOf(digest).length === 64);
+  return known ? { kind: 'other-image', policy } : { kind: 'bound', policy, by: 'name' };
+}
+
+const unknown = (text: string): boolean => text === '' || text === '<NA>' || /^incomplete$/i.test(text) || /^0+$/.test(text);
+
+const hexOf = (digest: string): string => digest.replace(/^sha256:/, '').toLowerCase();
+
+const digestOf = (image: string): string => /@(sha256:[0-9a-f]{64})$/i.exec(image)?.[1] ?? '';
+
+/** Equal, or one is the other shortened to twelve digits or more. */
+export function sameDigest(a: string, b: string): boolean {
+  const [x, y] = [hexOf(a), hexOf(b)];
+  if (!/^[0-9a-f]{12,64}$/.test(x) || !/^[0-9a-f]{12,64}$/.test(y)) return false;
+  return x.startsWith(y) || y.startsWith(x);
+}
+
+function sameId(a: string, b: string): boolean {
+  return a === b || (a.length >= 12 && b.length >= 12 && (a.startsWith(b) || b.startsWith(a)));
+}
+
+/** `docker.io/library/nginx:latest` for all the ways to write it. Digests are taken off. */
+export function normalizeImage(image: string): string {
+  let name = image.replace(/@sha256:[0-9a-f]+$/i, '').replace(/^docker-pullable:\/\//, '');
+  const colon = name.lastIndexOf(':');
+  let tag = 'latest';
+  if (colon > name.lastIndexOf('/')) {
+    tag = name.slice(colon + 1);
+    name = name.slice(0, colon);
+    // A collector that appends the tag to a name that has one already.
+    if (name.endsWith(`:${tag}`)) name = name.slice(0, -tag.length - 1);
+  }
+  const parts = name.split('/');
+  if (parts.length === 1 || !(/[.:]/.test(parts[0]) || parts[0] === 'localhost')) parts.unshift('docker.io');
+  if (parts[0] === 'index.docker.io') parts[0] = 'docker.io';
+  if (parts[0] === 'docker.io' && parts.length === 2) parts.splice(1, 0, 'library');
+  return `${parts.join('/')}:${tag}`;
+}

@@ -1,0 +1,27 @@
+// monitor: holds telemetry of running containers against policies and tells findings. Floor 3.
+export { type Assignment, normalizeImage } from './binding.ts';
+export type { Limits } from './core.ts';
+export type { Counters } from './counters.ts';
+export {
+  type ContainerRef,
+  type EffectCount,
+  type EffectText,
+  type Expected,
+  FINDING_KINDS,
+  type Finding,
+  type FindingKind,
+  type Incident,
+  type IncidentProcess,
+  type Note,
+  SEVERITIES,
+  type Severity,
+  type Technique,
+} from './finding.ts';
+export {
+  type ContainerSummary,
+  createMonitor,
+  type Monitor,
+  type MonitorOptions,
+  type MonitorSummary,
+  type NamedPolicy,
+} from './monitor.ts';

@@ -1,0 +1,114 @@
+// Which of a policy's file patterns an observed file matches.
+import type { FileType, Pattern } from '../effect/index.ts';
+import { literal, patternOf, patternParts } from '../effect/index.ts';
+import type { Links } from './links.ts';
+import { type TextTest, textTest } from './text-test.ts';
+
+/** Sources tell regular files, directories and devices apart unreliably; sockets and pipes are other things. */
+type Space = 'path' | 'unix' | 'pipe';
+export const spaceOf = (type: FileType): Space => (type === 'u' ? 'unix' : type === 'p' ? 'pipe' : 'path');
+
+interface Row {
+  readonly id: number;
+  readonly space: Space;
+  readonly path: TextTest;
+  /** The path with links resolved; undefined where that is the same. */
+  readonly resolved: TextTest | undefined;
+  readonly to: TextTest | undefined;
+  readonly follow: boolean;
+}
+
+/** Names that a container runtime gives to standard input and output. */
+const stdio = /^(\/dev\/(pts\/\d+|console|tty\d*|null|stdin|stdout|stderr|fd\/[012])|\/proc\/(self|\d+)\/fd\/[012]|\/run\/systemd\/journal\/stdout)$/;
+
+/** Whether this is something that a runtime may have put in place of standard input or output. */
+export const isStdio = (space: Space, path: string): boolean =>
+  (space === 'pipe' && !path.startsWith('/')) || (space === 'unix' && path === '') || stdio.test(path);
+
+/** Anonymous inodes that reach nothing outside of the task (userfaultfd, bpf … are not among them). */
+export const isInternal = (path: string): boolean =>
+  /^anon:\[?(eventfd|eventpoll|timerfd|signalfd|inotify)\]?$/.test(path);
+
+export class FileMatcher {
+  private readonly links: Links;
+  private readonly rows: Row[] = [];
+  /** By space and text: rows of one literal path. */
+  private readonly literals = new Map<string, Row[]>();
+  private readonly patterns: Row[] = [];
+  private readonly pairs: Row[] = [];
+
+  constructor(links: Links) {
+    this.links = links;
+  }
+
+  /** `follow`: the operation follows a link in the last place. */
+  add(id: number, type: FileType, path: Pattern, to: Pattern | undefined, follow: boolean): void {
+    const space = spaceOf(type);
+    const resolved = space === 'path' ? this.resolvePattern(path, follow) : path;
+    const row: Row = {
+      id,
+      space,
+      path: textTest(path),
+      resolved: resolved === path ? undefined : textTest(resolved),
+      to: to === undefined ? undefined : textTest(to),
+      follow,
+    };
+    this.rows.push(row);
+    if (row.to !== undefined) this.pairs.push(row);
+    else if (row.path.literal === undefined) this.patterns.push(row);
+    else {
+      this.keep(space, row.path.literal, row);
+      if (row.resolved?.literal !== undefined) this.keep(space, row.resolved.literal, row);
+    }
+  }
+
+  /** Ids of the rows that match, ascending. */
+  match(type: FileType, path: string, to: string | undefined): number[] {
+    const space = spaceOf(type);
+    const name = space === 'pipe' && !path.startsWith('/') ? 'pipe:' : path;
+    // A socket whose name the source does not know (it never got connected) may be any of the policy's.
+    if (space === 'unix' && name === '') return this.ids((row) => row.space === 'unix' && row.to === undefined);
+    const followed = space === 'path' ? this.links.follow(name) : name;
+    const parent = space === 'path' ? this.links.parent(name) : name;
+    const fits = (row: Row): boolean => {
+      if (row.space !== space) return false;
+      const resolved = row.follow ? followed : parent;
+      return row.path.test(name) || row.path.test(resolved) || (row.resolved?.test(resolved) ?? false);
+    };
+    if (to !== undefined) {
+      const target = this.links.parent(to);
+      return sorted(this.pairs.filter((row) => fits(row) && (row.to?.test(to) || row.to?.test(target))));
+    }
+    const found = this.patterns.filter(fits);
+    for (const text of new Set([name, followed, parent]))
+      for (const row of this.literals.get(`${space} ${text}`) ?? []) if (fits(row)) found.push(row);
+    return sorted(found);
+  }
+
+  /** Rows that stand for standard input or output in the policy. */
+  stdioRows(): number[] {
+    return this.ids((row) => row.to === undefined && isStdio(row.space, row.path.literal ?? ''));
+  }
+
+  private ids(keep: (row: Row) => boolean): number[] {
+    return sorted(this.rows.filter(keep));
+  }
+
+  private keep(space: Space, text: string, row: Row): void {
+    const key = `${space} ${text}`;
+    const list = this.literals.get(key);
+    if (list === undefined) this.literals.set(key, [row]);
+    else if (!list.includes(row)) list.push(row);
+  }
+
+  /** Links in the directories of the literal beginning are resolved, the rest stays. */
+  private resolvePattern(pattern: Pattern, follow: boolean): Pattern {
+    const parts = patternParts(pattern) ?? [];
+    if (!this.links.any || parts[0]?.kind !== 'literal') return pattern;
+    const [head, ...rest] = parts;
+    if (rest.length === 0) return literal(follow ? this.links.follow(head.text) : this.links.parent(head.text));
+    return patternOf([{ kind: 'literal', text: this.links.parent(head.text) }, ...rest]);
+  }
+}
+
+const sorted = (rows: readonly Row[]): number[] => [...new Set(rows.map((row) => row.id))].sort((a, b) => a - b);

@@ -1,0 +1,83 @@
+// Which of a policy's network patterns an observed connection matches. Addresses that mean "any of mine" and ports that
+// the kernel chose are no facts about the program, so they match whatever was observed.
+import type { Endpoint, Pattern, Protocol, Resource } from '../effect/index.ts';
+import { literal } from '../effect/index.ts';
+import { type TextTest, textTest } from './text-test.ts';
+
+type Net<T> = Extract<Resource<T>, { kind: 'net' }>;
+
+interface Row {
+  readonly id: number;
+  readonly protocol: Protocol;
+  /** Undefined: anything. */
+  readonly localAddress: TextTest | undefined;
+  readonly localPort: TextTest | undefined;
+  readonly peerAddress: TextTest | undefined;
+  readonly peerPort: TextTest | undefined;
+}
+
+const unspecified: ReadonlySet<string> = new Set(['', '0.0.0.0', '::']);
+const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
+
+/** IPv4 in IPv6 as IPv4: a dual-stack socket's peers are reported as either. */
+export const plainAddress = (address: string): string => (address.startsWith('::') ? (mapped.exec(address)?.[1] ?? address) : address);
+
+/** Whether the text can only be an IPv6 address that is not IPv4 in IPv6. */
+export const isIpv6 = (address: string): boolean => address.includes(':') && !/^::ffff:/i.test(address);
+
+/** Linux's default net.ipv4.ip_local_port_range. */
+const ephemeral = { first: 32768, last: 60999 } as const;
+
+export class NetMatcher {
+  private readonly rows: Row[] = [];
+
+  /** `bound`: the local port was asked for (accepted, listening or bound sockets), not chosen by the kernel. */
+  add(id: number, { protocol, local, peer }: Net<Pattern>, bound: boolean): void {
+    this.rows.push({
+      id,
+      protocol,
+      localAddress: addressTest(local.address, true),
+      localPort: portTest(local.port, !bound),
+      peerAddress: addressTest(peer.address, false),
+      peerPort: portTest(peer.port, false),
+    });
+  }
+
+  /** Ids of the rows that match, in order of addition. `either`: the source may have our side and the peer swapped. */
+  match({ protocol, local, peer }: Net<string>, either: boolean): number[] {
+    const out: number[] = [];
+    for (const row of this.rows) {
+      if (row.protocol !== protocol) continue;
+      if (fits(row, local, peer) || (either && fits(row, peer, local))) out.push(row.id);
+    }
+    return out;
+  }
+}
+
+function fits(row: Row, local: Endpoint, peer: Endpoint): boolean {
+  if (!endFits(row.localPort, row.localAddress, local)) return false;
+  return endFits(row.peerPort, row.peerAddress, peer);
+}
+
+function endFits(port: TextTest | undefined, address: TextTest | undefined, end: Endpoint): boolean {
+  // A source that knows neither address nor port says nothing.
+  if (end.port === '0' || end.port === '') if (unspecified.has(end.address)) return true;
+  if (port !== undefined && !port.test(end.port)) return false;
+  if (address === undefined) return true;
+  const plain = plainAddress(end.address);
+  return address.test(plain) || address.test(end.address) || address.test(`::ffff:${plain}`);
+}
+
+function addressTest(pattern: Pattern, anyWhenUnspecified: boolean): TextTest | undefined {
+  const test = textTest(pattern);
+  if (test.literal === undefined) return test;
+  if (anyWhenUnspecified && unspecified.has(test.literal)) return undefined;
+  return textTest(literal(plainAddress(test.literal)));
+}
+
+function portTest(pattern: Pattern, kernelMayChoose: boolean): TextTest | undefined {
+  const test = textTest(pattern);
+  if (test.literal === undefined || !kernelMayChoose) return test;
+  const port = Number(test.literal);
+  return port === 0 || (port >= ephemeral.first && port <= ephemeral.last) ? undefined : test;
+}

@@ -1,0 +1,174 @@
+// The monitor: takes observations one by one and tells findings and notes as they come up. Pure: it reads no files, no
+// clock, and keeps nothing outside of itself.
+import type { Policy } from '../policy/index.ts';
+import type { Observation, SourceTraits } from '../telemetry/index.ts';
+import type { Assignment } from './binding.ts';
+import { Checks } from './checks.ts';
+import { CompiledPolicy } from './compiled.ts';
+import { Core, type Limits } from './core.ts';
+import type { Counters } from './counters.ts';
+import type { ContainerRef, Finding, Incident, Note } from './finding.ts';
+import { Origins } from './origins.ts';
+
+/** A policy with the name that findings and notes call it by: its file's. */
+export interface NamedPolicy {
+  readonly name: string;
+  readonly policy: Policy;
+}
+
+export interface MonitorOptions {
+  /** Called once for each finding, at the latest in `flush`; its count and its incident grow afterwards. */
+  readonly onFinding?: (finding: Finding) => void;
+  readonly onNote?: (note: Note) => void;
+  /** Which policy is for which container, where image digest and name do not say; first match wins. */
+  readonly assignments?: readonly Assignment[];
+  readonly limits?: Limits;
+}
+
+export interface ContainerSummary {
+  readonly container: ContainerRef;
+  /** Name of the policy; undefined where none is for it. */
+  readonly policy: string | undefined;
+  /** Events and flows. */
+  readonly records: number;
+  /** Whether its entrypoint was seen to start; false: the monitor came later, or it never started. */
+  readonly fromStart: boolean;
+}
+
+export interface MonitorSummary {
+  readonly counters: Readonly<Counters>;
+  readonly containers: readonly ContainerSummary[];
+  readonly incidents: readonly Incident[];
+  /** Incidents beyond the number that is kept. */
+  readonly moreIncidents: number;
+  /** Processes that are known now, and those that were forgotten for want of room. */
+  readonly processes: number;
+  readonly evicted: number;
+  /** Observations that wait for their verdict on order. */
+  readonly pending: number;
+}
+
+export interface Monitor {
+  /** One observation, and what its source can see. Observations of one source in the order in which it has them. */
+  observe(observation: Observation, traits: SourceTraits): void;
+  /** The end of input, or of all that is to come for now: everything that waits is judged. */
+  flush(): void;
+  summary(): MonitorSummary;
+}
+
+export function createMonitor(policies: readonly NamedPolicy[], options: MonitorOptions = {}): Monitor {
+  return new Watch(policies, options);
+}
+
+class Watch implements Monitor {
+  private readonly core: Core;
+  private readonly origins: Origins;
+  private readonly checks: Checks;
+  /** A stream has begun, and nothing with a time has come since. */
+  private begun = false;
+
+  constructor(policies: readonly NamedPolicy[], options: MonitorOptions) {
+    this.core = new Core({
+      policies: policies.map(({ policy, name }) => new CompiledPolicy(policy, name)),
+      assignments: options.assignments ?? [],
+      limits: options.limits ?? {},
+      onFinding: options.onFinding ?? (() => {}),
+      onNote: options.onNote ?? (() => {}),
+    });
+    this.origins = new Origins(this.core, (observation) => this.dispatch(observation));
+    this.checks = new Checks(this.core, this.origins);
+  }
+
+  observe(observation: Observation, traits: SourceTraits): void {
+    const { core } = this;
+    const { counters } = core;
+    core.source(traits);
+    counters.observations++;
+    switch (observation.kind) {
+      case 'event':
+        counters.events++;
+        if (this.begun) this.resume(observation.time);
+        break;
+      case 'flow':
+        counters.flows++;
+        if (this.begun) this.resume(observation.end);
+        break;
+      case 'process':
+        counters.processes++;
+        break;
+      case 'container':
+        counters.containers++;
+        break;
+      case 'stream':
+        counters.streams++;
+        this.begun = true;
+        return;
+      default:
+        this.gap(observation.reason, observation.records);
+        return;
+    }
+    this.dispatch(observation);
+    if (this.origins.waits) this.origins.expire(false);
+  }
+
+  flush(): void {
+    this.origins.expire(true);
+    this.core.judgeAll();
+    for (const container of this.core.containers.values())
+      if (container.policy !== undefined && container.started === undefined && container.root === undefined && !container.ended && container.records > 0)
+        this.core.note({ kind: 'not-started', container: container.ref });
+    if (this.core.processes.evicted > 0) this.core.note({ kind: 'evicted', processes: this.core.processes.evicted });
+  }
+
+  summary(): MonitorSummary {
+    const { core } = this;
+    return {
+      counters: { ...core.counters },
+      containers: [...core.containers.values()].map((container) => ({
+        container: container.ref,
+        policy: container.policy?.name,
+        records: container.records,
+        fromStart: container.sawStart,
+      })),
+      incidents: core.incidents.all,
+      moreIncidents: core.incidents.more,
+      processes: core.processes.size,
+      evicted: core.processes.evicted,
+      pending: core.pending,
+    };
+  }
+
+  private dispatch(observation: Observation): void {
+    switch (observation.kind) {
+      case 'event':
+        this.checks.event(observation);
+        break;
+      case 'flow':
+        this.checks.flow(observation);
+        break;
+      case 'process':
+        this.origins.process(observation.process, observation);
+        break;
+      case 'container':
+        this.origins.container(observation.container);
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** The first time of a stream: far before the last one it is another trace, not the same one going on. */
+  private resume(time: bigint): void {
+    this.begun = false;
+    const moment = this.core.clock.moment(time);
+    if (moment < this.core.horizon) this.core.restart(moment);
+  }
+
+  private gap(reason: string, records: number): void {
+    const { core } = this;
+    core.counters.gaps++;
+    core.counters.lostRecords += records;
+    core.note({ kind: 'gap', reason, records });
+    core.lost();
+  }
+}

@@ -1,0 +1,513 @@
+// Where containers, processes and threads come from: which policy a container has, when its entrypoint starts, and for
+// each process and thread whether a CLONE or EXEC of the policy explains it. What nothing explains is a finding.
+//
+// A container is outside of the policy (prelude) until the policy's root program is executed in it. A monitor that
+// comes later finds processes in mid-life: these may be in any state of the automata of their program.
+import type { Effect } from '../effect/index.ts';
+import type { ContainerInfo, Observation, ProcessId, ProcessInfo } from '../telemetry/index.ts';
+import { bind } from './binding.ts';
+import { Match, OP, Says } from './compiled.ts';
+import type { Core } from './core.ts';
+import { nearest } from './explain.ts';
+import type { OpenIncident } from './incidents.ts';
+import { ITEM } from './queue.ts';
+import { isRuntime } from './runtime.ts';
+import { type Container, type Moment, Process, type Segment, Task } from './tables.ts';
+import { names } from './words.ts';
+
+type Watched = Extract<Segment, { kind: 'watched' }>;
+
+/** Observations that wait for one process's parent, or for one container's image. */
+const heldPerProcess = 1000;
+const heldPerContainer = 20_000;
+
+/** A process executes a program. */
+export interface Execution {
+  readonly process: Process;
+  readonly tid: number;
+  readonly time: Moment;
+  readonly exe: string;
+  /** Joined by spaces. */
+  readonly args: string;
+  /** No exec was seen; a process record told of the program. */
+  readonly inferred: boolean;
+}
+
+const clone = (what: 'process' | 'thread'): Effect => ({ op: 'CLONE', resource: { kind: 'task', what }, access: '' });
+
+export class Origins {
+  private readonly core: Core;
+  private readonly replay: (observation: Observation) => void;
+  private waiting: { readonly process: Process; readonly info: ProcessInfo; readonly since: Moment }[] = [];
+
+  /** `replay` takes observations that were held back. */
+  constructor(core: Core, replay: (observation: Observation) => void) {
+    this.core = core;
+    this.replay = replay;
+  }
+
+  container(info: ContainerInfo): void {
+    const { core } = this;
+    const container = core.container(info.id);
+    container.info = info;
+    if (!container.open) return;
+    const binding = bind(info, core.policies, core.assignments);
+    if (binding.kind === 'incomplete') return;
+    container.open = false;
+    const { ref } = container;
+    if (binding.kind === 'none') {
+      core.note({ kind: 'unwatched-container', container: ref, why: binding.why });
+      this.giveUp(container);
+      return;
+    }
+    container.policy = binding.policy;
+    core.see(container);
+    const policy = binding.policy.name;
+    if (binding.kind === 'bound') core.note({ kind: 'bound', container: ref, policy, by: binding.by });
+    else {
+      const expected = binding.policy.policy.image.configDigest;
+      core.note({ kind: 'other-image', container: ref, policy, expected, found: info.imageId });
+    }
+    this.release(container.backlog.splice(0));
+  }
+
+  /** For a container of which is not known yet what it is. */
+  hold(container: Container, observation: Observation): void {
+    if (container.backlog.length < heldPerContainer) container.backlog.push(observation);
+    else this.core.counters.dropped++;
+  }
+
+  /** For a process of which is not known yet where it comes from. */
+  holdFor(process: Process, observation: Observation): void {
+    process.held ??= [];
+    if (process.held.length < heldPerProcess) process.held.push(observation);
+    else this.core.counters.dropped++;
+  }
+
+  process(info: ProcessInfo, observation: Observation): void {
+    const { core } = this;
+    const moment = core.clock.moment(info.time);
+    let process = core.processes.get(info.id);
+    // Without a creation time the pid alone tells processes apart, until it is used again.
+    if (process?.exited !== undefined && info.id.created === 0n && !info.again && moment > process.exited) process = undefined;
+    const container = info.containerId === '' ? undefined : core.container(info.containerId);
+    const fresh = process === undefined;
+    if (process === undefined) {
+      process = this.create(info);
+      core.processes.add(process);
+    }
+    process.parent ??= info.parent === undefined ? undefined : core.processes.get(info.parent);
+    if (fresh || process.container !== container) {
+      process.container = container;
+      process.segments = [];
+    } else {
+      this.update(process, info, moment);
+    }
+    if (container?.open) this.hold(container, observation);
+    else if (container?.policy !== undefined && process.segments.length === 0) this.decide(process, info, moment);
+    if (fresh) this.adopt(process);
+  }
+
+  get waits(): boolean {
+    return this.waiting.length > 0;
+  }
+
+  /** Holds of which nothing more will come, at the end of input or when their time is over. */
+  expire(all: boolean): void {
+    const { core } = this;
+    if (all) {
+      for (const container of core.containers.values()) {
+        if (!container.open || container.backlog.length === 0) continue;
+        core.note({ kind: 'unwatched-container', container: container.ref, why: 'the source does not say which image it has' });
+        this.giveUp(container);
+      }
+    }
+    if (this.waiting.length === 0) return;
+    const due = this.waiting.filter(({ since }) => all || since < core.horizon);
+    if (due.length === 0) return;
+    this.waiting = this.waiting.filter((each) => !due.includes(each));
+    for (const { process, info, since } of due) {
+      if (process.segments.length === 0) this.fromOutside(process, info, since);
+      this.release(process.held?.splice(0) ?? []);
+    }
+  }
+
+  private create(info: ProcessInfo): Process {
+    const process = new Process(info.id);
+    process.exe = info.exe;
+    process.args = info.args;
+    process.uid = info.uid;
+    process.gid = info.gid;
+    process.entry = info.entry;
+    return process;
+  }
+
+  /** A record of a process that is known. */
+  private update(process: Process, info: ProcessInfo, moment: Moment): void {
+    if (info.entry) process.entry = true;
+    this.identity(process, 'SETUID', process.uid, info.uid, moment);
+    this.identity(process, 'SETGID', process.gid, info.gid, moment);
+    if (info.uid >= 0) process.uid = info.uid;
+    if (info.gid >= 0) process.gid = info.gid;
+    const segment = process.segments.at(-1);
+    if (info.exe === process.exe && (info.again || info.args === process.args)) return;
+    if (info.again && (segment === undefined || this.runs(process, segment, info.exe))) return;
+    if (info.exe === '' || info.exe === '<NA>') return;
+    if (segment === undefined) {
+      process.exe = info.exe;
+      process.args = info.args;
+    } else if (info.exe !== process.exe || !info.again) {
+      process.pending = { time: moment, exe: info.exe, args: info.args };
+    }
+  }
+
+  /** Whether the automata of this segment are of this program. */
+  private runs(process: Process, segment: Segment, exe: string): boolean {
+    if (segment.kind !== 'watched') return segment.kind === 'prelude' && isRuntime(exe);
+    const automata = process.container?.policy?.automataOf(exe, '', true) ?? [];
+    return segment.automata.some((a) => automata.includes(a));
+  }
+
+  /** A process record has another user or group than before. */
+  private identity(process: Process, op: 'SETUID' | 'SETGID', before: number, after: number, time: Moment): void {
+    const policy = process.container?.policy;
+    const segment = process.at(time);
+    if (before < 0 || after < 0 || before === after || policy === undefined || segment?.kind !== 'watched') return;
+    const letter = policy.letterOf(OP[op], 0, policy.resources.classOf({ kind: 'id', value: String(after) }, 0), Match.anyAccess);
+    const watched = process.segments.filter((each) => each.kind === 'watched');
+    if (letter >= 0 && watched.some(({ automata }) => automata.some((a) => policy.says(letter, a) !== 0))) return;
+    const effect: Effect = { op, resource: { kind: 'id', value: String(after) }, access: '' };
+    const what = op === 'SETUID' ? 'user' : 'group';
+    this.core.incidents.report({
+      kind: 'identity-change',
+      time,
+      process,
+      tid: process.id.pid,
+      effect,
+      why: `the process changed from ${what} ${before} to ${after}, which ${names(policy, segment.automata)} never does`,
+      expected: nearest(policy, segment.automata, effect),
+      key: `identity ${op} ${after}`,
+    });
+  }
+
+  /** Where a process comes from that is seen for the first time. */
+  private decide(process: Process, info: ProcessInfo, moment: Moment): void {
+    const { core } = this;
+    const { container, parent } = process;
+    if (container === undefined) return;
+    const born = info.id.created > 0n ? Math.min(core.clock.moment(info.id.created), moment) : moment;
+    if (parent !== undefined && parent.container === container) {
+      const segment = parent.at(info.again ? moment : born);
+      if (segment === undefined) this.wait(process, info, moment);
+      else if (segment.kind === 'foreign') this.foreign(process, segment.incident, Number.NEGATIVE_INFINITY);
+      else if (segment.kind === 'watched' && info.again) this.midLife(process, moment, process.exe, process.args);
+      else if (segment.kind === 'watched') this.cloned(process, parent, segment, born);
+      else if (container.started === undefined || born <= container.started) this.prelude(process, moment);
+      else this.fromOutside(process, info, moment);
+    } else if (info.parent !== undefined && parent === undefined && !info.again && running(container) && !container.lossy) {
+      this.wait(process, info, moment);
+    } else {
+      this.fromOutside(process, info, moment);
+    }
+  }
+
+  private wait(process: Process, info: ProcessInfo, moment: Moment): void {
+    this.waiting.push({ process, info, since: moment });
+  }
+
+  /** A process became known: those that waited for it as their parent can be decided. */
+  private adopt(parent: Process): void {
+    if (this.waiting.length === 0) return;
+    const children = this.waiting.filter(
+      ({ process, info }) => process.parent === parent || sameProcess(info.parent, parent.id),
+    );
+    if (children.length === 0) return;
+    this.waiting = this.waiting.filter((each) => !children.includes(each));
+    for (const { process, info, since } of children) {
+      process.parent = parent;
+      this.decide(process, info, since);
+      if (process.segments.length === 0) continue;
+      this.release(process.held?.splice(0) ?? []);
+      this.adopt(process);
+    }
+  }
+
+  /** Its parent is a watched process. */
+  private cloned(process: Process, parent: Process, segment: Watched, born: Moment): void {
+    const { core } = this;
+    const policy = process.container?.policy;
+    if (policy === undefined) return;
+    const automata = segment.automata.filter((a) => policy.forks[a]);
+    if (automata.length === 0) {
+      this.unknownChild(process, parent, segment, born);
+      return;
+    }
+    const own: Watched = { since: Number.NEGATIVE_INFINITY, kind: 'watched', automata };
+    process.segments = [own];
+    if ([...parent.tasks.values()].every((task) => task.servedSince <= born)) process.main.servedSince = born;
+    core.later(born, ITEM.birth, process.main, own);
+    if (!this.runs(process, own, process.exe)) {
+      process.pending = { time: core.now, exe: process.exe, args: process.args };
+      process.exe = parent.exe;
+      process.args = parent.args;
+    }
+  }
+
+  /** A child of a program that makes no processes. */
+  private unknownChild(process: Process, parent: Process, segment: Watched, born: Moment): void {
+    const incident = this.core.incidents.of(parent, born);
+    process.incident = incident;
+    incident.include(parent, false);
+    parent.rogueClones--;
+    // Its CLONE was found already: one cause, one finding.
+    if (parent.rogueClones < 0) this.unknown(process, process.id.pid, born, clone('process'), segment, `${parent.exe || 'its parent'} makes no processes`);
+    this.foreign(process, incident, Number.NEGATIVE_INFINITY);
+  }
+
+  /** It has no parent in the container. */
+  private fromOutside(process: Process, info: ProcessInfo, moment: Moment): void {
+    const { container } = process;
+    if (container?.policy === undefined) return;
+    const { exe, args } = process;
+    if (running(container) && info.entry && container.root !== process && !info.again) {
+      // There is only one pid 1: the container was started again.
+      container.started = container.root = undefined;
+    }
+    if (info.again && !isRuntime(exe)) this.midLife(process, moment, exe, args);
+    else if (!running(container)) {
+      this.prelude(process, moment);
+      if (!isRuntime(exe)) process.pending = { time: moment, exe, args };
+    } else if (info.again) this.prelude(process, moment);
+    else if (container.lossy && container.policy.automataOf(exe, args, false).length > 0) this.midLife(process, moment, exe, args);
+    else {
+      const effect: Effect = { op: 'EXEC', resource: { kind: 'program', path: exe, args: args === '' ? [] : [args] }, access: '' };
+      const incident = this.unknown(process, process.id.pid, moment, effect, undefined, 'it was not made by any process of the container: it came in from outside');
+      this.foreign(process, incident, Number.NEGATIVE_INFINITY);
+    }
+  }
+
+  private prelude(process: Process, _moment: Moment): void {
+    process.segments = [{ since: Number.NEGATIVE_INFINITY, kind: 'prelude' }];
+  }
+
+  private foreign(process: Process, incident: OpenIncident, since: Moment): void {
+    process.incident = incident;
+    process.segments = [...process.segments.filter((segment) => segment.since < since), { since, kind: 'foreign', incident }];
+    incident.include(process, true);
+  }
+
+  private unknown(process: Process, tid: number, time: Moment, effect: Effect, segment: Watched | undefined, why: string): OpenIncident {
+    const policy = process.container?.policy;
+    const expected = policy === undefined || segment === undefined ? [] : nearest(policy, segment.automata, effect);
+    const what = tid === process.id.pid ? 'process' : 'thread';
+    return this.core.incidents.report({ kind: 'unknown-task', time, process, tid, effect, why: `nothing in the policy explains this ${what}: ${why}`, expected });
+  }
+
+  /** It was there before the monitor. */
+  private midLife(process: Process, moment: Moment, exe: string, args: string): void {
+    const { core } = this;
+    const { container } = process;
+    const policy = container?.policy;
+    if (container === undefined || policy === undefined || container.view === undefined) return;
+    let automata = policy.automataOf(exe, args, false);
+    if (automata.length === 0) automata = policy.automataOf(exe, args, true);
+    container.started ??= Number.NEGATIVE_INFINITY;
+    if (process.entry) container.root = process;
+    if (automata.length === 0) {
+      this.foreignProgram({ process, tid: process.id.pid, time: moment, exe, args, inferred: true }, 'it was running when the monitor came, and is no program of the policy', []);
+      return;
+    }
+    if (!container.midLife) core.note({ kind: 'mid-life', container: container.ref, pid: process.id.pid, exe });
+    container.midLife = true;
+    process.segments = [{ since: Number.NEGATIVE_INFINITY, kind: 'watched', automata }];
+    core.order.begin(process.main, container.view.all(automata));
+  }
+
+  /** Something else than an exec is told of a process whose record names another program: the exec was not seen. */
+  settle(process: Process): void {
+    const { pending } = process;
+    if (pending === undefined) return;
+    this.exec({ process, tid: process.id.pid, ...pending, inferred: true });
+  }
+
+  exec(execution: Execution): void {
+    const { process, exe, args } = execution;
+    const { container } = process;
+    const segment = process.segments.at(-1);
+    process.pending = undefined;
+    if (container?.policy === undefined || segment === undefined) return;
+    if (segment.kind === 'watched') this.execWatched(execution, segment);
+    else if (segment.kind === 'prelude') this.execPrelude(execution);
+    else this.execForeign(execution, segment.incident);
+    process.exe = exe;
+    process.args = args;
+    if (process.incident !== undefined && process.segments.at(-1)?.kind === 'foreign') process.incident.include(process, true);
+    for (const [tid, task] of process.tasks) if (task !== process.main) process.tasks.delete(tid);
+    process.main.servedSince = Number.POSITIVE_INFINITY;
+    process.main.exited = undefined;
+  }
+
+  private execPrelude(execution: Execution): void {
+    const { process, time, exe, args, inferred } = execution;
+    const { container } = process;
+    const policy = container?.policy;
+    if (container === undefined || policy === undefined || container.view === undefined) return;
+    const { root } = policy.policy;
+    const automata = policy.automataOf(exe, args, false);
+    if (!running(container) && automata.includes(root)) {
+      container.started = time;
+      container.sawStart = true;
+      container.root = process;
+      process.segments.push({ since: time, kind: 'watched', automata: [root] });
+      this.core.order.begin(process.main, container.view.start([root]));
+    } else if (!isRuntime(exe)) {
+      if (inferred && automata.length > 0) {
+        this.midLife(process, time, exe, args);
+        return;
+      }
+      const sameProgram = policy.automataOf(exe, args, true).includes(root);
+      const why = sameProgram
+        ? 'the container was started with other arguments than the image has'
+        : running(container)
+          ? 'the runtime executed it in the running container'
+          : 'the container was started with another program than the image has';
+      this.foreignProgram(execution, why, []);
+    }
+  }
+
+  private execWatched(execution: Execution, segment: Watched): void {
+    const { core } = this;
+    const { process, tid, time, exe, args } = execution;
+    const policy = process.container?.policy;
+    if (policy === undefined) return;
+    const letter = policy.letterOf(OP.EXEC, 0, policy.resources.program(exe, args), Match.exact);
+    const edges = letter < 0 ? [] : policy.edgesOf(letter);
+    const targets = [...new Set(edges.flatMap((edge) => (segment.automata.includes(edge.automaton) ? [edge.target] : [])))];
+    if (targets.length === 0) {
+      this.foreignProgram(execution, this.whyForeign(execution, segment), segment.automata);
+      return;
+    }
+    const task = process.tasks.get(tid) ?? process.main;
+    const serving = segment.automata.some((a) => (policy.says(letter, a) & Says.serving) !== 0);
+    if (!serving && task.servedSince < time) {
+      const effect = execEffect(exe, args);
+      const why = `${names(policy, segment.automata)} executes this only while it starts, and its start is over`;
+      core.incidents.report({ kind: 'wrong-phase', time, process, tid, effect, why, expected: nearest(policy, segment.automata, effect) });
+      if (process.container?.view !== undefined) core.later(time, ITEM.resync, process.main, { since: time, kind: 'watched', automata: targets });
+    } else {
+      const item = core.later(time, ITEM.exec, task, segment);
+      if (item !== undefined) {
+        item.letter = letter;
+        item.op = OP.EXEC;
+        item.resource = execEffect(exe, args).resource;
+      }
+    }
+    process.segments.push({ since: time, kind: 'watched', automata: targets });
+  }
+
+  private whyForeign({ process, exe, args }: Execution, segment: Watched): string {
+    const policy = process.container?.policy;
+    if (policy === undefined) return '';
+    const who = names(policy, segment.automata);
+    const ofLetter = (letter: number): number[] => (letter < 0 ? [] : policy.edgesOf(letter).map((edge) => edge.automaton));
+    const samePath = ofLetter(policy.letterOf(OP.EXEC, 0, policy.resources.programPath(exe), Match.exact));
+    if (samePath.some((a) => segment.automata.includes(a))) return `${who} executes this program, but never with these arguments`;
+    const same = ofLetter(policy.letterOf(OP.EXEC, 0, policy.resources.program(exe, args), Match.exact));
+    const others = [...new Set(same)];
+    if (others.length > 0) return `only ${names(policy, others)} executes this program, not ${who}`;
+    return `${who} never executes this program`;
+  }
+
+  private execForeign(execution: Execution, incident: OpenIncident): void {
+    const { process, time, exe, args } = execution;
+    const { core } = this;
+    core.counters.foreign++;
+    if (process.foreignProgram || isRuntime(exe) || inherits(process)) {
+      incident.note(process, OP.EXEC, execEffect(exe, args).resource, core.clock.time(time));
+      process.foreignProgram ||= !isRuntime(exe);
+      return;
+    }
+    this.foreignProgram(execution, 'a process that the policy does not explain executed it', []);
+  }
+
+  private foreignProgram({ process, tid, time, exe, args }: Execution, why: string, automata: readonly number[]): void {
+    const policy = process.container?.policy;
+    const effect = execEffect(exe, args);
+    const expected = policy === undefined ? [] : nearest(policy, automata, effect);
+    const incident = this.core.incidents.report({ kind: 'foreign-program', time, process, tid, effect, why, expected });
+    process.foreignProgram = true;
+    this.foreign(process, incident, process.segments.length === 0 ? Number.NEGATIVE_INFINITY : time);
+  }
+
+  /** The task of a thread; undefined where the policy does not explain it (a finding says so, its process goes on). */
+  thread(process: Process, tid: number, time: Moment, segment: Watched, begins: boolean): Task {
+    const known = process.tasks.get(tid);
+    if (known !== undefined && !(known.exited !== undefined && (begins || time > known.exited))) return known;
+    const task = new Task(process, tid);
+    process.tasks.set(tid, task);
+    const policy = process.container?.policy;
+    const automata = policy === undefined ? [] : segment.automata.filter((a) => policy.threads[a]);
+    if (automata.length > 0) {
+      task.servedSince = process.main.servedSince <= time ? time : Number.POSITIVE_INFINITY;
+      this.core.later(time, ITEM.birth, task, segment);
+      return task;
+    }
+    const incident = this.core.incidents.of(process, time);
+    process.rogueClones--;
+    if (process.rogueClones < 0) this.unknown(process, tid, time, clone('thread'), segment, `${process.exe || 'its program'} makes no threads`);
+    task.incident = incident;
+    return task;
+  }
+
+  exit(process: Process, tid: number, time: Moment, status: number): void {
+    const { core } = this;
+    const { container } = process;
+    const task = process.tasks.get(tid);
+    const segment = process.at(time);
+    if (tid === process.id.pid) {
+      process.exited = time;
+      if (container?.root === process) {
+        container.started = container.root = undefined;
+        container.ended = true;
+      }
+      const signal = status & 0x7f;
+      if (container !== undefined && segment?.kind === 'watched' && faults.has(signal))
+        core.note({ kind: 'died', container: container.ref, pid: tid, exe: process.exe, signal });
+    }
+    if (task === undefined) return;
+    task.exited = time;
+    if (segment?.kind === 'watched') core.later(time, ITEM.exit, task, segment);
+    else if (tid === process.id.pid) core.processes.retire(process);
+  }
+
+  /** No policy for this container after all. */
+  private giveUp(container: Container): void {
+    container.open = false;
+    for (const { kind } of container.backlog) if (kind === 'event' || kind === 'flow') this.core.counters.unwatched++;
+    container.backlog = [];
+  }
+
+  private release(observations: readonly Observation[]): void {
+    for (const observation of observations) this.replay(observation);
+  }
+}
+
+/** SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS. */
+const faults: ReadonlySet<number> = new Set([4, 5, 6, 7, 8, 11, 31]);
+
+const running = (container: Container): boolean => container.started !== undefined;
+
+const execEffect = (exe: string, args: string): Effect => ({
+  op: 'EXEC',
+  resource: { kind: 'program', path: exe, args: args === '' ? [] : [args] },
+  access: '',
+});
+
+/** Whether an ancestor's foreign program made this process. */
+function inherits(process: Process): boolean {
+  for (let p = process.parent, n = 0; p !== undefined && n < 64; p = p.parent, n++) if (p.foreignProgram) return true;
+  return false;
+}
+
+const sameProcess = (a: ProcessId | undefined, b: ProcessId): boolean =>
+  a !== undefined && a.pid === b.pid && a.created === b.created;

@@ -1,0 +1,197 @@
+// What the monitor knows of containers, processes and tasks. Mutable state and lookups only; what it means is decided
+// in origin.ts (where tasks come from), check.ts (the verdict at once) and order.ts (the verdict on order).
+import type { Letter, Subset } from '../automaton/index.ts';
+import type { ContainerInfo, Observation, ProcessId } from '../telemetry/index.ts';
+import type { CompiledPolicy } from './compiled.ts';
+import type { ContainerRef } from './finding.ts';
+import type { OpenIncident } from './incidents.ts';
+import type { View } from './view.ts';
+
+/** Nanoseconds since the monitor's first observation: exact in a double for 104 days either way. */
+export type Moment = number;
+
+export class Clock {
+  private base: bigint | undefined;
+
+  moment(time: bigint): Moment {
+    this.base ??= time;
+    return Number(time - this.base);
+  }
+
+  time(moment: Moment): bigint {
+    return (this.base ?? 0n) + BigInt(Number.isFinite(moment) ? Math.round(moment) : 0);
+  }
+}
+
+/**
+ * - prelude: the container runtime, before the entrypoint's exec: outside of the policy.
+ * - watched: follows one of these automata.
+ * - foreign: nothing in the policy explains it; all that it does belongs to an incident.
+ */
+export type Segment =
+  | { readonly since: Moment; readonly kind: 'prelude' }
+  | { readonly since: Moment; readonly kind: 'watched'; readonly automata: readonly number[] }
+  | { readonly since: Moment; readonly kind: 'foreign'; readonly incident: OpenIncident };
+
+export class Container {
+  readonly id: string;
+  info: ContainerInfo | undefined;
+  /** Undefined: no policy is for it, or (`open`) what it is is not known yet. */
+  policy: CompiledPolicy | undefined;
+  view: View | undefined;
+  open = true;
+  records = 0;
+  /** When the entrypoint was executed; -Infinity where the monitor came later; undefined before it. */
+  started: Moment | undefined;
+  root: Process | undefined;
+  /** Whether its entrypoint was ever seen to be executed, or to end. */
+  sawStart = false;
+  ended = false;
+  /** Records were lost since the container is watched: processes may exist that were never announced. */
+  lossy = false;
+  midLife = false;
+  /** Observations from before it was known what the container is. */
+  backlog: Observation[] = [];
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  get ref(): ContainerRef {
+    return { id: this.id, name: this.info?.name ?? '', image: this.info?.image ?? '' };
+  }
+}
+
+export class Process {
+  readonly id: ProcessId;
+  container: Container | undefined;
+  parent: Process | undefined;
+  exe: string;
+  args: string;
+  uid: number;
+  gid: number;
+  entry: boolean;
+  /** What it is, since when; ascending. Empty: not decided, because its parent is not known yet. */
+  segments: Segment[] = [];
+  /** Live tasks by tid. */
+  readonly tasks = new Map<number, Task>();
+  readonly main: Task;
+  /** A program that a process record told of, of which no exec was seen yet. */
+  pending: { readonly time: Moment; readonly exe: string; readonly args: string } | undefined;
+  held: Observation[] | undefined;
+  exited: Moment | undefined;
+  /** The incident that findings of this process belong to. */
+  incident: OpenIncident | undefined;
+  /** Clones that the policy does not have, less the children that they explain; negative: a child was seen first. */
+  rogueClones = 0;
+  /** Set once it has executed something that the policy does not have. */
+  foreignProgram = false;
+
+  // For order.ts: tasks that live at the moment that it has reached, and clones of which one side was seen.
+  readonly alive = new Set<Task>();
+  readonly spawned = new Set<number>();
+  spawns = 0;
+  credit = 0;
+
+  constructor(id: ProcessId) {
+    this.id = id;
+    this.exe = '';
+    this.args = '';
+    this.uid = -1;
+    this.gid = -1;
+    this.entry = false;
+    this.main = new Task(this, id.pid);
+    this.tasks.set(id.pid, this.main);
+  }
+
+  /** What it was at that moment: the first segment stands for all before it, too. */
+  at(moment: Moment): Segment | undefined {
+    const { segments } = this;
+    let i = segments.length - 1;
+    while (i > 0 && segments[i].since > moment) i--;
+    return segments[i];
+  }
+}
+
+export class Task {
+  readonly process: Process;
+  readonly tid: number;
+  /** From then on it has done something that only happens once the environment acted. */
+  servedSince: Moment = Number.POSITIVE_INFINITY;
+  /** Set where this thread alone is foreign. */
+  incident: OpenIncident | undefined;
+  exited: Moment | undefined;
+
+  // For order.ts.
+  set: Subset | undefined;
+  readonly openLetters: Letter[] = [];
+  readonly openUntil: Moment[] = [];
+  /** Up to then something may be missing: no finding about order. */
+  unsureUntil: Moment = Number.NEGATIVE_INFINITY;
+
+  constructor(process: Process, tid: number) {
+    this.process = process;
+    this.tid = tid;
+  }
+}
+
+/** Processes by pid and creation time. Exited ones are kept a while: children may be seen late. */
+export class Processes {
+  size = 0;
+  evicted = 0;
+  private readonly byPid = new Map<number, Process[]>();
+  private readonly exited: Process[] = [];
+  private readonly limit: number;
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  get(id: ProcessId): Process | undefined {
+    const list = this.byPid.get(id.pid);
+    if (list === undefined) return undefined;
+    for (let i = list.length - 1; i >= 0; i--) if (list[i].id.created === id.created) return list[i];
+    return undefined;
+  }
+
+  add(process: Process): void {
+    const { pid } = process.id;
+    const list = this.byPid.get(pid);
+    if (list === undefined) this.byPid.set(pid, [process]);
+    else list.push(process);
+    this.size++;
+    if (this.size > this.limit) this.evict();
+  }
+
+  /** It has exited, and everything about it has been judged. */
+  retire(process: Process): void {
+    this.exited.push(process);
+    if (this.exited.length > Math.max(16, this.limit >> 2)) {
+      const old = this.exited.splice(0, this.exited.length >> 1);
+      for (const each of old) this.remove(each);
+    }
+  }
+
+  *all(): Generator<Process> {
+    for (const list of this.byPid.values()) yield* list;
+  }
+
+  private remove(process: Process): void {
+    const list = this.byPid.get(process.id.pid);
+    const at = list?.indexOf(process) ?? -1;
+    if (list === undefined || at < 0) return;
+    list.splice(at, 1);
+    if (list.length === 0) this.byPid.delete(process.id.pid);
+    this.size--;
+  }
+
+  /** First those that have exited, then the oldest. */
+  private evict(): void {
+    for (const process of this.exited.splice(0)) this.remove(process);
+    for (const process of this.all()) {
+      if (this.size <= this.limit * 0.9) break;
+      this.remove(process);
+      this.evicted++;
+    }
+  }
+}

@@ -65,10 +65,10 @@ const BY_INDEX = FLOAT_CONVERSIONS.map(([name]) => CONVERSIONS[name]);
 
 /** `index` is the operation's aux: a row of FLOAT_CONVERSIONS. The result is unsigned. */
 export function floatConversion(control: FloatControl, index: number, a: bigint): bigint {
-  const { from, to, count, lane } = BY_INDEX[index]!;
+  const { from, to, count, lane } = BY_INDEX[index];
   const source = lanes(a, from, from * count);
   return join(
-    settle(control, count, (i, context) => lane(source[i]!, context)),
+    settle(control, count, (i, context) => lane(source[i], context)),
     to,
   );
 }

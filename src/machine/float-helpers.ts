@@ -63,7 +63,7 @@ const mmxHelpers: Readonly<Record<string, Helper>> = {
     wait(state);
     return part(state.raw(number), 0);
   }),
-  'mmx.set': onX87((state, number, _b, _c, bits) => setMmx(state, number, bits[1]!)),
+  'mmx.set': onX87((state, number, _b, _c, bits) => setMmx(state, number, bits[1])),
   'mmx.enter': onX87(enterMmx),
   'mmx.emms': onX87((state) => {
     wait(state);
@@ -73,20 +73,18 @@ const mmxHelpers: Readonly<Record<string, Helper>> = {
 };
 
 const transferHelpers: Readonly<Record<string, Helper>> = {
-  'x87.load32': onX87((state, _a, _b, _c, bits) => transfer.loadFloat(state, 32, bits[0]!)),
-  'x87.load64': onX87((state, _a, _b, _c, bits) => transfer.loadFloat(state, 64, bits[0]!)),
-  'x87.load80': onX87((state, _a, _b, _c, bits) =>
-    transfer.loadExtended(state, (bits[1]! << 64n) | bits[0]!),
-  ),
-  'x87.load_integer': onX87((state, _a, _b, _c, bits) => transfer.loadInteger(state, bits[0]!)),
+  'x87.load32': onX87((state, _a, _b, _c, bits) => transfer.loadFloat(state, 32, bits[0])),
+  'x87.load64': onX87((state, _a, _b, _c, bits) => transfer.loadFloat(state, 64, bits[0])),
+  'x87.load80': onX87((state, _a, _b, _c, bits) => transfer.loadExtended(state, (bits[1] << 64n) | bits[0])),
+  'x87.load_integer': onX87((state, _a, _b, _c, bits) => transfer.loadInteger(state, bits[0])),
   'x87.load_decimal': onX87((state, _a, _b, _c, bits) =>
-    transfer.loadDecimal(state, (bits[1]! << 64n) | bits[0]!),
+    transfer.loadDecimal(state, (bits[1] << 64n) | bits[0]),
   ),
   'x87.load_register': onX87(transfer.loadRegister),
-  'x87.load_constant': onX87((state, index) => transfer.loadConstant(state, X87_CONSTANTS[index]!)),
-  'x87.store': onX87((state, format, which) => part(transfer.storeValue(state, X87_STORES[format]!), which)),
-  'x87.store_prevented': onX87((state, format) => transfer.storePrevented(state, X87_STORES[format]!)),
-  'x87.store_done': onX87((state, format, pop) => transfer.storeDone(state, X87_STORES[format]!, pop !== 0)),
+  'x87.load_constant': onX87((state, index) => transfer.loadConstant(state, X87_CONSTANTS[index])),
+  'x87.store': onX87((state, format, which) => part(transfer.storeValue(state, X87_STORES[format]), which)),
+  'x87.store_prevented': onX87((state, format) => transfer.storePrevented(state, X87_STORES[format])),
+  'x87.store_done': onX87((state, format, pop) => transfer.storeDone(state, X87_STORES[format], pop !== 0)),
   'x87.store80': onX87((state, which) => part(transfer.storeExtendedValue(state), which)),
   'x87.store80_prevented': onX87(transfer.storeExtendedPrevented),
   'x87.store80_done': onX87(transfer.storeExtendedDone),
@@ -98,16 +96,16 @@ const transferHelpers: Readonly<Record<string, Helper>> = {
 
 const arithmeticHelpers: Readonly<Record<string, Helper>> = {
   'x87.arithmetic': onX87((state, op, registers, pop) =>
-    arithmetic.arithmetic(state, X87_ARITHMETIC[op]!, registers & 7, registers >> 3, pop !== 0),
+    arithmetic.arithmetic(state, X87_ARITHMETIC[op], registers & 7, registers >> 3, pop !== 0),
   ),
   'x87.arithmetic_memory': onX87((state, op, format, _c, bits) =>
-    arithmetic.arithmeticMemory(state, X87_ARITHMETIC[op]!, X87_OPERANDS[format]!, bits[2]!),
+    arithmetic.arithmeticMemory(state, X87_ARITHMETIC[op], X87_OPERANDS[format], bits[2]),
   ),
   'x87.compare': onX87((state, i, signaling, pops) =>
     compare.compareRegisters(state, i, signaling !== 0, pops),
   ),
   'x87.compare_memory': onX87((state, format, _b, pops, bits) =>
-    compare.compareMemory(state, X87_OPERANDS[format]!, bits[1]!, pops),
+    compare.compareMemory(state, X87_OPERANDS[format], bits[1], pops),
   ),
   'x87.compare_flags': onX87((state, i, signaling, pops) =>
     relationFlags(compare.compareToFlags(state, i, signaling !== 0, pops)),

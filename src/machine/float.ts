@@ -99,7 +99,7 @@ const perLane =
     const left = lanes(a, laneWidth, width);
     const right = lanes(b, laneWidth, width);
     const results = settle(control, left.length, (i, context) =>
-      f(format, left[i]!, right[i]!, context, immediate),
+      f(format, left[i], right[i], context, immediate),
     );
     return join(results, laneWidth);
   };
@@ -139,7 +139,7 @@ const PREDICATES = [
 ] as const;
 
 const fcmp = perLane((format, a, b, context, immediate) => {
-  const predicate = PREDICATES[immediate & 7]!;
+  const predicate = PREDICATES[immediate & 7];
   const relation = compare(
     decode(format, a, context.daz),
     decode(format, b, context.daz),
@@ -161,7 +161,7 @@ const fcomi: FloatFunction = (control, width, aux, a, b) => {
     relationFlags(
       compare(decode(format, a, context.daz), decode(format, b, context.daz), (aux & 1) !== 0, context),
     ),
-  )[0]!;
+  )[0];
 };
 
 /** By operation of the IR; `fcvt` is in float-convert.ts. */

@@ -76,7 +76,7 @@ export class X87State {
 
   /** The 80 bits of Rn. */
   raw(n: number): bigint {
-    return ((this.words[2 * n + 1]! & 0xffffn) << 64n) | this.words[2 * n]!;
+    return ((this.words[2 * n + 1] & 0xffffn) << 64n) | this.words[2 * n];
   }
 
   setRaw(n: number, bits: bigint): void {

@@ -1,18 +1,7 @@
 // x87 loads, stores and exchanges: fld, fild, fbld, fst, fist, fisttp, fbstp, fxch, fcmov, constants (Intel SDM
 // vol. 1, 8.3.3, 8.3.4).
 import type { X87_CONSTANTS, X87_STORES } from '../isa/index.ts';
-import {
-  decode,
-  encodeZero,
-  F32,
-  F64,
-  F80,
-  type FloatContext,
-  type Format,
-  FX,
-  RC,
-  round,
-} from './softfloat.ts';
+import { decode, encodeZero, F32, F64, F80, FloatContext, type Format, FX, RC, round } from './softfloat.ts';
 import { convert, fromInteger, integerIndefinite, toInteger } from './softfloat-convert.ts';
 import { book, bookStopped, room, stackFault, storeStopped, wait, x87Context } from './x87-core.ts';
 import { INDEFINITE, type X87State } from './x87-state.ts';
@@ -93,7 +82,7 @@ const DECIMAL_INDEFINITE = 0xffffc000000000000000n;
 
 function toDecimal(bits: bigint, context: FloatContext): bigint {
   const a = decode(F80, bits);
-  const probe = { ...context, flags: 0 } as FloatContext;
+  const probe = new FloatContext();
   const value = BigInt.asIntN(64, toInteger(64, a, context.rounding, probe));
   const size = value < 0n ? -value : value;
   if (probe.flags & FX.IE || size > 999_999_999_999_999_999n) {

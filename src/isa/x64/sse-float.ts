@@ -113,9 +113,9 @@ const cvtpi2pd: LiftFunction = (cx) => {
 const ldmxcsr: LiftFunction = (cx) => {
   const value = cx.read(0, 32);
   cx.b.call(8, 'sse.check_mxcsr', value);
-  cx.b.set(REG['mxcsr']!, value);
+  cx.b.set(REG['mxcsr'], value);
 };
-const stmxcsr: LiftFunction = (cx) => cx.write(0, cx.b.get(REG['mxcsr']!));
+const stmxcsr: LiftFunction = (cx) => cx.write(0, cx.b.get(REG['mxcsr']));
 
 export const sseFloatRows: LiftTable = {
   addps: packed('fadd', 32),

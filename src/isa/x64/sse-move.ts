@@ -77,7 +77,7 @@ const movdq2q: LiftFunction = (cx) => {
 
 /** Where maskmovdqu and maskmovq store: [rdi], with the instruction's segment and address width. */
 function maskedAddress(cx: LiftContext): Value {
-  return cx.segmented(cx.b.zext(64, cx.gpr(REG['rdi']!, cx.insn.addressWidth)));
+  return cx.segmented(cx.b.zext(64, cx.gpr(REG['rdi'], cx.insn.addressWidth)));
 }
 
 /**

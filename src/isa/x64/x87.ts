@@ -171,7 +171,7 @@ const fnstcw: LiftFunction = (cx) => cx.write(0, cx.b.call(16, 'x87.get_control'
 const fnstsw: LiftFunction = (cx) => {
   const value = cx.b.call(16, 'x87.get_status');
   if (cx.isMemory(0)) cx.write(0, value);
-  else cx.setGpr(REG['rax']!, value);
+  else cx.setGpr(REG['rax'], value);
 };
 
 /** fnstenv, fldenv, fnsave, frstor: 16-bit forms by an operand-size prefix. */

@@ -1,9 +1,8 @@
 // A copy of a kernel that goes on independently: the object graph is copied with identity and prototypes kept, guest
 // memory by copy-on-write. What is marked as shared (shared.ts) stays one object. Kernel state holds no functions;
-// one that is found is a bug. Private mappings of files that can be written keep the original's file as backing: only
-// their pages not yet touched could tell, if the file is then written in place.
+// one that is found is a bug.
 import { assert } from '../bytes/index.ts';
-import { type Backing, PagedSpace, RegisterFile } from '../machine/index.ts';
+import { PagedSpace, RegisterFile } from '../machine/index.ts';
 import type { Kernel, KernelHooks } from './kernel.ts';
 import { isShared } from './shared.ts';
 
@@ -11,10 +10,31 @@ import { isShared } from './shared.ts';
 export function snapshot(kernel: Kernel, hooks: KernelHooks = kernel.hooks): Kernel {
   const copier = new GraphCopier();
   copier.keep(kernel.hooks, hooks);
+  copyMemory(kernel, copier);
   const copy = copier.copy(kernel);
   copier.finish();
-  copyShared(copier);
   return copy;
+}
+
+/** Forks of all address spaces, whose shared mappings are shared among the copies and apart from the original. */
+function copyMemory(kernel: Kernel, copier: GraphCopier): void {
+  const spaces = new Map<PagedSpace, PagedSpace>();
+  for (const process of kernel.processes.values()) {
+    const { space } = process;
+    assert(space instanceof PagedSpace, 'guest memory is paged');
+    if (process.exitStatus === undefined && !spaces.has(space)) spaces.set(space, space.fork());
+    else if (process.exitStatus !== undefined) copier.keep(space, space);
+  }
+  kernel.machine.memory.separate([...spaces.values()], (backing) => copier.copy(backing));
+  for (const [space, fork] of spaces) {
+    copier.keep(space, fork);
+    // Shared anonymous memory has got its copy from `separate`; futexes are keyed by it.
+    const copies = fork.regions();
+    space.regions().forEach((region, i) => {
+      const copied = copies[i].backing;
+      if (region.backing !== undefined && copied !== undefined) copier.keep(region.backing, copied);
+    });
+  }
 }
 
 type Plain = { [key: string]: unknown };
@@ -22,8 +42,6 @@ type Plain = { [key: string]: unknown };
 class GraphCopier {
   private readonly copies = new Map<object, object>();
   private readonly work: (() => void)[] = [];
-  /** Address spaces of the original and their copies. */
-  readonly spaces: (readonly [PagedSpace, PagedSpace])[] = [];
 
   /** Says what stands for an object instead of a copy. */
   keep(object: object, instead: object): void {
@@ -51,11 +69,7 @@ class GraphCopier {
 
   /** The new object; what it refers to is copied later, so that depth does not matter. */
   private create(object: object): object {
-    if (object instanceof PagedSpace) {
-      const space = object.fork();
-      this.spaces.push([object, space]);
-      return space;
-    }
+    assert(!(object instanceof PagedSpace), 'every address space belongs to a process');
     if (object instanceof RegisterFile) return object.clone();
     if (ArrayBuffer.isView(object)) return copyView(object);
     if (Array.isArray(object)) {
@@ -95,20 +109,4 @@ class GraphCopier {
 function copyView(view: ArrayBufferView): object {
   assert(!(view instanceof DataView), 'kernel state keeps bytes, not views');
   return (view as Uint8Array).slice();
-}
-
-/** Shared mappings are shared among the copies and apart from the original. */
-function copyShared(copier: GraphCopier): void {
-  const done = new Set<Backing>();
-  for (const [, space] of copier.spaces) {
-    for (const region of [...space.regions()]) {
-      const { backing } = region;
-      if (!region.shared || backing === undefined || isShared(backing)) continue;
-      const own = copier.copy(backing);
-      copier.finish();
-      space.map({ address: region.start, length: region.end - region.start, prot: region.prot, offset: region.offset, shared: true, name: region.name, backing: own });
-      if (!done.has(backing)) space.memory.cache.copy(backing, own);
-      done.add(backing);
-    }
-  }
 }

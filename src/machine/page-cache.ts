@@ -51,22 +51,6 @@ export class PageCache {
     return frame;
   }
 
-  /** Gives `to`, which some region maps already, a copy of every page that `from` has: the two live on apart (snapshots). */
-  copy(from: Backing, to: Backing): boolean {
-    const source = this.backings.get(from);
-    const target = this.backings.get(to);
-    assert(target !== undefined, 'a copied backing is in use');
-    for (const [index, frame] of source?.frames ?? []) {
-      if (target.frames.has(index)) continue;
-      const fresh = this.pool.allocate();
-      if (fresh === 0) return false;
-      this.pool.copy(frame, fresh);
-      target.frames.set(index, fresh);
-      if (source?.dirty.has(index) === true) target.dirty.add(index);
-    }
-    return true;
-  }
-
   /** Page `index` is being written through a shared mapping. */
   markDirty(backing: Backing, index: number): void {
     this.backings.get(backing)?.dirty.add(index);

@@ -34,24 +34,13 @@ export function log1p(x: bigint, scale: bigint): bigint {
   return logSeries((x << scale) / ((2n << scale) + x), scale);
 }
 
-const logTwo = new Map<bigint, bigint>();
-
-/** ln 2. */
-export function ln2(scale: bigint): bigint {
-  let value = logTwo.get(scale);
-  if (value === undefined) {
-    value = log1p(1n << scale, scale);
-    if (logTwo.size < 64) logTwo.set(scale, value);
-  }
-  return value;
-}
-
-/** atan(x), 0 <= x <= 1, halving the angle first. */
+/** atan(x), 0 <= x <= 1; large angles are halved first. */
 export function atan(x: bigint, scale: bigint): bigint {
   const one = 1n << scale;
-  const halvings = 3;
-  for (let i = 0; i < halvings; i++)
+  let halvings = 0n;
+  for (; x > one >> 4n; halvings++) {
     x = (x << scale) / (one + squareRootFixed(one + ((x * x) >> scale), scale));
+  }
   const square = (x * x) >> scale;
   let power = x;
   let sum = 0n;
@@ -59,7 +48,7 @@ export function atan(x: bigint, scale: bigint): bigint {
     sum += (sign * power) / n;
     power = (power * square) >> scale;
   }
-  return sum << BigInt(halvings);
+  return sum << halvings;
 }
 
 /** Square root of a value in [1, 2]. */
@@ -68,19 +57,6 @@ function squareRootFixed(x: bigint, scale: bigint): bigint {
   let root = BigInt(Math.round(Math.sqrt(Number(x >> (scale - 60n)) / 2 ** 60) * 2 ** 52)) << (scale - 52n);
   for (let bits = 50; bits < Number(scale) + 8; bits *= 2) root = (root + radicand / root) >> 1n;
   return root;
-}
-
-const pis = new Map<bigint, bigint>();
-
-/** pi, by Machin's formula. */
-export function pi(scale: bigint): bigint {
-  let value = pis.get(scale);
-  if (value === undefined) {
-    const inverse = (n: bigint): bigint => atan((1n << scale) / n, scale);
-    value = 16n * inverse(5n) - 4n * inverse(239n);
-    if (pis.size < 64) pis.set(scale, value);
-  }
-  return value;
 }
 
 /** sin(x) and cos(x), |x| <= 1. */
@@ -92,3 +68,14 @@ export function sinCos(x: bigint, scale: bigint): { readonly sin: bigint; readon
       -((term * square) >> scale) / BigInt((2 * n + first - 1) * (2 * n + first));
   return { sin: series(x, step(1)), cos: series(1n << scale, step(0)) };
 }
+
+/** The scale of the constants. */
+export const CONSTANT_SCALE = 320n;
+
+function machin(): bigint {
+  const inverse = (n: bigint): bigint => atan((1n << CONSTANT_SCALE) / n, CONSTANT_SCALE);
+  return 16n * inverse(5n) - 4n * inverse(239n);
+}
+
+export const LN2 = log1p(1n << CONSTANT_SCALE, CONSTANT_SCALE);
+export const PI = machin();

@@ -56,7 +56,7 @@ export const f2xm1 = (state: X87State): void =>
     // outside of [-1, 1] the result is undefined: the operand
     if (magnitude(a) >= 0) return round(F80, a.sign, a.sig, a.exp, context);
     const scale = scaleFor(a);
-    const x = (toFixed(a, scale) * fixed.ln2(BigInt(scale))) >> BigInt(scale);
+    const x = (toFixed(a, scale) * fixed.LN2) >> fixed.CONSTANT_SCALE;
     return rounded(fixed.expm1(x, BigInt(scale)), scale, context);
   });
 
@@ -116,9 +116,12 @@ export const fyl2x = (state: X87State): void =>
       exponent++;
       fraction = (fraction - (1n << scale)) >> 1n;
     }
-    const log = (BigInt(exponent) << scale) + (fixed.log1p(fraction, scale) << scale) / fixed.ln2(scale);
+    const log = (BigInt(exponent) << scale) + logTwo(fixed.log1p(fraction, scale));
     return multiplied(y, log, Number(scale), context);
   });
+
+/** A natural logarithm as one to the base of two. */
+const logTwo = (log: bigint): bigint => (log << fixed.CONSTANT_SCALE) / fixed.LN2;
 
 /** y * value / 2^scale, inexact. */
 function multiplied(y: Num, value: bigint, scale: number, context: FloatContext): bigint {
@@ -141,14 +144,14 @@ export const fyl2xp1 = (state: X87State): void =>
     const value = toFixed(x, scale);
     const one = 1n << BigInt(scale);
     if (value > one || value * 2n < -one) return round(F80, x.sign, x.sig, x.exp, context);
-    const log = (fixed.log1p(value, BigInt(scale)) << BigInt(scale)) / fixed.ln2(BigInt(scale));
+    const log = logTwo(fixed.log1p(value, BigInt(scale)));
     return multiplied(y, log, scale, context);
   });
 
 /** A multiple of pi/4 with the sign of y. */
 function piQuarters(count: number, sign: 0 | 1, context: FloatContext): bigint {
-  const value = (fixed.pi(BigInt(GUARD)) * BigInt(count)) >> 2n;
-  return rounded(sign ? -value : value, GUARD, context);
+  const value = (fixed.PI * BigInt(count)) >> 2n;
+  return rounded(sign ? -value : value, Number(fixed.CONSTANT_SCALE), context);
 }
 
 export const fpatan = (state: X87State): void =>
@@ -167,18 +170,20 @@ export const fpatan = (state: X87State): void =>
 
 /** atan2 of finite numbers that are not 0. */
 function arctangent(y: Num, x: Num, context: FloatContext): bigint {
-  const difference = magnitude(y) - magnitude(x);
-  const scale = GUARD + Math.abs(difference);
   const exp = Math.min(x.exp, y.exp);
   const [height, width] = [y.sig << BigInt(y.exp - exp), x.sig << BigInt(x.exp - exp)];
-  const big = BigInt(scale);
+  if (height <= width && !x.sign) {
+    // the angle may be as small as the quotient
+    const scale = GUARD + magnitude(x) - magnitude(y);
+    const angle = fixed.atan((height << BigInt(scale)) / width, BigInt(scale));
+    return rounded(y.sign ? -angle : angle, scale, context);
+  }
+  const scale = fixed.CONSTANT_SCALE;
   const [small, large] = height <= width ? [height, width] : [width, height];
-  const ratio = (small << big) / large;
-  // a ratio that is a float of its own, and so small that its tangent rounds to it, is still not exact
-  let angle = fixed.atan(ratio, big);
-  if (height > width) angle = (fixed.pi(big) >> 1n) - angle;
-  if (x.sign) angle = fixed.pi(big) - angle;
-  return rounded(y.sign ? -angle : angle, scale, context);
+  let angle = fixed.atan((small << scale) / large, scale);
+  if (height > width) angle = (fixed.PI >> 1n) - angle;
+  if (x.sign) angle = fixed.PI - angle;
+  return rounded(y.sign ? -angle : angle, Number(scale), context);
 }
 
 /** pi to 66 bits, times 2^64. */

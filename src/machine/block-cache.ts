@@ -1,12 +1,13 @@
 // Lifted blocks by address and by what stands there: a block holds as long as the frames that it was decoded from are
 // the ones mapped, and keep their version. One cache serves all address spaces; processes that share a library's pages
 // at the same address share its blocks, and different code at one address (after exec) lives side by side.
-import type { Block, Lifter } from '../isa/index.ts';
+import type { Lifter } from '../isa/index.ts';
+import { type PreparedBlock, prepare } from './interpret.ts';
 import { MemoryFault, PAGE_SIZE } from './memory.ts';
 import type { PagedSpace } from './space.ts';
 
 interface CachedBlock {
-  readonly block: Block;
+  readonly block: PreparedBlock;
   readonly frame: number;
   readonly version: number;
   /** Frame of the next page where an instruction reaches into it, else 0. */
@@ -32,7 +33,7 @@ export class BlockCache {
   }
 
   /** The block at an address; throws MemoryFault where code can't be fetched. */
-  at(space: PagedSpace, address: number): Block {
+  at(space: PagedSpace, address: number): PreparedBlock {
     const { versions } = space.pool;
     const frame = space.executable(address);
     const ways = this.blocks.get(address);
@@ -49,7 +50,7 @@ export class BlockCache {
     return this.add(space, address, frame);
   }
 
-  private add(space: PagedSpace, address: number, frame: number): Block {
+  private add(space: PagedSpace, address: number, frame: number): PreparedBlock {
     const left = PAGE_SIZE - (address % PAGE_SIZE);
     space.watchCode(address);
     let frame2 = 0;
@@ -67,8 +68,15 @@ export class BlockCache {
       if (block === undefined) throw new MemoryFault(next, 'execute');
     }
     const { versions } = space.pool;
-    this.remember(address, { block, frame, version: versions[frame], frame2, version2: versions[frame2] });
-    return block;
+    const prepared = prepare(block.code);
+    this.remember(address, {
+      block: prepared,
+      frame,
+      version: versions[frame],
+      frame2,
+      version2: versions[frame2],
+    });
+    return prepared;
   }
 
   private remember(address: number, entry: CachedBlock): void {

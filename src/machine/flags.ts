@@ -21,7 +21,7 @@ const EVEN = Uint8Array.from({ length: 256 }, (_, i) => {
 
 /** SF, ZF and PF of a result. */
 function ofResult(width: number, result: bigint): number {
-  const sign = Number((result >> BigInt(width - 1)) & 1n) * SF;
+  const sign = Number(result >> BigInt(width - 1)) * SF;
   return EVEN[Number(result & 0xffn)] | (result === 0n ? ZF : 0) | sign;
 }
 
@@ -35,8 +35,8 @@ const sum =
   (width, a, b, c) => {
     const full = a + b + (carries ? c : 0n);
     const result = BigInt.asUintN(width, full);
-    const overflow = bit((a ^ result) & (b ^ result), width - 1) * OF;
-    return ofResult(width, result) | (full !== result ? CF : 0) | overflow | (bit(a ^ b ^ result, 4) * AF);
+    const overflow = Number(((a ^ result) & (b ^ result)) >> BigInt(width - 1)) * OF;
+    return ofResult(width, result) | (full !== result ? CF : 0) | overflow | Number((a ^ b ^ result) & 16n);
   };
 
 /** a - b - borrow. */
@@ -45,8 +45,8 @@ const difference =
   (width, a, b, c) => {
     const full = a - b - (borrows ? c : 0n);
     const result = BigInt.asUintN(width, full);
-    const overflow = bit((a ^ b) & (a ^ result), width - 1) * OF;
-    return ofResult(width, result) | (full < 0n ? CF : 0) | overflow | (bit(a ^ b ^ result, 4) * AF);
+    const overflow = Number(((a ^ b) & (a ^ result)) >> BigInt(width - 1)) * OF;
+    return ofResult(width, result) | (full < 0n ? CF : 0) | overflow | Number((a ^ b ^ result) & 16n);
   };
 
 const add = sum(false);

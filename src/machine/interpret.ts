@@ -6,6 +6,7 @@ import {
   FLAG_BITS,
   FLAG_KINDS,
   FLAGS,
+  IR,
   IR_OPS,
   type IrOp,
   JUMP_KINDS,
@@ -34,6 +35,7 @@ export class Frame {
   space!: PagedSpace;
   readonly environment: HelperEnvironment;
   readonly values: bigint[] = [];
+  constants: readonly bigint[] = [];
   leave: Leave = 'run';
   next = 0n;
   trap = 0;
@@ -91,7 +93,7 @@ export class Frame {
 type Handler = (m: Frame, code: Int32Array, at: number) => void;
 
 /** Index of the operation's own value. */
-const own = (at: number): number => at / WORDS;
+const own = (at: number): number => at >> 2;
 const widthAt = (code: Int32Array, at: number): number => (code[at] >>> 8) & 0xff;
 const auxAt = (code: Int32Array, at: number): number => code[at] >>> 16;
 
@@ -159,14 +161,15 @@ const divides =
 
 const NON_CANONICAL_END = 2n ** 64n - 2n ** 47n;
 
-/** A 64-bit address as a number; a general fault where it is not canonical. Kernel addresses go on to fault as pages. */
-function toAddress(address: bigint): number {
-  if (address >= 0x8000_0000_0000n && address < NON_CANONICAL_END) throw new GuestFault('general');
+/** The address of an access of `size` bytes as a number; a general fault where it is not canonical. Kernel addresses go on to fault as pages. */
+function toAddress(address: bigint, size: number): number {
+  if (address > 0x8000_0000_0000n - BigInt(size) && address < NON_CANONICAL_END)
+    throw new GuestFault('general');
   return Number(address);
 }
 
-export function loadValue(space: PagedSpace, width: number, at: bigint): bigint {
-  const address = toAddress(at);
+function loadValue(space: PagedSpace, width: number, at: bigint): bigint {
+  const address = toAddress(at, width / 8);
   switch (width) {
     case 8:
       return BigInt(space.read8(address));
@@ -183,11 +186,11 @@ export function loadValue(space: PagedSpace, width: number, at: bigint): bigint 
 }
 
 function storeValue(space: PagedSpace, width: number, at: bigint, value: bigint): void {
-  const address = toAddress(at);
-  if (width === 8) space.write8(address, Number(value));
-  else if (width === 16) space.write16(address, Number(value));
+  const address = toAddress(at, width / 8);
+  if (width === 64) space.write64(address, value);
   else if (width === 32) space.write32(address, Number(value));
-  else if (width === 64) space.write64(address, value);
+  else if (width === 8) space.write8(address, Number(value));
+  else if (width === 16) space.write16(address, Number(value));
   else {
     assert(width === 128, 'stores of 8 to 128 bits');
     space.write128(address, value);
@@ -269,9 +272,8 @@ export const HANDLERS: Readonly<Record<IrOp, Handler>> = {
     else if (m.space.pool.codeChanges !== m.codeChanges) m.leave = 'again';
     else m.remaining--;
   },
-  const: (m, code, at) => {
-    const low = BigInt(code[at + 1] >>> 0);
-    m.values[own(at)] = widthAt(code, at) > 32 ? (BigInt(code[at + 2] >>> 0) << 32n) | low : low;
+  const: (m, _code, at) => {
+    m.values[own(at)] = m.constants[own(at)];
   },
   get: (m, code, at) => {
     m.values[own(at)] = getRegister(m.cpu, code[at + 1]);
@@ -280,7 +282,7 @@ export const HANDLERS: Readonly<Record<IrOp, Handler>> = {
   load: (m, code, at) => {
     const address = m.values[code[at + 1]];
     const width = widthAt(code, at);
-    if (auxAt(code, at) === 1) m.space.checkWrite(toAddress(address), width / 8);
+    if (auxAt(code, at) === 1) m.space.checkWrite(toAddress(address, width / 8), width / 8);
     m.values[own(at)] = loadValue(m.space, width, address);
   },
   store: (m, code, at) =>
@@ -298,7 +300,7 @@ export const HANDLERS: Readonly<Record<IrOp, Handler>> = {
   atomic: (m, code, at) => {
     const width = widthAt(code, at);
     const address = m.values[code[at + 1]];
-    m.space.checkWrite(toAddress(address), width / 8);
+    m.space.checkWrite(toAddress(address, width / 8), width / 8);
     const old = loadValue(m.space, width, address);
     const result = atomicFunctions[auxAt(code, at)](
       old,
@@ -308,14 +310,25 @@ export const HANDLERS: Readonly<Record<IrOp, Handler>> = {
     storeValue(m.space, width, address, BigInt.asUintN(width, result));
     m.values[own(at)] = old;
   },
-  add: computes((a, b) => a + b),
-  sub: computes((a, b) => a - b),
+  // the most frequent ones are written out, so that each has a call site of its own for the compiler to specialize
+  add: (m, code, at) => {
+    m.values[own(at)] = BigInt.asUintN(widthAt(code, at), m.values[code[at + 1]] + m.values[code[at + 2]]);
+  },
+  sub: (m, code, at) => {
+    m.values[own(at)] = BigInt.asUintN(widthAt(code, at), m.values[code[at + 1]] - m.values[code[at + 2]]);
+  },
   mul: computes((a, b) => a * b),
   mulhu: computes((a, b, width) => (a * b) >> BigInt(width)),
   mulhs: computes((a, b, width) => (signed(width, a) * signed(width, b)) >> BigInt(width)),
-  and: computes((a, b) => a & b),
-  or: computes((a, b) => a | b),
-  xor: computes((a, b) => a ^ b),
+  and: (m, code, at) => {
+    m.values[own(at)] = m.values[code[at + 1]] & m.values[code[at + 2]];
+  },
+  or: (m, code, at) => {
+    m.values[own(at)] = m.values[code[at + 1]] | m.values[code[at + 2]];
+  },
+  xor: (m, code, at) => {
+    m.values[own(at)] = m.values[code[at + 1]] ^ m.values[code[at + 2]];
+  },
   not: computes((a) => ~a),
   neg: computes((a) => -a),
   shl: computes((a, b, width) => a << limited(b, width)),
@@ -340,12 +353,16 @@ export const HANDLERS: Readonly<Record<IrOp, Handler>> = {
   select: (m, code, at) => {
     m.values[own(at)] = m.values[code[at + 1]] === 1n ? m.values[code[at + 2]] : m.values[code[at + 3]];
   },
-  zext: computes((a) => a),
+  zext: (m, code, at) => {
+    m.values[own(at)] = m.values[code[at + 1]];
+  },
   sext: (m, code, at) => {
     const from = valueWidth(code, code[at + 1]);
     m.values[own(at)] = BigInt.asUintN(widthAt(code, at), signed(from, m.values[code[at + 1]]));
   },
-  trunc: computes((a) => a),
+  trunc: (m, code, at) => {
+    m.values[own(at)] = BigInt.asUintN(widthAt(code, at), m.values[code[at + 1]]);
+  },
   extract: (m, code, at) => {
     m.values[own(at)] = BigInt.asUintN(widthAt(code, at), m.values[code[at + 1]] >> BigInt(auxAt(code, at)));
   },
@@ -441,8 +458,25 @@ assert(
 );
 assert(JUMP_KINDS.length > 0 && TRAPS.length > 0, 'terminators are named');
 
+/** A block's code, and the values of its constants by operation, made once. */
+export interface PreparedBlock {
+  readonly code: Int32Array;
+  readonly constants: readonly bigint[];
+}
+
+export function prepare(code: Int32Array): PreparedBlock {
+  const constants: bigint[] = [];
+  for (let at = 0; at < code.length; at += WORDS) {
+    const isConstant = (code[at] & 0xff) === IR.const;
+    constants.push(isConstant ? (BigInt(code[at + 2] >>> 0) << 32n) | BigInt(code[at + 1] >>> 0) : 0n);
+  }
+  return { code, constants: constants.map((value, i) => BigInt.asUintN(widthAt(code, i * WORDS), value)) };
+}
+
 /** Runs a block until it is left; guest faults travel as MemoryFault and GuestFault. */
-export function interpret(m: Frame, code: Int32Array): void {
+export function interpret(m: Frame, block: PreparedBlock): void {
+  const { code } = block;
+  m.constants = block.constants;
   m.leave = 'run';
   for (let at = 0; m.leave === 'run'; at += WORDS) table[code[at] & 0xff](m, code, at);
 }

@@ -50,7 +50,7 @@ class ReferenceEngine implements Engine {
       for (;;) {
         m.codeChanges = m.space.pool.codeChanges;
         const block = this.blocks.at(m.space, m.address);
-        interpret(m, block.code);
+        interpret(m, block);
         this.executed = before - m.remaining;
         const stop = this.next(m);
         if (stop !== undefined) return stop;

@@ -55,11 +55,13 @@ const PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0x
 
 /**
  * With an operand size prefix, near branches have 16-bit targets on some vendors' processors and not on others'; with a
- * rep prefix, some look at ZF in loopcc as if the other condition were meant, and see xchg r8,rax for pause.
+ * rep prefix, some look at ZF in loopcc as if the other condition were meant, and see xchg r8,rax for pause. Movsxd into
+ * 16 bits reads two bytes or four.
  */
 function vendorDependent({ instruction, test: c }: Instance): boolean {
   const { mnemonic } = instruction;
   if ((mnemonic === 'loope' || mnemonic === 'loopne') && (instruction.rep || instruction.repne)) return true;
+  if (instruction.codeName === 'Movsxd_r16_rm16') return true;
   if (mnemonic === 'pause' && c.code.length > 2) return true;
   if (instruction.kinds[0] !== 'near' && !['ret', 'jmp', 'call'].includes(mnemonic)) return false;
   // a REX counts only as the last prefix

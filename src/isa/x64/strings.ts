@@ -45,8 +45,9 @@ const lods: Step = (cx, width) => {
 
 const cmps: Step = (cx, width) => {
   const { b } = cx;
-  const x = b.load(width, pointer(cx, RSI));
+  // in this order: it decides which of two faults happens
   const y = b.load(width, pointer(cx, RDI));
+  const x = b.load(width, pointer(cx, RSI));
   advance(cx, width, RSI, RDI);
   b.flags('sub', x, y);
 };

@@ -2,7 +2,16 @@
 // effect outside of its task, or none that we know; the list is also what recorders need to trace.
 import type { FileType, Op } from '../effect/index.ts';
 import type { Activity, ActivityTracker, ProcessState } from './activity.ts';
-import { absolutePath, agrees, type Family, fileOf, learn, newSocket, type OpenFile, type OpenSocket } from './descriptors.ts';
+import {
+  absolutePath,
+  agrees,
+  type Family,
+  fileOf,
+  learn,
+  newSocket,
+  type OpenFile,
+  type OpenSocket,
+} from './descriptors.ts';
 import { CONSTANTS } from './linux-names.ts';
 import type { Arg, DescriptorTarget, SocketAddress, SyscallEvent } from './syscall-event.ts';
 
@@ -38,7 +47,9 @@ function text(event: SyscallEvent, index: number): string {
 /** A list of strings; `...` at its end where the recorder cut it or one of them short. */
 function texts(arg: Arg | undefined): readonly string[] {
   if (arg?.kind !== 'list') return [];
-  const out = arg.items.map((item) => (item.kind === 'string' ? `${item.text}${item.whole ? '' : '...'}` : ''));
+  const out = arg.items.map((item) =>
+    item.kind === 'string' ? `${item.text}${item.whole ? '' : '...'}` : '',
+  );
   return arg.whole ? out : [...out, '...'];
 }
 
@@ -49,19 +60,32 @@ function address(arg: Arg | undefined): SocketAddress | undefined {
 
 // Descriptors
 
-const descriptorOf = (arg: Arg | undefined): { readonly fd: number; readonly target: DescriptorTarget | undefined } | undefined =>
+const descriptorOf = (
+  arg: Arg | undefined,
+): { readonly fd: number; readonly target: DescriptorTarget | undefined } | undefined =>
   arg?.kind === 'fd' ? arg : arg?.kind === 'number' ? { fd: arg.value, target: undefined } : undefined;
 
 /** What an argument's descriptor refers to; an annotation overrules a table that cannot be right. */
-function fileAt(tracker: ActivityTracker, process: ProcessState, event: SyscallEvent, index: number): { fd: number; file: OpenFile } | undefined {
+function fileAt(
+  tracker: ActivityTracker,
+  process: ProcessState,
+  event: SyscallEvent,
+  index: number,
+): { fd: number; file: OpenFile } | undefined {
   const descriptor = descriptorOf(event.args[index]);
   if (descriptor === undefined || descriptor.fd < 0) return undefined;
   const file = known(tracker, process, descriptor.fd, descriptor.target);
-  if (file === undefined && event.ret !== undefined && event.ret >= 0) tracker.gap(`descriptor of unknown origin: ${event.name}`);
+  if (file === undefined && event.ret !== undefined && event.ret >= 0)
+    tracker.gap(`descriptor of unknown origin: ${event.name}`);
   return file === undefined ? undefined : { fd: descriptor.fd, file };
 }
 
-function known(tracker: ActivityTracker, process: ProcessState, fd: number, target: DescriptorTarget | undefined): OpenFile | undefined {
+function known(
+  tracker: ActivityTracker,
+  process: ProcessState,
+  fd: number,
+  target: DescriptorTarget | undefined,
+): OpenFile | undefined {
   const { descriptors } = process;
   const file = descriptors.get(fd);
   if (target === undefined) return file;
@@ -82,7 +106,12 @@ function opened(process: ProcessState, fd: number, file: OpenFile, flags: number
 // Names
 
 /** Where relative names start: the directory that an argument refers to, or the working directory. */
-function base(tracker: ActivityTracker, process: ProcessState, event: SyscallEvent, index: number | undefined): string {
+function base(
+  tracker: ActivityTracker,
+  process: ProcessState,
+  event: SyscallEvent,
+  index: number | undefined,
+): string {
   if (index === undefined) return process.cwd;
   const directory = descriptorOf(event.args[index]);
   if (directory === undefined) return process.cwd;
@@ -94,7 +123,13 @@ function base(tracker: ActivityTracker, process: ProcessState, event: SyscallEve
   return file?.kind === 'file' ? file.path : process.cwd;
 }
 
-function path(tracker: ActivityTracker, process: ProcessState, event: SyscallEvent, directory: number | undefined, index: number): string {
+function path(
+  tracker: ActivityTracker,
+  process: ProcessState,
+  event: SyscallEvent,
+  directory: number | undefined,
+  index: number,
+): string {
   const from = base(tracker, process, event, directory);
   const arg = event.args[index];
   return arg?.kind === 'string' ? absolutePath(from, arg.text) : '';
@@ -102,7 +137,12 @@ function path(tracker: ActivityTracker, process: ProcessState, event: SyscallEve
 
 // Activities
 
-function common(process: ProcessState, event: SyscallEvent, op: Op, ret: number): Omit<Extract<Activity, { kind: 'exit' }>, 'kind' | 'last'> {
+function common(
+  process: ProcessState,
+  event: SyscallEvent,
+  op: Op,
+  ret: number,
+): Omit<Extract<Activity, { kind: 'exit' }>, 'kind' | 'last'> {
   return { time: event.time, start: event.start, process, tid: event.tid, syscall: event.name, op, ret };
 }
 
@@ -112,10 +152,24 @@ interface OnDescriptor {
   readonly bytes?: number;
 }
 
-function onDescriptor(tracker: ActivityTracker, process: ProcessState, event: SyscallEvent, op: Op, at: { fd: number; file: OpenFile } | undefined, more: OnDescriptor = {}): void {
+function onDescriptor(
+  tracker: ActivityTracker,
+  process: ProcessState,
+  event: SyscallEvent,
+  op: Op,
+  at: { fd: number; file: OpenFile } | undefined,
+  more: OnDescriptor = {},
+): void {
   const ret = event.ret ?? 0;
   if (at === undefined) return;
-  tracker.emit({ ...common(process, event, op, ret), kind: 'descriptor', ...at, flags: more.flags ?? 0, peer: more.peer, bytes: more.bytes ?? Math.max(0, ret) });
+  tracker.emit({
+    ...common(process, event, op, ret),
+    kind: 'descriptor',
+    ...at,
+    flags: more.flags ?? 0,
+    peer: more.peer,
+    bytes: more.bytes ?? Math.max(0, ret),
+  });
 }
 
 interface OnPath {
@@ -125,11 +179,31 @@ interface OnPath {
   readonly flags?: number;
 }
 
-function onPath(tracker: ActivityTracker, process: ProcessState, event: SyscallEvent, op: Op, what: OnPath): void {
-  tracker.emit({ ...common(process, event, op, event.ret ?? 0), kind: 'path', path: what.path, to: what.to, type: what.type ?? '?', flags: what.flags ?? 0 });
+function onPath(
+  tracker: ActivityTracker,
+  process: ProcessState,
+  event: SyscallEvent,
+  op: Op,
+  what: OnPath,
+): void {
+  tracker.emit({
+    ...common(process, event, op, event.ret ?? 0),
+    kind: 'path',
+    path: what.path,
+    to: what.to,
+    type: what.type ?? '?',
+    flags: what.flags ?? 0,
+  });
 }
 
-function onText(tracker: ActivityTracker, process: ProcessState, event: SyscallEvent, op: Op, about: 'id' | 'task' | 'none', value: string): void {
+function onText(
+  tracker: ActivityTracker,
+  process: ProcessState,
+  event: SyscallEvent,
+  op: Op,
+  about: 'id' | 'task' | 'none',
+  value: string,
+): void {
   tracker.emit({ ...common(process, event, op, event.ret ?? 0), kind: 'text', text: value, about });
 }
 
@@ -151,7 +225,11 @@ const copies =
 
 /** A message; `peer` finds the address that it names. The first one decides who is the client of a datagram socket. */
 const message =
-  (op: 'READ' | 'WRITE', peer: (event: SyscallEvent) => SocketAddress | undefined, bytes?: (event: SyscallEvent) => number): Handler =>
+  (
+    op: 'READ' | 'WRITE',
+    peer: (event: SyscallEvent) => SocketAddress | undefined,
+    bytes?: (event: SyscallEvent) => number,
+  ): Handler =>
   (tracker, process, event) => {
     const at = fileAt(tracker, process, event, 0);
     const named = peer(event);
@@ -159,7 +237,10 @@ const message =
       at.file.role ??= op === 'WRITE' ? 'client' : 'server';
       at.file.lastPeer = named ?? at.file.lastPeer;
     }
-    onDescriptor(tracker, process, event, op, at, { peer: named, ...(bytes === undefined ? {} : { bytes: bytes(event) }) });
+    onDescriptor(tracker, process, event, op, at, {
+      peer: named,
+      ...(bytes === undefined ? {} : { bytes: bytes(event) }),
+    });
   };
 
 const header = (arg: Arg | undefined): ReadonlyMap<string, Arg> | undefined => {
@@ -170,8 +251,10 @@ const headers = (event: SyscallEvent): readonly ReadonlyMap<string, Arg>[] => {
   const list = final(event.args[1]);
   return list?.kind === 'list' ? list.items.map(header).filter((item) => item !== undefined) : [];
 };
-const nameOf = (fields: ReadonlyMap<string, Arg> | undefined): SocketAddress | undefined => address(fields?.get('msg_name'));
-const ofMany = (event: SyscallEvent): SocketAddress | undefined => nameOf(header(headers(event)[0]?.get('msg_hdr')));
+const nameOf = (fields: ReadonlyMap<string, Arg> | undefined): SocketAddress | undefined =>
+  address(fields?.get('msg_name'));
+const ofMany = (event: SyscallEvent): SocketAddress | undefined =>
+  nameOf(header(headers(event)[0]?.get('msg_hdr')));
 const bytesOfMany = (event: SyscallEvent): number =>
   headers(event)
     .slice(0, Math.max(0, event.ret ?? 0))
@@ -208,14 +291,24 @@ const named =
 
 /** Two names: of RENAME and LINK. */
 const twoNames =
-  (op: Op, first: readonly [number | undefined, number], second: readonly [number | undefined, number]): Handler =>
+  (
+    op: Op,
+    first: readonly [number | undefined, number],
+    second: readonly [number | undefined, number],
+  ): Handler =>
   (tracker, process, event) =>
-    onPath(tracker, process, event, op, { path: path(tracker, process, event, ...first), to: path(tracker, process, event, ...second) });
+    onPath(tracker, process, event, op, {
+      path: path(tracker, process, event, ...first),
+      to: path(tracker, process, event, ...second),
+    });
 
 const symlink =
   (directory: number | undefined, index: number): Handler =>
   (tracker, process, event) =>
-    onPath(tracker, process, event, 'SYMLINK', { path: path(tracker, process, event, directory, index), to: text(event, 0) });
+    onPath(tracker, process, event, 'SYMLINK', {
+      path: path(tracker, process, event, directory, index),
+      to: text(event, 0),
+    });
 
 /** The result is a descriptor of something without a name. */
 const anonymous: Handler = (_tracker, process, event, ret) => {
@@ -265,17 +358,25 @@ const closeRange: Handler = (tracker, process, event, ret) => {
 };
 
 const pair =
-  (index: number, flags: number | undefined, make: (event: SyscallEvent, target: DescriptorTarget | undefined) => OpenFile): Handler =>
+  (
+    index: number,
+    flags: number | undefined,
+    make: (event: SyscallEvent, target: DescriptorTarget | undefined) => OpenFile,
+  ): Handler =>
   (_tracker, process, event, ret) => {
     const list = final(event.args[index]);
     if (ret < 0 || list?.kind !== 'list') return;
     for (const item of list.items) {
       const end = descriptorOf(item);
-      if (end !== undefined) opened(process, end.fd, make(event, end.target), flags === undefined ? 0 : number(event, flags));
+      if (end !== undefined)
+        opened(process, end.fd, make(event, end.target), flags === undefined ? 0 : number(event, flags));
     }
   };
 
-const pipeEnd = (_event: SyscallEvent, target: DescriptorTarget | undefined): OpenFile => ({ kind: 'pipe', inode: target?.kind === 'pipe' ? target.inode : 0 });
+const pipeEnd = (_event: SyscallEvent, target: DescriptorTarget | undefined): OpenFile => ({
+  kind: 'pipe',
+  inode: target?.kind === 'pipe' ? target.inode : 0,
+});
 
 function socketOf(event: SyscallEvent, target: DescriptorTarget | undefined): OpenSocket {
   const families: { readonly [family: number]: Family | undefined } = { 1: 'unix', 2: 'inet', 10: 'inet6' };
@@ -296,7 +397,12 @@ const accept: Handler = (tracker, process, event, ret) => {
     return;
   }
   const { family, type, protocol, local } = listener.file;
-  const file: OpenSocket = { ...newSocket(family, type, protocol), local, peer: address(event.args[1]), role: 'server' };
+  const file: OpenSocket = {
+    ...newSocket(family, type, protocol),
+    local,
+    peer: address(event.args[1]),
+    role: 'server',
+  };
   learn(file, event.target);
   opened(process, ret, file, event.name === 'accept4' ? number(event, 3) : 0);
   onDescriptor(tracker, process, event, 'ACCEPT', { fd: ret, file }, { bytes: 0 });
@@ -337,7 +443,10 @@ const socketName =
 
 const mmap: Handler = (tracker, process, event) => {
   if ((number(event, 3) & MAP_ANONYMOUS) !== 0) return;
-  onDescriptor(tracker, process, event, 'MMAP', fileAt(tracker, process, event, 4), { flags: number(event, 2), bytes: 0 });
+  onDescriptor(tracker, process, event, 'MMAP', fileAt(tracker, process, event, 4), {
+    flags: number(event, 2),
+    bytes: 0,
+  });
 };
 
 const mprotect: Handler = (tracker, process, event) => {
@@ -348,15 +457,25 @@ const clone: Handler = (tracker, process, event, ret) => {
   const arg = event.args[0];
   const struct = header(arg?.kind === 'change' ? arg.before : arg);
   const flags = struct?.get('flags') ?? event.args[1];
-  const thread = flags?.kind === 'number' && event.name !== 'fork' && event.name !== 'vfork' && (flags.value & CLONE_THREAD) !== 0;
-  tracker.emit({ ...common(process, event, 'CLONE', ret), kind: 'clone', child: event.outerPid ?? ret, thread });
+  const thread =
+    flags?.kind === 'number' &&
+    event.name !== 'fork' &&
+    event.name !== 'vfork' &&
+    (flags.value & CLONE_THREAD) !== 0;
+  tracker.emit({
+    ...common(process, event, 'CLONE', ret),
+    kind: 'clone',
+    child: event.outerPid ?? ret,
+    thread,
+  });
 };
 
 const exec =
   (directory: number | undefined, index: number): Handler =>
   (tracker, process, event, ret) => {
     let where = path(tracker, process, event, directory, index);
-    if (directory !== undefined && text(event, index) === '') where = base(tracker, process, event, directory);
+    if (directory !== undefined && text(event, index) === '')
+      where = base(tracker, process, event, directory);
     const program = tracker.options.program?.(where);
     const args = [...(program?.before ?? []), ...texts(event.args[index + 1]).slice(1)];
     const mapped = program?.path ?? where;
@@ -385,7 +504,10 @@ const changeDirectoryTo: Handler = (tracker, process, event, ret) => {
 
 const unlinkat: Handler = (tracker, process, event) => {
   const directory = (number(event, 2) & AT_REMOVEDIR) !== 0;
-  onPath(tracker, process, event, directory ? 'RMDIR' : 'UNLINK', { path: path(tracker, process, event, 0, 1), type: directory ? 'd' : '?' });
+  onPath(tracker, process, event, directory ? 'RMDIR' : 'UNLINK', {
+    path: path(tracker, process, event, 0, 1),
+    type: directory ? 'd' : '?',
+  });
 };
 
 /** The effective id after the call: argument `effective`, or the first where that is -1. */
@@ -414,7 +536,11 @@ const hexWord =
     `0x${(number(event, index) >>> 0).toString(16)}`;
 
 const mount: Handler = (tracker, process, event) =>
-  onPath(tracker, process, event, 'MOUNT', { path: path(tracker, process, event, undefined, 1), to: text(event, 0), type: 'd' });
+  onPath(tracker, process, event, 'MOUNT', {
+    path: path(tracker, process, event, undefined, 1),
+    to: text(event, 0),
+    type: 'd',
+  });
 
 const none = (): undefined => undefined;
 
@@ -489,8 +615,25 @@ export const CALLS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['pkey_mprotect', mprotect],
   ['pipe', pair(0, undefined, pipeEnd)],
   ['pipe2', pair(0, 1, pipeEnd)],
-  ...['eventfd', 'eventfd2', 'epoll_create', 'epoll_create1', 'timerfd_create', 'signalfd', 'signalfd4', 'inotify_init'].map((name) => [name, anonymous] as const),
-  ...['inotify_init1', 'fanotify_init', 'memfd_create', 'pidfd_open', 'userfaultfd', 'io_uring_setup', 'perf_event_open'].map((name) => [name, anonymous] as const),
+  ...[
+    'eventfd',
+    'eventfd2',
+    'epoll_create',
+    'epoll_create1',
+    'timerfd_create',
+    'signalfd',
+    'signalfd4',
+    'inotify_init',
+  ].map((name) => [name, anonymous] as const),
+  ...[
+    'inotify_init1',
+    'fanotify_init',
+    'memfd_create',
+    'pidfd_open',
+    'userfaultfd',
+    'io_uring_setup',
+    'perf_event_open',
+  ].map((name) => [name, anonymous] as const),
   // Sockets
   ['socket', socket],
   ['socketpair', pair(3, 1, socketOf)],
@@ -544,7 +687,9 @@ export const CALLS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
 ]);
 
 function groupsOf(arg: Arg | undefined): string {
-  return arg?.kind === 'list' ? arg.items.map((item) => (item.kind === 'number' ? item.value : '?')).join(',') : '';
+  return arg?.kind === 'list'
+    ? arg.items.map((item) => (item.kind === 'number' ? item.value : '?')).join(',')
+    : '';
 }
 
 /** What a recorder has to trace, so that activities are complete. `exit` calls tell the end before its notice. */

@@ -50,7 +50,13 @@ export type Activity =
    * On a name, failed opens included. `to` is the other name: new name of RENAME and LINK; for SYMLINK `path` is the
    * new link and `to` the text in it.
    */
-  | (Base & { readonly kind: 'path'; readonly path: string; readonly to: string | undefined; readonly type: FileType; readonly flags: number })
+  | (Base & {
+      readonly kind: 'path';
+      readonly path: string;
+      readonly to: string | undefined;
+      readonly type: FileType;
+      readonly flags: number;
+    })
   | (Base & { readonly kind: 'exec'; readonly path: string; readonly args: readonly string[] })
   /** The parent's side of a new task; `child` is its tid as the recorder has it. */
   | (Base & { readonly kind: 'clone'; readonly child: number; readonly thread: boolean })
@@ -69,7 +75,9 @@ export interface ActivityOptions {
    * What a path given to exec maps: the program, and the arguments that the kernel puts before argv[1..] where the
    * path is a script (its interpreter's argument and its own name). Default: the path itself.
    */
-  readonly program?: ((path: string) => { readonly path: string; readonly before: readonly string[] } | undefined) | undefined;
+  readonly program?:
+    | ((path: string) => { readonly path: string; readonly before: readonly string[] } | undefined)
+    | undefined;
   /** Of the first process, until its calls say otherwise. */
   readonly uid?: number | undefined;
   readonly gid?: number | undefined;
@@ -126,7 +134,9 @@ export class ActivityTracker {
   /** The path as the recorded program would name it. */
   strip = (path: string): string => {
     const root = this.options.root ?? '';
-    return root !== '' && (path === root || path.startsWith(`${root}/`)) ? path.slice(root.length) || '/' : path;
+    return root !== '' && (path === root || path.startsWith(`${root}/`))
+      ? path.slice(root.length) || '/'
+      : path;
   };
 
   private syscall(event: SyscallEvent): void {
@@ -139,7 +149,13 @@ export class ActivityTracker {
   private started(event: Extract<TraceEvent, { kind: 'start' }>): void {
     const thread = event.pid !== event.tid;
     const { parent } = event;
-    if (!thread) this.create(event.pid, event.time, parent === undefined ? undefined : this.process(parent.pid, event.time), parent?.flags ?? 0);
+    if (!thread)
+      this.create(
+        event.pid,
+        event.time,
+        parent === undefined ? undefined : this.process(parent.pid, event.time),
+        parent?.flags ?? 0,
+      );
     if (parent === undefined) return;
     const process = this.process(event.pid, event.time);
     this.emit({ ...this.base(event, process, parent.call, 'CLONE', 0), kind: 'start', thread });
@@ -149,7 +165,12 @@ export class ActivityTracker {
     return this.processes.get(pid) ?? this.create(pid, time, undefined, 0);
   }
 
-  private create(pid: number, created: bigint, parent: ProcessState | undefined, flags: number): ProcessState {
+  private create(
+    pid: number,
+    created: bigint,
+    parent: ProcessState | undefined,
+    flags: number,
+  ): ProcessState {
     const shares = (flags & (CONSTANTS.get('CLONE_FILES') as number)) !== 0;
     const process: ProcessState = {
       pid,
@@ -161,13 +182,24 @@ export class ActivityTracker {
       cwd: parent?.cwd ?? this.options.cwd ?? '/',
       uid: parent?.uid ?? this.options.uid ?? 0,
       gid: parent?.gid ?? this.options.gid ?? 0,
-      descriptors: parent === undefined ? new DescriptorTable() : shares ? parent.descriptors : parent.descriptors.copy(),
+      descriptors:
+        parent === undefined
+          ? new DescriptorTable()
+          : shares
+            ? parent.descriptors
+            : parent.descriptors.copy(),
     };
     this.processes.set(pid, process);
     return process;
   }
 
-  private base(event: { readonly time: bigint; readonly tid: number }, process: ProcessState, syscall: string, op: Op, ret: number): Base {
+  private base(
+    event: { readonly time: bigint; readonly tid: number },
+    process: ProcessState,
+    syscall: string,
+    op: Op,
+    ret: number,
+  ): Base {
     return { time: event.time, start: event.time, process, tid: event.tid, syscall, op, ret };
   }
 }

@@ -27,7 +27,7 @@ export type WantedAs =
   /** The symbol of an enum; of an int its decimal text. */
   | 'symbol';
 
-/** Field by name, `outer.inner` for fields of a record in it. Where it is missing or null: 0n, 0, '', -1, [], false. */
+/** Field by name, each once; `outer.inner` for fields of a record in it. Where it is missing or null: 0n, 0, '', -1, [], false. */
 export type Wanted = readonly (readonly [field: string, as: WantedAs])[];
 
 export interface RecordPlan {
@@ -38,20 +38,29 @@ export interface RecordPlan {
 }
 
 /** Handlers by name; each is called with its wanted fields' values in order. `skipped` hears of records without one. */
-export type Handlers = Readonly<Record<string, (...fields: never[]) => void>> & { readonly skipped: (recordName: string) => void };
+export type Handlers = Readonly<Record<string, (...fields: never[]) => void>> & {
+  readonly skipped: (recordName: string) => void;
+};
 
 export interface RecordDecoder {
   /** Decodes one record from `start`, at most to `end`; gives the position after it. DecodeError on damage. */
   decode(bytes: Uint8Array, start: number, end: number): number;
 }
 
-export type ValueDecoder = (bytes: Uint8Array, start: number, end: number) => { readonly value: unknown; readonly next: number };
+export type ValueDecoder = (
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+) => { readonly value: unknown; readonly next: number };
 
 /** Longs are BigInt, bytes and fixed are Uint8Array, maps are Map, enums their symbol, unions {branch name: value} or null. */
 export function compileValue(type: AvroType): ValueDecoder {
   const code = new Code();
   const body = code.value(type);
-  return build<ValueDecoder>(code, `return (bytes, start, end) => { b = bytes; p = start; e = end; items = 0; const value = ${body}; done(); return { value, next: p }; };`);
+  return build<ValueDecoder>(
+    code,
+    `return (bytes, start, end) => { b = bytes; p = start; e = end; items = end - start + 65536; const value = ${body}; done(); return { value, next: p }; };`,
+  );
 }
 
 /** `type` is the union, or a record whose one field is the union (as SysFlow's). */
@@ -61,7 +70,7 @@ export function compileRecords(type: AvroType, plan: RecordPlan, handlers: Handl
   const branches = union.kind === 'union' ? union.branches : [union];
   const cases = branches.map((branch, index) => `case ${index}: {\n${code.branch(branch, plan)}\nbreak; }`);
   const choose = union.kind === 'union' ? 'int()' : '0';
-  const source = `return { decode(bytes, start, end) { b = bytes; p = start; e = end; items = 0;
+  const source = `return { decode(bytes, start, end) { b = bytes; p = start; e = end; items = end - start + 65536;
 switch (${choose}) {
 ${cases.join('\n')}
 default: fail('no such branch of the union');
@@ -71,7 +80,12 @@ done(); return p; } };`;
 }
 
 function build<T>(code: Code, body: string, handlers?: Handlers): T {
-  const make = new Function('handlers', 'decodeText', 'DecodeError', `'use strict';\n${prelude}\n${code.functions.join('\n')}\n${body}`);
+  const make = new Function(
+    'handlers',
+    'decodeText',
+    'DecodeError',
+    `'use strict';\n${prelude}\n${code.functions.join('\n')}\n${body}`,
+  );
   return make(handlers, decodeText, DecodeError) as T;
 }
 
@@ -138,18 +152,18 @@ function string() {
   }
   return decodeText(b.subarray(start, p));
 }
-function bytes(n) { const start = p; p += n; done(); return b.slice(start, p); }
-// Of one record, so that empty items cannot be counted up without end.
+function bytes(n) { const start = p; p += n; done(); const out = new Uint8Array(n); out.set(b.subarray(start, p)); return out; }
+// How many items one record may still have: only items without bytes can be more than its bytes.
 let items = 0;
 function count() {
   let n = number();
   if (n < 0) { n = -n; skipInt(); }
-  items += n;
-  if (n > e - p + 65536 || items > 16777216) fail('more items than a block can hold');
+  if ((items -= n) < 0) fail('more items than a block can hold');
   return n;
 }
 function strings() { const out = []; for (let n = count(); n > 0; n = count()) { for (; n > 0; n--) out.push(string()); } return out; }
-function skipSized() { p += length(); }
+// In two steps: length() moves p itself.
+function skipSized() { const n = length(); p += n; }
 `;
 
 /** Nodes of wanted fields: a leaf, or fields of a record. */
@@ -228,9 +242,19 @@ class Code {
       case 'long':
         return 'big()';
       case 'float':
-        return this.once(this.values, 'value', type, () => 'for (let i = 0; i < 4; i++) float.setUint8(i, b[p++]); return float.getFloat32(0, true);');
+        return this.once(
+          this.values,
+          'value',
+          type,
+          () => 'for (let i = 0; i < 4; i++) float.setUint8(i, b[p++]); return float.getFloat32(0, true);',
+        );
       case 'double':
-        return this.once(this.values, 'value', type, () => 'for (let i = 0; i < 8; i++) float.setUint8(i, b[p++]); return float.getFloat64(0, true);');
+        return this.once(
+          this.values,
+          'value',
+          type,
+          () => 'for (let i = 0; i < 8; i++) float.setUint8(i, b[p++]); return float.getFloat64(0, true);',
+        );
       case 'bytes':
         return 'bytes(length())';
       case 'string':
@@ -238,26 +262,51 @@ class Code {
       case 'fixed':
         return `bytes(${type.size})`;
       case 'enum':
-        return this.once(this.values, 'value', type, () => `const symbol = ${JSON.stringify(type.symbols)}[int()]; if (symbol === undefined) fail('no such symbol of the enum'); return symbol;`);
+        return this.once(
+          this.values,
+          'value',
+          type,
+          () =>
+            `const symbol = ${JSON.stringify(type.symbols)}[int()]; if (symbol === undefined) fail('no such symbol of the enum'); return symbol;`,
+        );
       case 'record':
-        return this.once(this.values, 'value', type, () => `return { ${type.fields.map((field) => `[${JSON.stringify(field.name)}]: ${this.value(field.type)}`).join(', ')} };`);
+        return this.once(
+          this.values,
+          'value',
+          type,
+          () =>
+            `return { ${type.fields.map((field) => `[${JSON.stringify(field.name)}]: ${this.value(field.type)}`).join(', ')} };`,
+        );
       case 'union':
         return this.once(
           this.values,
           'value',
           type,
-          () => `${this.choose(type.branches, (branch) => (branch.kind === 'null' ? 'return null;' : `return { [${JSON.stringify(branchName(branch))}]: ${this.value(branch)} };`))}`,
+          () =>
+            `${this.choose(type.branches, (branch) => (branch.kind === 'null' ? 'return null;' : `return { [${JSON.stringify(branchName(branch))}]: ${this.value(branch)} };`))}`,
         );
       case 'array':
-        return this.once(this.values, 'value', type, () => `const out = []; ${blocks(`out.push(${this.value(type.items)});`)} return out;`);
+        return this.once(
+          this.values,
+          'value',
+          type,
+          () => `const out = []; ${blocks(`out.push(${this.value(type.items)});`)} return out;`,
+        );
       case 'map':
-        return this.once(this.values, 'value', type, () => `const out = new Map(); ${blocks(`out.set(string(), ${this.value(type.values)});`)} return out;`);
+        return this.once(
+          this.values,
+          'value',
+          type,
+          () =>
+            `const out = new Map(); ${blocks(`out.set(string(), ${this.value(type.values)});`)} return out;`,
+        );
     }
   }
 
   /** One branch of the records' union: reads what its handler wants, skips the rest, calls it. */
   branch(type: AvroType, plan: RecordPlan): string {
-    if (type.kind !== 'record') return `${this.skip(type)} handlers.skipped(${JSON.stringify(branchName(type))});`;
+    if (type.kind !== 'record')
+      return `${this.skip(type)} handlers.skipped(${JSON.stringify(branchName(type))});`;
     const handler = plan.handler(type.name, new Set(type.fields.map((field) => field.name)));
     if (handler === undefined) return `${this.skip(type)} handlers.skipped(${JSON.stringify(type.name)});`;
     const wanted = plan.wanted[handler] ?? [];
@@ -289,13 +338,20 @@ class Code {
   }
 
   /** A field whose type is not what is wanted counts as missing. */
-  private leaf(type: AvroType, { as, variable }: { readonly as: WantedAs; readonly variable: string }): string {
+  private leaf(
+    type: AvroType,
+    { as, variable }: { readonly as: WantedAs; readonly variable: string },
+  ): string {
     const integer = type.kind === 'int' || type.kind === 'long';
     switch (as) {
       case 'bigint':
         return integer ? `${variable} = big();` : this.skip(type);
       case 'number':
-        return type.kind === 'int' ? `${variable} = int();` : integer ? `${variable} = number();` : this.skip(type);
+        return type.kind === 'int'
+          ? `${variable} = int();`
+          : integer
+            ? `${variable} = number();`
+            : this.skip(type);
       case 'pair':
         return integer ? `pair(); ${variable}h = hi; ${variable} = lo;` : this.skip(type);
       case 'string':
@@ -303,7 +359,9 @@ class Code {
       case 'position':
         return type.kind === 'fixed' && type.size === 20 ? `${variable} = p; p += 20;` : this.skip(type);
       case 'strings':
-        return type.kind === 'array' && type.items.kind === 'string' ? `${variable} = strings();` : this.skip(type);
+        return type.kind === 'array' && type.items.kind === 'string'
+          ? `${variable} = strings();`
+          : this.skip(type);
       case 'boolean':
         return type.kind === 'boolean' ? `${variable} = b[p++] === 1;` : this.skip(type);
       case 'symbol':
@@ -313,11 +371,22 @@ class Code {
   }
 }
 
-const defaults: Readonly<Record<WantedAs, string>> = { bigint: '0n', number: '0', pair: '0', string: "''", position: '-1', strings: '[]', boolean: 'false', symbol: "''" };
+const defaults: Readonly<Record<WantedAs, string>> = {
+  bigint: '0n',
+  number: '0',
+  pair: '0',
+  string: "''",
+  position: '-1',
+  strings: '[]',
+  boolean: 'false',
+  symbol: "''",
+};
 
-const blocks = (item: string): string => `for (let n = count(); n > 0; n = count()) { for (; n > 0; n--) { ${item} if (p > e) fail('record goes beyond its block'); } }`;
+const blocks = (item: string): string =>
+  `for (let n = count(); n > 0; n = count()) { for (; n > 0; n--) { ${item} if (p > e) fail('record goes beyond its block'); } }`;
 /** Skipping can pass over a whole block of items where its size is given. */
-const skipBlocks = (item: string): string => `for (let n = number(); n !== 0; n = number()) { if (n < 0) { skipSized(); continue; } items += n; if (items > 16777216) fail('more items than a block can hold'); for (; n > 0; n--) { ${item} if (p > e) fail('record goes beyond its block'); } }`;
+const skipBlocks = (item: string): string =>
+  `for (let n = number(); n !== 0; n = number()) { if (n < 0) { skipSized(); continue; } if ((items -= n) < 0) fail('more items than a block can hold'); for (; n > 0; n--) { ${item} if (p > e) fail('record goes beyond its block'); } }`;
 
 /** As Avro's JSON encoding names a union's branch. */
 function branchName(type: AvroType): string {

@@ -45,21 +45,27 @@ const bigLong = avsc.types.LongType.__with({
   compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
 });
 
-/** Unions are objects with the branch's name as their one key: what branch a value has is never guessed. */
-const options = {
+/**
+ * Unions are objects with the branch's name as their one key: what branch a value has is never guessed. A fresh object
+ * each time: the library keeps its registry of names in it.
+ */
+const options = () => ({
   wrapUnions: 'always' as const,
   typeHook: (schema: unknown) =>
     schema === 'long' || (schema as { type?: unknown } | null)?.type === 'long' ? bigLong : undefined,
-};
+});
 
 /** Parses a schema; `where` is for the InputError of a text that is none. */
 export function parseSchema(text: string, where: string): AvroType {
   try {
-    const type = avsc.Type.forSchema(JSON.parse(text), options) as unknown as LibraryType;
+    const type = avsc.Type.forSchema(JSON.parse(text), { wrapUnions: 'always' }) as unknown as LibraryType;
     return convert(type, new Map());
   } catch (error) {
     if (error instanceof InputError) throw error;
-    throw new InputError(`not a valid Avro schema: ${error instanceof Error ? error.message : String(error)}`, where);
+    throw new InputError(
+      `not a valid Avro schema: ${error instanceof Error ? error.message : String(error)}`,
+      where,
+    );
   }
 }
 
@@ -68,7 +74,7 @@ export type Encoder = (value: unknown) => Uint8Array;
 
 /** An encoder for a schema of our own; a value that does not fit the schema is a bug of the caller's. */
 export function schemaEncoder(text: string): Encoder {
-  const type = avsc.Type.forSchema(JSON.parse(text), options);
+  const type = avsc.Type.forSchema(JSON.parse(text), options());
   return (value) => type.toBuffer(value);
 }
 
@@ -92,7 +98,8 @@ function convert(type: LibraryType, seen: Map<LibraryType, AvroType>): AvroType 
       const record = { kind: 'record', name: type.name ?? '', fields } as const;
       // Known before its fields are converted: they may name it.
       seen.set(type, record);
-      for (const field of type.fields ?? []) fields.push({ name: field.name, type: convert(field.type, seen) });
+      for (const field of type.fields ?? [])
+        fields.push({ name: field.name, type: convert(field.type, seen) });
       return record;
     }
     case 'enum':

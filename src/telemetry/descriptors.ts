@@ -122,7 +122,19 @@ const protocols: { readonly [name: string]: readonly [Family, number] | undefine
 };
 
 export function newSocket(family: Family, type: number, protocol: number): OpenSocket {
-  return { kind: 'socket', family, type, protocol, local: undefined, peer: undefined, role: undefined, lastPeer: undefined, listening: false, inode: undefined, peerInode: undefined };
+  return {
+    kind: 'socket',
+    family,
+    type,
+    protocol,
+    local: undefined,
+    peer: undefined,
+    role: undefined,
+    lastPeer: undefined,
+    listening: false,
+    inode: undefined,
+    peerInode: undefined,
+  };
 }
 
 /** Takes over what an annotation knows of a socket. */

@@ -14,6 +14,7 @@ import type { Activity, ProcessState } from './activity.ts';
 import { absolutePath, type OpenFile, type OpenSocket } from './descriptors.ts';
 import { CONSTANTS } from './linux-names.ts';
 import type { SocketAddress } from './syscall-event.ts';
+import { DESCRIPTOR_CALLS, NAME_CALLS } from './sysflow-calls.ts';
 import {
   type ContainerRecord,
   type EntityState,
@@ -39,16 +40,28 @@ export interface SysFlowCollectorOptions {
 }
 
 /** Bit numbers of operations, see effect/op.ts. */
-const bit = { CLONE: 1, EXEC: 2, EXIT: 4, SETUID: 8, SETNS: 16, ACCEPT: 32, CONNECT: 64, OPEN: 128, READ: 256, WRITE: 512, CLOSE: 1024, TRUNCATE: 2048, SHUTDOWN: 4096, MMAP: 8192, MKDIR: 32768, RMDIR: 65536, LINK: 131072, UNLINK: 262144, SYMLINK: 524288, RENAME: 1048576 } as const;
-
-/** Calls on descriptors that the collector handles. */
-const handled: ReadonlySet<string> = new Set(
-  `open openat close read pread64 readv preadv write pwrite64 writev pwritev sendto sendmsg sendmmsg recvfrom recvmsg
-  recvmmsg accept accept4 connect shutdown mmap setns`.split(/\s+/),
-);
-const handledNames: ReadonlySet<string> = new Set(
-  'mkdir mkdirat rmdir link linkat unlink unlinkat symlink symlinkat rename renameat renameat2'.split(' '),
-);
+const bit = {
+  CLONE: 1,
+  EXEC: 2,
+  EXIT: 4,
+  SETUID: 8,
+  SETNS: 16,
+  ACCEPT: 32,
+  CONNECT: 64,
+  OPEN: 128,
+  READ: 256,
+  WRITE: 512,
+  CLOSE: 1024,
+  TRUNCATE: 2048,
+  SHUTDOWN: 4096,
+  MMAP: 8192,
+  MKDIR: 32768,
+  RMDIR: 65536,
+  LINK: 131072,
+  UNLINK: 262144,
+  SYMLINK: 524288,
+  RENAME: 1048576,
+} as const;
 
 const exportAfter = 30;
 const dropAfter = 60;
@@ -123,7 +136,8 @@ export class SysFlowCollector {
         this.exit(activity);
         break;
       default:
-        if (activity.syscall === 'setuid' || activity.syscall === 'setresuid') this.processEvent(activity, bit.SETUID, 'MODIFIED', [activity.text]);
+        if (activity.syscall === 'setuid' || activity.syscall === 'setresuid')
+          this.processEvent(activity, bit.SETUID, 'MODIFIED', [activity.text]);
         else this.skip(activity.syscall);
     }
   }
@@ -163,7 +177,7 @@ export class SysFlowCollector {
 
   private descriptor(activity: Extract<Activity, { kind: 'descriptor' }>): void {
     const { file, fd, tid, op, syscall } = activity;
-    const subject = handled.has(syscall) ? this.subject(activity, file) : undefined;
+    const subject = DESCRIPTOR_CALLS.has(syscall) ? this.subject(activity, file) : undefined;
     // A failed accept has no descriptor of its own.
     if (subject === undefined || (op === 'ACCEPT' && activity.ret < 0)) {
       this.skip(syscall);
@@ -178,7 +192,21 @@ export class SysFlowCollector {
     let flow = entry.flows.get(key);
     const seconds = Number(this.now / 1_000_000_000n);
     if (flow === undefined) {
-      flow = { owner: entry, tid, fd, subject, ts: time, opFlags: 0, openFlags: 0, readOps: 0, writeOps: 0, readBytes: 0, writeBytes: 0, exported: seconds, used: seconds };
+      flow = {
+        owner: entry,
+        tid,
+        fd,
+        subject,
+        ts: time,
+        opFlags: 0,
+        openFlags: 0,
+        readOps: 0,
+        writeOps: 0,
+        readBytes: 0,
+        writeBytes: 0,
+        exported: seconds,
+        used: seconds,
+      };
       entry.flows.set(key, flow);
       this.due.add(flow);
     }
@@ -201,8 +229,11 @@ export class SysFlowCollector {
   /** Flows of other threads over the same descriptor of the same thing: it is closed for them, too. */
   private related(flow: Flow, time: bigint): void {
     const same = subjectKey(flow.subject);
-    const others = [...flow.owner.flows.values()].filter((other) => other.tid !== flow.tid && other.fd === flow.fd && subjectKey(other.subject) === same);
-    const opening = (other: Flow): number => ((other.opFlags & (bit.OPEN | bit.ACCEPT | bit.CONNECT)) === 0 ? 1 : 0);
+    const others = [...flow.owner.flows.values()].filter(
+      (other) => other.tid !== flow.tid && other.fd === flow.fd && subjectKey(other.subject) === same,
+    );
+    const opening = (other: Flow): number =>
+      (other.opFlags & (bit.OPEN | bit.ACCEPT | bit.CONNECT)) === 0 ? 1 : 0;
     for (const other of others.sort((a, b) => opening(a) - opening(b))) {
       other.opFlags |= bit.TRUNCATE;
       this.end(other, time);
@@ -221,7 +252,15 @@ export class SysFlowCollector {
 
   private export(flow: Flow, seconds: number): void {
     this.write(flow, this.now);
-    Object.assign(flow, { ts: this.now, opFlags: 0, readOps: 0, writeOps: 0, readBytes: 0, writeBytes: 0, exported: seconds });
+    Object.assign(flow, {
+      ts: this.now,
+      opFlags: 0,
+      readOps: 0,
+      writeOps: 0,
+      readBytes: 0,
+      writeBytes: 0,
+      exported: seconds,
+    });
     this.due.add(flow);
   }
 
@@ -242,10 +281,17 @@ export class SysFlowCollector {
       numWSendBytes: flow.writeBytes,
     };
     if (subject.kind === 'net') {
-      const record: NetworkFlowRecord = { ...common, ...tupleOf(subject.socket, subject.peer), proto: protocolOf(subject.socket) };
+      const record: NetworkFlowRecord = {
+        ...common,
+        ...tupleOf(subject.socket, subject.peer),
+        proto: protocolOf(subject.socket),
+      };
       this.writer.networkFlow(record);
     } else {
-      const named = subject.kind === 'unix' ? ([unixName(subject.socket), 'u'] as const) : ([subject.path, subject.restype] as const);
+      const named =
+        subject.kind === 'unix'
+          ? ([unixName(subject.socket), 'u'] as const)
+          : ([subject.path, subject.restype] as const);
       const fileOID = this.file(...named, endTs, 'REUP');
       const record: FileFlowRecord = { ...common, openFlags: flow.openFlags, fileOID };
       this.writer.fileFlow(record);
@@ -267,9 +313,13 @@ export class SysFlowCollector {
     }
   }
 
-  private network(activity: Extract<Activity, { kind: 'descriptor' }>, socket: OpenSocket): Subject | undefined {
+  private network(
+    activity: Extract<Activity, { kind: 'descriptor' }>,
+    socket: OpenSocket,
+  ): Subject | undefined {
     const peer = socket.peer ?? activity.peer ?? socket.lastPeer;
-    if (socket.family === 'other' || (socket.family === 'inet6' && !isIpv4(socket.local, peer))) return undefined;
+    if (socket.family === 'other' || (socket.family === 'inet6' && !isIpv4(socket.local, peer)))
+      return undefined;
     // A socket that waits for connections or datagrams has no endpoints yet, and no flow.
     if (socket.listening || (peer === undefined && socket.local !== undefined)) return undefined;
     return { kind: 'net', socket, peer };
@@ -279,13 +329,15 @@ export class SysFlowCollector {
 
   private path(activity: Extract<Activity, { kind: 'path' }>): void {
     const { syscall, time } = activity;
-    if (!handledNames.has(syscall)) {
+    if (!NAME_CALLS.has(syscall)) {
       this.skip(syscall);
       return;
     }
     const entry = this.entry(activity.process, time, 'REUP');
     // By the call's name, so unlinkat of a directory is an UNLINK there.
-    const op = /^(mkdir|rmdir|link|unlink|symlink|rename)/.exec(syscall)?.[1].toUpperCase() as keyof typeof bit;
+    const op = /^(mkdir|rmdir|link|unlink|symlink|rename)/
+      .exec(syscall)?.[1]
+      .toUpperCase() as keyof typeof bit;
     let { path, to } = activity;
     if (op === 'SYMLINK') {
       // The collector has target and link the other way round, and makes the target absolute for symlink only.
@@ -295,14 +347,31 @@ export class SysFlowCollector {
     const restype: RestypeLetter = op === 'MKDIR' || op === 'RMDIR' ? 'd' : '?';
     const fileOID = this.file(path, restype, time, to === undefined ? 'CREATED' : 'REUP');
     const newFileOID = to === undefined ? undefined : this.file(to, '?', time, 'CREATED');
-    this.writer.fileEvent({ procOID: entry.oid, ts: time, tid: activity.tid, opFlags: bit[op], fileOID, ret: activity.ret, newFileOID });
+    this.writer.fileEvent({
+      procOID: entry.oid,
+      ts: time,
+      tid: activity.tid,
+      opFlags: bit[op],
+      fileOID,
+      ret: activity.ret,
+      newFileOID,
+    });
   }
 
-  private processEvent(activity: Exclude<Activity, { kind: 'gap' }>, opFlags: number, state: EntityState, args: readonly string[]): void {
+  private processEvent(
+    activity: Exclude<Activity, { kind: 'gap' }>,
+    opFlags: number,
+    state: EntityState,
+    args: readonly string[],
+  ): void {
     const { process, time, tid, ret } = activity;
     const known = this.processes.get(process);
     const written = known !== undefined && this.writer.hasProcess(known.oid);
-    const entry = this.entry(process, time, state === 'MODIFIED' && opFlags === bit.EXEC ? 'CREATED' : state === 'MODIFIED' ? 'REUP' : state);
+    const entry = this.entry(
+      process,
+      time,
+      state === 'MODIFIED' && opFlags === bit.EXEC ? 'CREATED' : state === 'MODIFIED' ? 'REUP' : state,
+    );
     if (written && state === 'MODIFIED') this.writer.process(this.record(entry, time, 'MODIFIED'));
     this.writer.processEvent({ procOID: entry.oid, ts: time, tid, opFlags, args, ret });
   }
@@ -311,7 +380,11 @@ export class SysFlowCollector {
     const { process, time, tid, last } = activity;
     const entry = this.entry(process, time, 'REUP');
     for (const flow of [...entry.flows.values()]) {
-      if (!entry.flows.has(`${flow.tid} ${flow.fd} ${subjectKey(flow.subject)}`) || (!last && flow.tid !== tid)) continue;
+      if (
+        !entry.flows.has(`${flow.tid} ${flow.fd} ${subjectKey(flow.subject)}`) ||
+        (!last && flow.tid !== tid)
+      )
+        continue;
       if (!last) this.related(flow, this.now);
       flow.opFlags |= bit.TRUNCATE;
       this.end(flow, this.now);
@@ -356,7 +429,8 @@ export class SysFlowCollector {
     return {
       state: how,
       oid: entry.oid,
-      poid: state.parent === undefined ? undefined : { createTS: state.parent.created, hpid: state.parent.pid },
+      poid:
+        state.parent === undefined ? undefined : { createTS: state.parent.created, hpid: state.parent.pid },
       ts,
       exe: state.exe,
       exeArgs: state.args.join(' '),
@@ -413,11 +487,16 @@ const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 /** IPv4 in IPv6, at the peer's end and at ours where that is bound to one address. */
 function isIpv4(local: SocketAddress | undefined, peer: SocketAddress | undefined): boolean {
   const fits = (end: SocketAddress | undefined): boolean => end?.kind === 'inet6' && mapped.test(end.address);
-  return fits(peer) && (local === undefined || fits(local) || (local.kind === 'inet6' && local.address === '::'));
+  return (
+    fits(peer) && (local === undefined || fits(local) || (local.kind === 'inet6' && local.address === '::'))
+  );
 }
 
 /** Source is the client's end: ours where we connected or sent first, the peer where we accepted or received first. */
-function tupleOf(socket: OpenSocket, peer: SocketAddress | undefined): Pick<NetworkFlowRecord, 'sip' | 'sport' | 'dip' | 'dport'> {
+function tupleOf(
+  socket: OpenSocket,
+  peer: SocketAddress | undefined,
+): Pick<NetworkFlowRecord, 'sip' | 'sport' | 'dip' | 'dport'> {
   const end = (address: SocketAddress | undefined): readonly [number, number] => {
     if (address?.kind !== 'inet' && address?.kind !== 'inet6') return [0, 0];
     return [ipToInt(mapped.exec(address.address)?.[1] ?? address.address) ?? 0, address.port];
@@ -442,9 +521,21 @@ function unixName(socket: OpenSocket): string {
   return `${digits(socket.inode)}->${digits(socket.peerInode)} ${path}`.trimEnd();
 }
 
-const openBits = (['CREAT', 'APPEND', 'DSYNC', 'EXCL', 'NONBLOCK', 'SYNC', 'TRUNC', 'DIRECT', 'DIRECTORY', 'LARGEFILE', 'CLOEXEC'] as const).map(
-  (name) => [CONSTANTS.get(`O_${name}`) as number, OPEN_FLAGS[name]] as const,
-);
+const openBits = (
+  [
+    'CREAT',
+    'APPEND',
+    'DSYNC',
+    'EXCL',
+    'NONBLOCK',
+    'SYNC',
+    'TRUNC',
+    'DIRECT',
+    'DIRECTORY',
+    'LARGEFILE',
+    'CLOEXEC',
+  ] as const
+).map((name) => [CONSTANTS.get(`O_${name}`) as number, OPEN_FLAGS[name]] as const);
 
 /** Linux's open flags to Falco's. */
 export function openFlags(flags: number): number {

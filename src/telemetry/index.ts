@@ -1,18 +1,56 @@
 // telemetry: one file per source of what running containers did. Floor 2.
 export { type Activity, type ActivityOptions, ActivityTracker, type ProcessState } from './activity.ts';
 export { TRACED_SYSCALLS } from './activity-calls.ts';
+export {
+  compileRecords,
+  compileValue,
+  DecodeError,
+  type RecordDecoder,
+  type ValueDecoder,
+} from './avro-compile.ts';
+export { type AvroType, parseSchema } from './avro-schema.ts';
 export type { OpenFile, OpenSocket } from './descriptors.ts';
 export { SysFlowCollector, type SysFlowCollectorOptions } from './flows.ts';
 export * from './observation.ts';
+export { defaultOcfLimits, type OcfItem, type OcfLimits, OcfReader } from './ocf.ts';
 export { parseStrace, STRACE_OPTIONS, type StraceOptions, StraceParser } from './strace.ts';
-export type { Arg, DescriptorTarget, ParentTask, SocketAddress, SyscallEvent, TraceEvent } from './syscall-event.ts';
+export type {
+  Arg,
+  DescriptorTarget,
+  ParentTask,
+  SocketAddress,
+  SyscallEvent,
+  TraceEvent,
+} from './syscall-event.ts';
 export {
-  type ContainerRecord, type ContainerType, type EntityState, type FileEventRecord, type FileFlowRecord, type FileRecord, type FlowCounters, type Foid, intToIp,
-  ipToInt, type NetworkFlowRecord, type Oid, OPEN_FLAGS, type ProcessEventRecord, type ProcessRecord, type RestypeLetter,
+  openSysFlow,
+  SysFlowDecoder,
+  type SysFlowOptions,
+  type SysFlowSource,
+  sysFlowTraits,
+} from './sysflow.ts';
+export {
+  type ContainerRecord,
+  type ContainerType,
+  type EntityState,
+  type FileEventRecord,
+  type FileFlowRecord,
+  type FileRecord,
+  type FlowCounters,
+  type Foid,
+  intToIp,
+  ipToInt,
+  type NetworkFlowRecord,
+  type Oid,
+  OPEN_FLAGS,
+  type ProcessEventRecord,
+  type ProcessRecord,
+  type RestypeLetter,
 } from './sysflow-records.ts';
 export { SYSFLOW_SCHEMA, SYSFLOW_VERSION } from './sysflow-schema.ts';
-export { createSysFlowWriter, fileOid, type SysFlowWriter, type SysFlowWriterOptions } from './sysflow-writer.ts';
-export { compileRecords, compileValue, DecodeError, type RecordDecoder, type ValueDecoder } from './avro-compile.ts';
-export { type AvroType, parseSchema } from './avro-schema.ts';
-export { defaultOcfLimits, type OcfItem, type OcfLimits, OcfReader } from './ocf.ts';
-export { openSysFlow, SysFlowDecoder, type SysFlowOptions, type SysFlowSource, sysFlowTraits } from './sysflow.ts';
+export {
+  createSysFlowWriter,
+  fileOid,
+  type SysFlowWriter,
+  type SysFlowWriterOptions,
+} from './sysflow-writer.ts';

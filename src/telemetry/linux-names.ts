@@ -4,7 +4,9 @@
 /** Written as `name number` pairs. */
 function table(text: string): ReadonlyMap<string, number> {
   const words = text.trim().split(/\s+/);
-  return new Map(Array.from({ length: words.length / 2 }, (_, i) => [words[2 * i], Number(words[2 * i + 1])]));
+  return new Map(
+    Array.from({ length: words.length / 2 }, (_, i) => [words[2 * i], Number(words[2 * i + 1])]),
+  );
 }
 
 export const ERRNO: ReadonlyMap<string, number> = table(`

@@ -54,7 +54,14 @@ export type Observation =
   | { readonly kind: 'container'; readonly container: ContainerInfo }
   | { readonly kind: 'process'; readonly process: ProcessInfo }
   /** One effect at one instant. `ret` is the syscall's result (negative errno on failure). */
-  | { readonly kind: 'event'; readonly time: bigint; readonly task: TaskRef; readonly effect: Effect; readonly ret: number; readonly args: readonly string[] }
+  | {
+      readonly kind: 'event';
+      readonly time: bigint;
+      readonly task: TaskRef;
+      readonly effect: Effect;
+      readonly ret: number;
+      readonly args: readonly string[];
+    }
   /**
    * Aggregate over one open file or socket within [start, end]. `ops` holds what happened: OPEN, ACCEPT and CONNECT
    * at `start`, CLOSE (and SHUTDOWN) at `end`, READ, WRITE, MMAP anywhere between. `cut` is SysFlow's TRUNCATE bit on

@@ -18,9 +18,21 @@ export const defaultOcfLimits: OcfLimits = { header: 4 << 20, block: 64 << 20 };
 
 export type OcfItem =
   /** `data` is inflated and belongs to the reader of the item. `at` and `next` are file offsets. */
-  | { readonly kind: 'block'; readonly at: number; readonly next: number; readonly records: number; readonly data: Uint8Array }
+  | {
+      readonly kind: 'block';
+      readonly at: number;
+      readonly next: number;
+      readonly records: number;
+      readonly data: Uint8Array;
+    }
   /** Bytes from `at` to `next` could not be read. `records` is what the block claimed, at least 1. */
-  | { readonly kind: 'damage'; readonly at: number; readonly next: number; readonly reason: string; readonly records: number };
+  | {
+      readonly kind: 'damage';
+      readonly at: number;
+      readonly next: number;
+      readonly reason: string;
+      readonly records: number;
+    };
 
 export class OcfReader {
   readonly file: RandomAccess;
@@ -46,7 +58,11 @@ export class OcfReader {
     this.schema = decodeText(schema);
     const codec = decodeText(header.metadata.get('avro.codec') ?? new Uint8Array());
     if (codec !== '' && codec !== 'null' && codec !== 'deflate') {
-      throw new InputError(`unsupported Avro codec ${JSON.stringify(codec)}`, file.name, 'null and deflate are supported');
+      throw new InputError(
+        `unsupported Avro codec ${JSON.stringify(codec)}`,
+        file.name,
+        'null and deflate are supported',
+      );
     }
     this.codec = codec === 'deflate' ? 'deflate' : 'null';
   }
@@ -72,7 +88,13 @@ export class OcfReader {
     const { next, records } = frame;
     if (this.codec === 'null') return { kind: 'block', at, next, records, data: stored };
     try {
-      return { kind: 'block', at, next, records, data: inflateRawSync(stored, this.limits.block, this.file.name) };
+      return {
+        kind: 'block',
+        at,
+        next,
+        records,
+        data: inflateRawSync(stored, this.limits.block, this.file.name),
+      };
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       return { kind: 'damage', at, next, reason: 'block cannot be inflated', records };
@@ -80,19 +102,25 @@ export class OcfReader {
   }
 
   /** The block's counts, where a sync marker stands at its end. */
-  private frame(at: number, head: Uint8Array): Frame | { readonly kind: 'none'; readonly reason: string; readonly records: number } {
+  private frame(
+    at: number,
+    head: Uint8Array,
+  ): Frame | { readonly kind: 'none'; readonly reason: string; readonly records: number } {
     const filled = this.file.readInto(at, head);
     const count = varint(head, 0, filled);
     const size = count === undefined ? undefined : varint(head, count.next, filled);
-    if (count === undefined || size === undefined || count.value < 0 || size.value < 0) return { kind: 'none', reason: 'damaged block header', records: 0 };
+    if (count === undefined || size === undefined || count.value < 0 || size.value < 0)
+      return { kind: 'none', reason: 'damaged block header', records: 0 };
     const data = at + size.next;
     const end = data + size.value;
     // What a block can hold: one record takes a byte at least, and deflate makes of a byte at most a thousand.
     const records = count.value <= size.value * 1032 ? count.value : 0;
-    if (size.value > this.limits.block) return { kind: 'none', reason: 'block larger than the limit', records };
+    if (size.value > this.limits.block)
+      return { kind: 'none', reason: 'block larger than the limit', records };
     if (end + 16 > this.file.size) return { kind: 'none', reason: 'file ends inside of a block', records };
     const mark = this.file.read(end, 16);
-    if (!mark.every((byte, i) => byte === this.sync[i])) return { kind: 'none', reason: 'no sync marker after a block', records };
+    if (!mark.every((byte, i) => byte === this.sync[i]))
+      return { kind: 'none', reason: 'no sync marker after a block', records };
     return { kind: 'frame', data, size: size.value, records: count.value, next: end + 16 };
   }
 
@@ -101,7 +129,11 @@ export class OcfReader {
     const piece = new Uint8Array(1 << 20);
     for (let at = from; at < this.file.size; at += piece.length - 15) {
       const filled = this.file.readInto(at, piece);
-      for (let i = piece.indexOf(this.sync[0]); i >= 0 && i + 16 <= filled; i = piece.indexOf(this.sync[0], i + 1)) {
+      for (
+        let i = piece.indexOf(this.sync[0]);
+        i >= 0 && i + 16 <= filled;
+        i = piece.indexOf(this.sync[0], i + 1)
+      ) {
         let n = 1;
         while (n < 16 && piece[i + n] === this.sync[n]) n += 1;
         if (n === 16) return at + i + 16;
@@ -122,7 +154,10 @@ interface Frame {
 
 const notAvro = 'SysFlow traces are Avro object container files, which begin with "Obj"';
 
-function readHeader(file: RandomAccess, limits: OcfLimits): { metadata: Map<string, Uint8Array>; sync: Uint8Array; end: number } {
+function readHeader(
+  file: RandomAccess,
+  limits: OcfLimits,
+): { metadata: Map<string, Uint8Array>; sync: Uint8Array; end: number } {
   const bytes = file.read(0, limits.header);
   const fail = (what: string, at: number): never => {
     throw new InputError(what, `${file.name} at offset ${at}`, notAvro);
@@ -153,12 +188,19 @@ function readHeader(file: RandomAccess, limits: OcfLimits): { metadata: Map<stri
 }
 
 /** A zigzag long that fits a JavaScript integer; undefined where there is none before `end`. */
-function varint(bytes: Uint8Array, at: number, end: number): { readonly value: number; readonly next: number } | undefined {
+function varint(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+): { readonly value: number; readonly next: number } | undefined {
   let raw = 0;
   for (let i = 0; i < 8 && at + i < end; i++) {
     const byte = bytes[at + i];
     raw += (byte & 0x7f) * 2 ** (7 * i);
-    if (byte < 0x80) return raw <= Number.MAX_SAFE_INTEGER ? { value: raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2, next: at + i + 1 } : undefined;
+    if (byte < 0x80)
+      return raw <= Number.MAX_SAFE_INTEGER
+        ? { value: raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2, next: at + i + 1 }
+        : undefined;
   }
   return undefined;
 }

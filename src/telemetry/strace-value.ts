@@ -6,7 +6,10 @@ import { CONSTANTS, SIGNALS } from './linux-names.ts';
 import type { Arg, DescriptorTarget, SocketAddress } from './syscall-event.ts';
 
 /** An argument list's text, without its parentheses, to values. `name=` before a value is kept in `names`. */
-export function parseArgs(text: string): { readonly args: readonly Arg[]; readonly names: ReadonlyMap<string, Arg> } {
+export function parseArgs(text: string): {
+  readonly args: readonly Arg[];
+  readonly names: ReadonlyMap<string, Arg>;
+} {
   const cursor = new Cursor(text);
   const args: Arg[] = [];
   const names = new Map<string, Arg>();
@@ -27,14 +30,20 @@ export function parseTarget(text: string): DescriptorTarget {
     const anon = /^anon_inode:(.*)$/s.exec(text);
     if (anon !== null) return { kind: 'anon', name: anon[1] };
     // A device: `/dev/null<char 1:3>`.
-    return { kind: 'path', path: unescapeText(text.replace(/<(?:char|block) [0-9]+:[0-9]+>$/, '')), deleted: false };
+    return {
+      kind: 'path',
+      path: unescapeText(text.replace(/<(?:char|block) [0-9]+:[0-9]+>$/, '')),
+      deleted: false,
+    };
   }
   const [, protocol, inside] = socket;
   // Namespaces: `net:[4026531840]`.
-  if (/^[a-z]+$/.test(protocol) && protocol !== 'pipe' && protocol !== 'socket') return { kind: 'path', path: text, deleted: false };
+  if (/^[a-z]+$/.test(protocol) && protocol !== 'pipe' && protocol !== 'socket')
+    return { kind: 'path', path: text, deleted: false };
   if (protocol === 'pipe') return { kind: 'pipe', inode: Number(inside) };
   const unnamed = { kind: 'socket', protocol: protocol === 'socket' ? '' : protocol } as const;
-  if (/^[0-9]+$/.test(inside)) return { ...unnamed, local: undefined, peer: undefined, inode: Number(inside), peerInode: undefined };
+  if (/^[0-9]+$/.test(inside))
+    return { ...unnamed, local: undefined, peer: undefined, inode: Number(inside), peerInode: undefined };
   return protocol.startsWith('UNIX') ? unixTarget(protocol, inside) : inetTarget(protocol, inside);
 }
 
@@ -45,7 +54,8 @@ function unixTarget(protocol: string, inside: string): DescriptorTarget {
   return {
     kind: 'socket',
     protocol,
-    local: path === undefined ? undefined : { kind: 'unix', path: `${match?.[3] ?? ''}${unescapeText(path)}` },
+    local:
+      path === undefined ? undefined : { kind: 'unix', path: `${match?.[3] ?? ''}${unescapeText(path)}` },
     peer: undefined,
     inode: match === null ? undefined : Number(match[1]),
     peerInode: match?.[2] === undefined ? undefined : Number(match[2]),
@@ -55,14 +65,23 @@ function unixTarget(protocol: string, inside: string): DescriptorTarget {
 /** `127.0.0.1:80->10.0.0.1:4444`, `[::]:80`. */
 function inetTarget(protocol: string, inside: string): DescriptorTarget {
   const [local, peer] = inside.split('->');
-  return { kind: 'socket', protocol, local: endpoint(local), peer: peer === undefined ? undefined : endpoint(peer), inode: undefined, peerInode: undefined };
+  return {
+    kind: 'socket',
+    protocol,
+    local: endpoint(local),
+    peer: peer === undefined ? undefined : endpoint(peer),
+    inode: undefined,
+    peerInode: undefined,
+  };
 }
 
 function endpoint(text: string): SocketAddress | undefined {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):([0-9]+)$/.exec(text);
   if (match === null) return undefined;
   const port = Number(match[3]);
-  return match[1] === undefined ? { kind: 'inet', address: match[2], port } : { kind: 'inet6', address: match[1], port };
+  return match[1] === undefined
+    ? { kind: 'inet', address: match[2], port }
+    : { kind: 'inet6', address: match[1], port };
 }
 
 /** The bytes of a C string's inside as text. */
@@ -71,7 +90,15 @@ export function unescapeText(text: string): string {
   return decodeText(unescapeBytes(text));
 }
 
-const simpleEscapes: { readonly [letter: string]: number | undefined } = { n: 10, t: 9, v: 11, f: 12, r: 13, b: 8, a: 7 };
+const simpleEscapes: { readonly [letter: string]: number | undefined } = {
+  n: 10,
+  t: 9,
+  v: 11,
+  f: 12,
+  r: 13,
+  b: 8,
+  a: 7,
+};
 
 /** Text is one byte a character but for escapes. */
 export function unescapeBytes(text: string): Uint8Array {
@@ -115,7 +142,13 @@ class Cursor {
     nameEnd.lastIndex = this.at;
     const name = nameEnd.exec(this.text)?.[0] ?? '';
     const after = this.at + name.length;
-    if (name === '' || this.text[after] !== '=' || this.text[after + 1] === '=' || this.text[after + 1] === '>') return '';
+    if (
+      name === '' ||
+      this.text[after] !== '=' ||
+      this.text[after + 1] === '=' ||
+      this.text[after + 1] === '>'
+    )
+      return '';
     this.at = after + 1;
     return name;
   }
@@ -145,7 +178,15 @@ class Cursor {
     const value = this.one(this.text[start]);
     // Whatever else stands before the next comma or bracket (expressions, unknown syntax) makes it all `other`.
     const next = this.text[this.at];
-    if (next === undefined || next === ',' || next === ']' || next === '}' || next === ')' || this.text.startsWith(' => ', this.at)) return value;
+    if (
+      next === undefined ||
+      next === ',' ||
+      next === ']' ||
+      next === '}' ||
+      next === ')' ||
+      this.text.startsWith(' => ', this.at)
+    )
+      return value;
     this.at = balancedEnd(this.text, this.at);
     return { kind: 'other', text: this.text.slice(start, this.at) };
   }
@@ -320,12 +361,20 @@ export function balancedEnd(text: string, at: number, close = ','): number {
 
 /** `0x1200000|17`, `O_RDWR|0x8000`, `8192*1024`; undefined where the word is none of that. */
 function constant(word: string): { readonly value: number; readonly unknown: readonly string[] } | undefined {
-  if (/^-?[0-9]+$/.test(word)) return { value: word.length > 1 && word[0] === '0' ? Number.parseInt(word, 8) : Number(word), unknown: [] };
+  if (/^-?[0-9]+$/.test(word))
+    return {
+      value: word.length > 1 && word[0] === '0' ? Number.parseInt(word, 8) : Number(word),
+      unknown: [],
+    };
   const unknown: string[] = [];
   let value = 0;
   for (const part of word.split('|')) {
     const factors = part.split('*').map(single);
-    if (factors.every((factor) => factor !== undefined)) value = or(value, factors.reduce((a, b) => a * b, 1));
+    if (factors.every((factor) => factor !== undefined))
+      value = or(
+        value,
+        factors.reduce((a, b) => a * b, 1),
+      );
     else if (/^[A-Z_][A-Z0-9_]*$/.test(part)) unknown.push(part);
     else return undefined;
   }
@@ -347,8 +396,10 @@ function or(a: number, b: number): number {
 function macro(name: string, args: readonly Arg[], text: string): Arg {
   const [first, second] = args;
   if ((name === 'htons' || name === 'htonl') && first?.kind === 'number') return first;
-  if (name === 'inet_addr' && first?.kind === 'string') return { kind: 'address', address: { kind: 'inet', address: first.text, port: 0 } };
-  if (name === 'inet_pton' && second?.kind === 'string') return { kind: 'address', address: { kind: 'inet6', address: second.text, port: 0 } };
+  if (name === 'inet_addr' && first?.kind === 'string')
+    return { kind: 'address', address: { kind: 'inet', address: first.text, port: 0 } };
+  if (name === 'inet_pton' && second?.kind === 'string')
+    return { kind: 'address', address: { kind: 'inet6', address: second.text, port: 0 } };
   return { kind: 'other', text };
 }
 
@@ -367,7 +418,11 @@ function socketAddress(fields: ReadonlyMap<string, Arg>): SocketAddress | undefi
     }
     case 10: {
       const raw = rawBytes(fields.get('sin6_addr'));
-      return { kind: 'inet6', address: raw === undefined ? named(fields) : printIpv6(raw), port: port(fields.get('sin6_port')) };
+      return {
+        kind: 'inet6',
+        address: raw === undefined ? named(fields) : printIpv6(raw),
+        port: port(fields.get('sin6_port')),
+      };
     }
     default:
       return { kind: 'other', family: family.unknown[0] ?? String(family.value) };
@@ -377,7 +432,8 @@ function socketAddress(fields: ReadonlyMap<string, Arg>): SocketAddress | undefi
 /** The address among the fields: strace gives `inet_pton(…)` without a field's name. */
 function named(fields: ReadonlyMap<string, Arg>): string {
   for (const field of fields.values()) {
-    if (field.kind === 'address' && field.address.kind !== 'unix' && field.address.kind !== 'other') return field.address.address;
+    if (field.kind === 'address' && field.address.kind !== 'unix' && field.address.kind !== 'other')
+      return field.address.address;
   }
   return '';
 }
@@ -395,7 +451,8 @@ function rawBytes(arg: Arg | undefined): Uint8Array | undefined {
 /** RFC 5952: the longest run of zero groups is `::`; an IPv4 address in IPv6 keeps its dots. */
 export function printIpv6(bytes: Uint8Array): string {
   const groups = Array.from({ length: 8 }, (_, i) => bytes[2 * i] * 256 + bytes[2 * i + 1]);
-  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) return `::ffff:${bytes.subarray(12, 16).join('.')}`;
+  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff)
+    return `::ffff:${bytes.subarray(12, 16).join('.')}`;
   let best = { start: -1, length: 1 };
   for (let i = 0; i < 8; i++) {
     let length = 0;

@@ -2,11 +2,11 @@
 // joined; threads are put into their processes. A line that cannot be read is counted as a gap with its reason, never
 // guessed at and never an error. Not read: -i, -k, -n, -r and -c output.
 import { InputError } from '../bytes/index.ts';
+import { TRACED_SYSCALLS } from './activity-calls.ts';
 import { CONSTANTS, ERRNO, SIGNALS } from './linux-names.ts';
 import { annotationEnd, balancedEnd, parseArgs, parseTarget } from './strace-value.ts';
 import type { Arg, DescriptorTarget, SyscallEvent, TraceEvent } from './syscall-event.ts';
 import { ThreadGroups } from './thread-groups.ts';
-import { TRACED_SYSCALLS } from './activity-calls.ts';
 
 /**
  * What a recorder runs strace with, before `-o FILE -- COMMAND`: every thread and child, times in nanoseconds at entry
@@ -72,7 +72,11 @@ export class StraceParser {
   /** Ends the trace: reports gaps and calls that never returned. A text that held no line of strace's is an InputError. */
   finish(): void {
     if (this.lines > 0 && this.understood === 0) {
-      throw new InputError('not the output of strace', this.options.name, 'each line should be "PID TIME CALL(ARGUMENTS) = RESULT"');
+      throw new InputError(
+        'not the output of strace',
+        this.options.name,
+        'each line should be "PID TIME CALL(ARGUMENTS) = RESULT"',
+      );
     }
     this.groups.finish();
     if (this.open.size > 0) this.gaps.set('call that never returned', this.open.size);
@@ -93,7 +97,9 @@ export class StraceParser {
       this.lastTime = BigInt(seconds + fraction.padEnd(9, '0').slice(0, 9));
     } else {
       const [, h, m, s, fraction = ''] = clock;
-      const ofDay = BigInt(Number(h) * 3600 + Number(m) * 60 + Number(s)) * second + BigInt(fraction.padEnd(9, '0').slice(0, 9));
+      const ofDay =
+        BigInt(Number(h) * 3600 + Number(m) * 60 + Number(s)) * second +
+        BigInt(fraction.padEnd(9, '0').slice(0, 9));
       let time = (this.options.midnight ?? 0n) + ofDay;
       // Past midnight. Lines are in order but for a little, so only a large step back is a new day.
       while (time + day / 2n < this.lastTime) time += day;
@@ -115,7 +121,8 @@ export class StraceParser {
     if (isClone(name) && !this.open.has(tid)) this.groups.enter(tid, name, cloneFlags(name, inside));
     if (cut === null) this.returned(tid, time, { name, start: time, text: '' }, inside, false);
     // The task was killed inside of the call: its half line ends in `) = ?`.
-    else if (cut[2] === undefined) this.open.set(cut[1] === undefined ? tid : Number(cut[1]), { name, start: time, text: inside });
+    else if (cut[2] === undefined)
+      this.open.set(cut[1] === undefined ? tid : Number(cut[1]), { name, start: time, text: inside });
   }
 
   private resumed(tid: number, time: bigint, body: string): void {
@@ -167,7 +174,10 @@ export class StraceParser {
       this.gap('end of a task that is not understood');
       return;
     }
-    const status = exited !== null ? Number(exited[1]) * 256 : signalNumber(killed?.[1] ?? '') + (killed?.[2] === undefined ? 0 : 128);
+    const status =
+      exited !== null
+        ? Number(exited[1]) * 256
+        : signalNumber(killed?.[1] ?? '') + (killed?.[2] === undefined ? 0 : 128);
     this.groups.event(tid, time, (pid) => ({ kind: 'exit', time, pid, tid, status }));
     this.groups.end(tid);
   }
@@ -246,7 +256,9 @@ class Call implements SyscallEvent {
 /** `PID TIME body`, `[pid PID] TIME body`, `TIME body`, `PID body`, `body`; time as since the epoch or of day. */
 const headPattern = /^(?:\[pid +(\d+)\] +|(\d+) +)?(?:(\d+\.\d+|\d+:\d+:\d+(?:\.\d+)?) +)?([a-z_<+-].*)$/is;
 
-function splitHead(text: string): { readonly tid: number; readonly time: string; readonly body: string } | undefined {
+function splitHead(
+  text: string,
+): { readonly tid: number; readonly time: string; readonly body: string } | undefined {
   const match = headPattern.exec(text);
   if (match === null) return undefined;
   return { tid: Number(match[1] ?? match[2] ?? 0), time: match[3] ?? '', body: match[4] };
@@ -270,11 +282,18 @@ function parseResult(text: string): Result | undefined {
   if (match === null) return undefined;
   const [, value, rest] = match;
   const errorName = /^ ([A-Z][A-Z0-9_]+)(?: \(|$)/.exec(rest)?.[1] ?? '';
-  if (value === '?') return { ret: undefined, error: errorName, target: undefined, outerPid: undefined, duration };
+  if (value === '?')
+    return { ret: undefined, error: errorName, target: undefined, outerPid: undefined, duration };
   const outer = /^ \/\* (\d+) in strace's PID NS/.exec(rest);
   let ret = Number(value);
   if (errorName !== '' && ret === -1) ret = -(ERRNO.get(errorName) ?? 1);
-  return { ret, error: ret < 0 ? errorName : '', target: resultTarget(rest), outerPid: outer === null ? undefined : Number(outer[1]), duration };
+  return {
+    ret,
+    error: ret < 0 ? errorName : '',
+    target: resultTarget(rest),
+    outerPid: outer === null ? undefined : Number(outer[1]),
+    duration,
+  };
 }
 
 function resultTarget(rest: string): DescriptorTarget | undefined {
@@ -284,12 +303,14 @@ function resultTarget(rest: string): DescriptorTarget | undefined {
   return target.kind === 'path' && rest.startsWith('>(deleted)', end) ? { ...target, deleted: true } : target;
 }
 
-const isClone = (name: string): boolean => name === 'clone' || name === 'clone3' || name === 'fork' || name === 'vfork' || name === 'clone2';
+const isClone = (name: string): boolean =>
+  name === 'clone' || name === 'clone3' || name === 'fork' || name === 'vfork' || name === 'clone2';
 
 /** The flags of a clone, of its whole text or of its first half. */
 function cloneFlags(name: string, text: string): number {
   if (name === 'fork') return 0;
-  if (name === 'vfork') return (CONSTANTS.get('CLONE_VFORK') as number) | (CONSTANTS.get('CLONE_VM') as number);
+  if (name === 'vfork')
+    return (CONSTANTS.get('CLONE_VFORK') as number) | (CONSTANTS.get('CLONE_VM') as number);
   const word = /flags=([^,})\s]*)/.exec(text)?.[1] ?? '';
   const [value] = parseArgs(word).args;
   return value?.kind === 'number' ? value.value : 0;

@@ -29,7 +29,12 @@ export type SocketAddress =
 /** One argument. Numbers above 2^53 lose their low bits: only addresses and masks are that large. */
 export type Arg =
   /** Constants and flags are resolved; names that we do not know are listed and not part of the value. */
-  | { readonly kind: 'number'; readonly value: number; readonly unknown: readonly string[]; readonly outerPid: number | undefined }
+  | {
+      readonly kind: 'number';
+      readonly value: number;
+      readonly unknown: readonly string[];
+      readonly outerPid: number | undefined;
+    }
   | { readonly kind: 'fd'; readonly fd: number; readonly target: DescriptorTarget | undefined }
   /** `whole` is false where the recorder cut it short. Bytes as `decodeText` gives them. */
   | { readonly kind: 'string'; readonly text: string; readonly whole: boolean }
@@ -67,9 +72,27 @@ export interface SyscallEvent {
  */
 export type TraceEvent =
   | SyscallEvent
-  | { readonly kind: 'start'; readonly time: bigint; readonly pid: number; readonly tid: number; readonly parent: ParentTask | undefined }
-  | { readonly kind: 'exit'; readonly time: bigint; readonly pid: number; readonly tid: number; readonly status: number }
-  | { readonly kind: 'signal'; readonly time: bigint; readonly pid: number; readonly tid: number; readonly signal: string }
+  | {
+      readonly kind: 'start';
+      readonly time: bigint;
+      readonly pid: number;
+      readonly tid: number;
+      readonly parent: ParentTask | undefined;
+    }
+  | {
+      readonly kind: 'exit';
+      readonly time: bigint;
+      readonly pid: number;
+      readonly tid: number;
+      readonly status: number;
+    }
+  | {
+      readonly kind: 'signal';
+      readonly time: bigint;
+      readonly pid: number;
+      readonly tid: number;
+      readonly signal: string;
+    }
   | { readonly kind: 'gap'; readonly reason: string; readonly records: number };
 
 /** Who made a task, and with what: clone, clone3, fork or vfork, with clone's flags (fork and vfork: as if by clone). */

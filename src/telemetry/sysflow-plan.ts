@@ -61,7 +61,14 @@ export const wantedFields = {
     ['path', 'string'],
   ],
   processEvent: [...event, ['args', 'strings']],
-  networkFlow: [...flow, ['sip', 'number'], ['sport', 'number'], ['dip', 'number'], ['dport', 'number'], ['proto', 'number']],
+  networkFlow: [
+    ...flow,
+    ['sip', 'number'],
+    ['sport', 'number'],
+    ['dip', 'number'],
+    ['dport', 'number'],
+    ['proto', 'number'],
+  ],
   fileFlow: [...flow, ['fileOID', 'position'], ['openFlags', 'number']],
   fileEvent: [...event, ['fileOID', 'position'], ['newFileOID', 'position']],
 } as const satisfies Readonly<Record<string, Wanted>>;

@@ -8,7 +8,16 @@ export interface Oid {
 }
 
 export type ContainerType =
-  | 'CT_DOCKER' | 'CT_LXC' | 'CT_LIBVIRT_LXC' | 'CT_MESOS' | 'CT_RKT' | 'CT_CUSTOM' | 'CT_CRI' | 'CT_CONTAINERD' | 'CT_CRIO' | 'CT_BPM';
+  | 'CT_DOCKER'
+  | 'CT_LXC'
+  | 'CT_LIBVIRT_LXC'
+  | 'CT_MESOS'
+  | 'CT_RKT'
+  | 'CT_CUSTOM'
+  | 'CT_CRI'
+  | 'CT_CONTAINERD'
+  | 'CT_CRIO'
+  | 'CT_BPM';
 
 export interface ContainerRecord {
   /** Twelve hexadecimal digits, as container engines shorten their ids. */

@@ -52,7 +52,13 @@ export class SysFlowTables {
     return entry;
   }
 
-  addProcess(high: number, low: number, pid: number, created: bigint, parent: ProcessEntry | undefined): ProcessEntry {
+  addProcess(
+    high: number,
+    low: number,
+    pid: number,
+    created: bigint,
+    parent: ProcessEntry | undefined,
+  ): ProcessEntry {
     const id: ProcessId = { created, pid };
     const entry: ProcessEntry = {
       high,
@@ -112,7 +118,13 @@ export class SysFlowTables {
 
   /** Written again, an identity has the same path but perhaps another type. */
   addFile(bytes: Uint8Array, at: number, type: FileType, path: string, resource: Resource): void {
-    const words = [0, 4, 8, 12, 16].map((offset) => word(bytes, at + offset)) as [number, number, number, number, number];
+    const words = [0, 4, 8, 12, 16].map((offset) => word(bytes, at + offset)) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     const key = words[0] >>> 2;
     const rest = this.chainWithout(this.files.get(key), this.file(bytes, at));
     this.files.set(key, { words, type, path, resource, next: rest });
@@ -121,7 +133,8 @@ export class SysFlowTables {
   private chainWithout(chain: FileEntry | undefined, old: FileEntry | undefined): FileEntry | undefined {
     if (old === undefined) return chain;
     if (chain === old) return old.next;
-    for (let entry = chain; entry !== undefined; entry = entry.next) if (entry.next === old) entry.next = old.next;
+    for (let entry = chain; entry !== undefined; entry = entry.next)
+      if (entry.next === old) entry.next = old.next;
     return chain;
   }
 

@@ -104,7 +104,10 @@ class Writer implements SysFlowWriter {
 
   process(record: ProcessRecord): void {
     const { containerId } = record;
-    assert(containerId === undefined || this.containers.has(containerId), `container ${containerId} not written`);
+    assert(
+      containerId === undefined || this.containers.has(containerId),
+      `container ${containerId} not written`,
+    );
     this.processes.add(oidKey(record.oid));
     this.append('sysflow.entity.Process', {
       ...record,
@@ -116,7 +119,10 @@ class Writer implements SysFlowWriter {
 
   file(record: FileRecord): Foid {
     const { containerId } = record;
-    assert(containerId === undefined || this.containers.has(containerId), `container ${containerId} not written`);
+    assert(
+      containerId === undefined || this.containers.has(containerId),
+      `container ${containerId} not written`,
+    );
     const foid = fileOid(containerId ?? '', record.path);
     this.files.add(foid);
     this.append('sysflow.entity.File', {
@@ -131,7 +137,11 @@ class Writer implements SysFlowWriter {
   }
 
   processEvent(record: ProcessEventRecord): void {
-    this.append('sysflow.event.ProcessEvent', { ...record, procOID: this.owner(record.procOID), tid: BigInt(record.tid) });
+    this.append('sysflow.event.ProcessEvent', {
+      ...record,
+      procOID: this.owner(record.procOID),
+      tid: BigInt(record.tid),
+    });
   }
 
   fileEvent(record: FileEventRecord): void {
@@ -228,7 +238,8 @@ class Writer implements SysFlowWriter {
 
 const oidKey = (id: Oid): string => `${id.hpid}@${id.createTS}`;
 const oidValue = (id: Oid): object => ({ createTS: id.createTS, hpid: BigInt(id.hpid) });
-const optional = (branch: string, value: string | undefined): object | null => (value === undefined ? null : { [branch]: value });
+const optional = (branch: string, value: string | undefined): object | null =>
+  value === undefined ? null : { [branch]: value };
 
 /** The library takes `fixed` values as Buffers. */
 function fixed(id: Foid): Uint8Array {
@@ -249,7 +260,10 @@ function varint(value: number): Uint8Array {
   return Uint8Array.from(out);
 }
 
-function join(parts: readonly Uint8Array[], size = parts.reduce((sum, part) => sum + part.length, 0)): Uint8Array {
+function join(
+  parts: readonly Uint8Array[],
+  size = parts.reduce((sum, part) => sum + part.length, 0),
+): Uint8Array {
   const out = new Uint8Array(size);
   let at = 0;
   for (const part of parts) {

@@ -2,14 +2,16 @@
 // here; how it is laid out is in the file's schema (avro-compile.ts), which of its records are which in sysflow-plan.ts.
 // Records of Kubernetes (Pod, K8sEvent), ProcessFlow (counts of threads) and NetworkEvent (never written) are counted,
 // not observed.
+
+import { InputError } from '../bytes/index.ts';
 import type { FileType, Op, Protocol, Resource } from '../effect/index.ts';
 import { SYSFLOW_OPS } from '../effect/index.ts';
-import { InputError } from '../bytes/index.ts';
 import type { RandomAccess } from '../host/index.ts';
 import { compileRecords, DecodeError, type RecordDecoder } from './avro-compile.ts';
 import { parseSchema } from './avro-schema.ts';
 import type { Observation, Source, SourceTraits, TaskRef } from './observation.ts';
 import { defaultOcfLimits, type OcfLimits, OcfReader } from './ocf.ts';
+import { DESCRIPTOR_CALLS, NAME_CALLS, PROCESS_CALLS } from './sysflow-calls.ts';
 import { sysFlowPlan, withoutEffect } from './sysflow-plan.ts';
 import { intToIp, OPEN_FLAGS } from './sysflow-records.ts';
 import { Sides } from './sysflow-sides.ts';
@@ -19,6 +21,7 @@ import { type FileEntry, type ProcessEntry, SysFlowTables } from './sysflow-tabl
 export const sysFlowTraits: SourceTraits = {
   name: 'sysflow',
   ops: new Set(SYSFLOW_OPS.filter((op) => op !== 'DIGEST' && op !== 'TRUNCATE')),
+  syscalls: new Set([...DESCRIPTOR_CALLS, ...NAME_CALLS, ...PROCESS_CALLS]),
   failures: false,
   ipv6: false,
   flows: true,
@@ -168,12 +171,28 @@ class Sink {
       const known = this.tables.process(high, low, pid);
       const entry = known ?? this.tables.addProcess(high, low, pid, wide(high, low), parent);
       Object.assign(entry, { containerId, exe, args, uid });
-      const parentId = parent?.id ?? (hasParent ? { created: wide(parentHigh, parentLow), pid: parentPid } : undefined);
+      const parentId =
+        parent?.id ?? (hasParent ? { created: wide(parentHigh, parentLow), pid: parentPid } : undefined);
       // A process whose first record is a flow is REUP too, though it is new.
       const again = state === 'REUP' && entry.id.created < this.begin;
       this.emit({
         kind: 'process',
-        process: { id: entry.id, parent: parentId, time, exe, args, uid, gid, user, group, tty, containerId, entry: isEntry, cwd, again },
+        process: {
+          id: entry.id,
+          parent: parentId,
+          time,
+          exe,
+          args,
+          uid,
+          gid,
+          user,
+          group,
+          tty,
+          containerId,
+          entry: isEntry,
+          cwd,
+          again,
+        },
       });
     },
 
@@ -187,7 +206,16 @@ class Sink {
       this.tables.addFile(this.bytes, oid, type, path, { kind: 'file', type, path: plainPath(type, path) });
     },
 
-    processEvent: (high: number, low: number, pid: number, time: bigint, tid: number, opFlags: number, ret: number, args: readonly string[]): void => {
+    processEvent: (
+      high: number,
+      low: number,
+      pid: number,
+      time: bigint,
+      tid: number,
+      opFlags: number,
+      ret: number,
+      args: readonly string[],
+    ): void => {
       this.count('ProcessEvent');
       const entry = this.tables.process(high, low, pid);
       const op = oneOp(opFlags);
@@ -195,7 +223,14 @@ class Sink {
       else if (op === undefined) this.gap('process event without one operation');
       else {
         const resource = processResource(op, entry, tid, ret, args);
-        this.emit({ kind: 'event', time, task: this.task(entry, tid), effect: { op, resource, access: '' }, ret, args });
+        this.emit({
+          kind: 'event',
+          time,
+          task: this.task(entry, tid),
+          effect: { op, resource, access: '' },
+          ret,
+          args,
+        });
         if (op === 'EXIT' && tid === pid) this.tables.endProcess(entry);
       }
     },
@@ -240,7 +275,12 @@ class Sink {
         end,
         task: this.task(entry, tid),
         ops: opsOf(opFlags),
-        resource: { kind: 'net', protocol: protocol ?? 'raw', local: server ? destination : source, peer: server ? source : destination },
+        resource: {
+          kind: 'net',
+          protocol: protocol ?? 'raw',
+          local: server ? destination : source,
+          peer: server ? source : destination,
+        },
         access: '',
         cut: (opFlags & TRUNCATE) !== 0,
         fd,
@@ -292,7 +332,17 @@ class Sink {
       });
     },
 
-    fileEvent: (high: number, low: number, pid: number, time: bigint, tid: number, opFlags: number, ret: number, oid: number, newOid: number): void => {
+    fileEvent: (
+      high: number,
+      low: number,
+      pid: number,
+      time: bigint,
+      tid: number,
+      opFlags: number,
+      ret: number,
+      oid: number,
+      newOid: number,
+    ): void => {
       this.count('FileEvent');
       const entry = this.tables.process(high, low, pid);
       const file = this.tables.file(this.bytes, oid);
@@ -300,8 +350,17 @@ class Sink {
       const op = oneOp(opFlags);
       if (entry === undefined) this.gap('event of an unknown process');
       else if (op === undefined) this.gap('file event without one operation');
-      else if (file === undefined || (newOid >= 0 && other === undefined)) this.gap('event on an unknown file');
-      else this.emit({ kind: 'event', time, task: this.task(entry, tid), effect: { op, resource: fileResource(op, file, other), access: '' }, ret, args: [] });
+      else if (file === undefined || (newOid >= 0 && other === undefined))
+        this.gap('event on an unknown file');
+      else
+        this.emit({
+          kind: 'event',
+          time,
+          task: this.task(entry, tid),
+          effect: { op, resource: fileResource(op, file, other), access: '' },
+          ret,
+          args: [],
+        });
     },
   };
 
@@ -320,7 +379,12 @@ class Sink {
 }
 
 const fileTypes: Readonly<Record<string, FileType | undefined>> = { f: 'f', d: 'd', u: 'u', p: 'p' };
-const protocols: Readonly<Record<number, Protocol | undefined>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 254: 'raw' };
+const protocols: Readonly<Record<number, Protocol | undefined>> = {
+  1: 'icmp',
+  6: 'tcp',
+  17: 'udp',
+  254: 'raw',
+};
 
 const halves = new Int32Array(2);
 const whole = new BigInt64Array(halves.buffer);
@@ -344,7 +408,13 @@ function fileResource(op: Op, file: FileEntry, other: FileEntry | undefined): Re
   return { kind: 'file', type: file.type, path, to };
 }
 
-function processResource(op: Op, entry: ProcessEntry, tid: number, ret: number, args: readonly string[]): Resource {
+function processResource(
+  op: Op,
+  entry: ProcessEntry,
+  tid: number,
+  ret: number,
+  args: readonly string[],
+): Resource {
   switch (op) {
     case 'EXEC':
       // Arguments are joined by spaces; which spaces were in them is lost.

@@ -35,6 +35,8 @@ export abstract class OpenFile {
   pollDeadline(_kernel: Kernel): bigint | undefined {
     return undefined;
   }
+  /** Called where `pollDeadline` has passed: updates what `poll` looks at and wakes the queue. */
+  expire(_kernel: Kernel): void {}
   /** Up to `length` bytes; an empty array is the end of file. `at`: pread's offset. */
   abstract read(kernel: Kernel, task: Task, length: number, at: number | undefined): Uint8Array | number | Block;
   abstract write(kernel: Kernel, task: Task, bytes: Uint8Array, at: number | undefined): number | Block;

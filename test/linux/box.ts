@@ -66,7 +66,7 @@ export class Box {
         mounts: options.mounts ?? [],
         readOnlyRoot: options.readOnlyRoot ?? false,
       }),
-      net: new Net(),
+      net: new Net(environment),
       syscalls: syscallTable,
     });
     this.task = this.spawn(1);

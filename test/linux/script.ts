@@ -91,7 +91,7 @@ function numberOf(text: string): bigint | undefined {
   return sum;
 }
 
-const unescape = (text: string): string =>
+const unquote = (text: string): string =>
   text.replace(/\\(x[0-9a-f]{2}|.)/g, (_, code: string) =>
     code === 'n'
       ? '\n'
@@ -103,11 +103,11 @@ const unescape = (text: string): string =>
   );
 const binary = (text: string): Uint8Array => Uint8Array.from(text, (ch) => ch.charCodeAt(0));
 
-function valueOf(token: string): Value {
+function argumentOf(token: string): Value {
   if (token.startsWith('"')) {
     const repeat = /^"(.*)"\*(\d+)$/.exec(token);
     const text =
-      repeat === null ? unescape(token.slice(1, -1)) : unescape(repeat[1]).repeat(Number(repeat[2]));
+      repeat === null ? unquote(token.slice(1, -1)) : unquote(repeat[1]).repeat(Number(repeat[2]));
     return { kind: 'bytes', bytes: binary(`${text}\0`) };
   }
   if (token.startsWith('hex:'))
@@ -123,7 +123,7 @@ function valueOf(token: string): Value {
 }
 
 function checkOf(token: string): Check {
-  if (token.startsWith('"')) return { kind: 'text', text: unescape(token.slice(1, -1)) };
+  if (token.startsWith('"')) return { kind: 'text', text: unquote(token.slice(1, -1)) };
   const field = /^u(8|16|32|64)@(\d+)=(.+)$/.exec(token);
   const value = field === null ? undefined : numberOf(field[3]);
   if (field === null || value === undefined) throw new Error(`not a check: ${token}`);
@@ -157,7 +157,7 @@ export function parseScript(text: string): Step[] {
       text: line,
       nr,
       name,
-      args: tokens.slice(1, equals).map(valueOf),
+      args: tokens.slice(1, equals).map(argumentOf),
       expected,
       checks: tokens.slice(equals + 2).map(checkOf),
     });

@@ -1,0 +1,169 @@
+// UDP sockets. Datagrams between local addresses are delivered; those to the outside are handed to the world.
+import type { Protocol } from '../effect/index.ts';
+import { type InetAddress, MSG, SO, SOL, type SocketAddress } from './abi-socket.ts';
+import { E } from './errno.ts';
+import { POLL } from './file.ts';
+import type { Kernel } from './kernel.ts';
+import { isAny, type Net, type PortUser } from './net.ts';
+import { type Incoming, type Outgoing, received } from './socket.ts';
+import { InetSocket } from './socket-inet.ts';
+import type { Task } from './task.ts';
+import type { Block } from './wait.ts';
+
+const LARGEST = 65507;
+
+interface Datagram {
+  readonly bytes: Uint8Array;
+  readonly from: InetAddress;
+  readonly to: string;
+}
+
+export class UdpSocket extends InetSocket {
+  readonly protocolName: Protocol = 'udp';
+  readonly datagrams = true;
+  private readonly inbox: Datagram[] = [];
+  private inboxBytes = 0;
+
+  table(net: Net): Map<number, PortUser[]> {
+    return net.udp;
+  }
+  override get available(): number {
+    return this.inbox[0]?.bytes.length ?? 0;
+  }
+
+  connect(kernel: Kernel, _task: Task, address: SocketAddress): number {
+    if (address.family === 'unspec') {
+      this.peer = undefined;
+      return 0;
+    }
+    const wanted = this.usable(address, E.AFNOSUPPORT);
+    if (typeof wanted === 'number') return wanted;
+    const target = this.loopbackForAny(wanted);
+    const error = this.route(kernel, target);
+    if (error !== 0) return error;
+    this.peer = target;
+    return 0;
+  }
+
+  private loopbackForAny(address: InetAddress): InetAddress {
+    return isAny(address.address)
+      ? { ...address, address: address.address.includes(':') ? '::1' : '127.0.0.1' }
+      : address;
+  }
+
+  private route(kernel: Kernel, target: InetAddress): number {
+    if (!kernel.net.isReachable(target.address)) return -E.NETUNREACH;
+    if (target.address === '255.255.255.255' && !this.options.has(SOL.SOCKET, SO.BROADCAST)) return -E.ACCES;
+    return this.settle(kernel, target.address);
+  }
+
+  send(kernel: Kernel, _task: Task, message: Outgoing): number | Block {
+    if (this.error !== 0) return -this.takeError();
+    const { bytes } = message;
+    if (this.shutWrite) return -E.PIPE;
+    if (bytes.length > LARGEST) return -E.MSGSIZE;
+    const target = this.destination(message.to);
+    if (typeof target === 'number') return target;
+    if (target.port === 0) return -E.INVAL;
+    const keep = this.local;
+    const error = this.route(kernel, target);
+    if (error !== 0) return error;
+    const source = this.local as InetAddress;
+    // Sending without connecting leaves a socket bound to any address as it is.
+    if (this.peer === undefined)
+      this.local =
+        keep !== undefined && isAny(keep.address)
+          ? keep
+          : { ...source, address: this.domain === 10 ? '::' : '0.0.0.0' };
+    const from = {
+      ...source,
+      address: kernel.net.isLocal(source.address) ? source.address : kernel.net.sourceFor(target.address),
+    };
+    this.deliver(kernel, { bytes: bytes.slice(), from, target });
+    return bytes.length;
+  }
+
+  private destination(to: SocketAddress | undefined): InetAddress | number {
+    if (to !== undefined && to.family !== 'unspec') {
+      const wanted = this.usable(to, E.AFNOSUPPORT);
+      return typeof wanted === 'number' ? wanted : this.loopbackForAny(wanted);
+    }
+    return this.peer ?? -E.DESTADDRREQ;
+  }
+
+  private deliver(
+    kernel: Kernel,
+    {
+      bytes,
+      from,
+      target,
+    }: { readonly bytes: Uint8Array; readonly from: InetAddress; readonly target: InetAddress },
+  ): void {
+    const { net } = kernel;
+    if (!net.isLocal(target.address)) {
+      net.keepDatagram({ id: net.takeId(), socket: this, local: from, peer: target, bytes });
+      return;
+    }
+    const receivers = net
+      .match(net.udp, target)
+      .filter((user): user is UdpSocket => user instanceof UdpSocket && user.takesFrom(from));
+    const connected = receivers.filter((user) => user.peer !== undefined);
+    const receiver = connected[0] ?? receivers[from.port % Math.max(1, receivers.length)];
+    if (receiver !== undefined) receiver.arrive(bytes, from, target.address);
+    else if (this.peer !== undefined) {
+      // ICMP port unreachable
+      this.error = E.CONNREFUSED;
+      this.queue.wake();
+    }
+  }
+
+  /** A connected socket takes datagrams from its peer only. */
+  takesFrom(from: InetAddress): boolean {
+    return this.peer === undefined || (this.peer.address === from.address && this.peer.port === from.port);
+  }
+
+  /** Puts a datagram into the receive queue; a full queue drops it. */
+  arrive(bytes: Uint8Array, from: InetAddress, to: string): void {
+    if (this.inboxBytes + bytes.length > this.options.number(SOL.SOCKET, SO.RCVBUF)) return;
+    this.inbox.push({ bytes, from, to });
+    this.inboxBytes += bytes.length;
+    this.queue.wake(POLL.IN | POLL.RDNORM);
+  }
+
+  receive(kernel: Kernel, task: Task, length: number, flags: number): Incoming | number | Block {
+    if ((flags & MSG.ERRQUEUE) !== 0) return -E.AGAIN;
+    if (this.error !== 0) return -this.takeError();
+    const next = this.inbox[0];
+    if (next === undefined) {
+      if (this.shutRead) return received(new Uint8Array(0));
+      return this.wait(kernel, task, flags, SO.RCVTIMEO, `read udp ${this.local?.port ?? ''}`);
+    }
+    if ((flags & MSG.PEEK) === 0) {
+      this.inbox.shift();
+      this.inboxBytes -= next.bytes.length;
+    }
+    const family = this.domain === 10 ? 'inet6' : 'inet';
+    return received(next.bytes.subarray(0, length), {
+      length: next.bytes.length,
+      from: { ...next.from, family },
+      to: next.to,
+    });
+  }
+
+  override shutdown(_kernel: Kernel, how: number): number {
+    if (this.peer === undefined) return -E.NOTCONN;
+    if (how !== 1) this.shutRead = true;
+    if (how !== 0) this.shutWrite = true;
+    this.queue.wake();
+    return 0;
+  }
+
+  poll(): number {
+    let events = POLL.OUT | POLL.WRNORM;
+    if (this.inbox.length > 0 || this.shutRead) events |= POLL.IN | POLL.RDNORM;
+    if (this.shutRead) events |= POLL.RDHUP;
+    if (this.shutRead && this.shutWrite) events |= POLL.HUP;
+    if (this.error !== 0) events |= POLL.ERR;
+    return events;
+  }
+}

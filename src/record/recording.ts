@@ -52,8 +52,6 @@ export class Recording {
   /** A listen succeeded. */
   listened = false;
   readonly gaps: Gap[] = [];
-  readonly listening: Promise<void>;
-  private readonly listens: () => void;
   private readonly options: RecordingOptions;
   private readonly parser: StraceParser;
   private readonly tracker: ActivityTracker;
@@ -65,11 +63,6 @@ export class Recording {
 
   constructor(options: RecordingOptions) {
     this.options = options;
-    let listens = (): void => undefined;
-    this.listening = new Promise((resolve) => {
-      listens = resolve;
-    });
-    this.listens = listens;
     const { fd, filename, container, users, uid, gid, cwd } = options;
     this.writer = createSysFlowWriter((bytes) => writeWhole(fd, bytes), {
       exporter: hostname(),
@@ -130,10 +123,7 @@ export class Recording {
     if (!this.started && !this.begins(event)) return;
     if (event.kind === 'syscall') {
       this.calls++;
-      if (event.name === 'listen' && event.ret === 0) {
-        this.listened = true;
-        this.listens();
-      }
+      if (event.name === 'listen' && event.ret === 0) this.listened = true;
     } else if (event.kind === 'start' && event.pid === event.tid) this.alive.add(event.pid);
     else if (event.kind === 'exit' && event.pid === event.tid) this.exited(event);
     this.tracker.event(event);

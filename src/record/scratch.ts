@@ -9,13 +9,12 @@ export interface Scratch {
   readonly directory: string;
   /** From now on, our sudden end is this process's end, too. */
   guard(pid: number): void;
-  /** Removes the directory unless it is to be kept; what could not be removed is said. */
-  clear(): string | undefined;
+  /** The end: removes the directory unless it is to be kept; what could not be removed is said. */
+  clear(keep: boolean): string | undefined;
 }
 
 export interface ScratchOptions {
   readonly shell: string;
-  readonly keep: boolean;
   /** Where the directory holds files of ids that are not ours: how to become their owner. */
   readonly become: () => readonly string[];
 }
@@ -24,12 +23,12 @@ export interface ScratchOptions {
 const guardScript = `pid=
 while read -r word value; do case $word in pid) pid=$value ;; done) exit 0 ;; esac; done
 [ -z "$pid" ] || { kill -KILL "$pid" 2>/dev/null; sleep 1; }
-[ -z "$1" ] || rm -rf -- "$1"`;
+rm -rf -- "$1"`;
 
 export function makeScratch(options: ScratchOptions): Scratch {
   const directory = mkdtempSync(join(tmpdir(), 'effigy-record-'));
   chmodSync(directory, 0o711);
-  const guardian = spawn(options.shell, ['-c', guardScript, 'sh', options.keep ? '' : directory], {
+  const guardian = spawn(options.shell, ['-c', guardScript, 'sh', directory], {
     // Not in our group: what ends us all at once must not end it.
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -40,8 +39,8 @@ export function makeScratch(options: ScratchOptions): Scratch {
   return {
     directory,
     guard: (pid) => void guardian.stdin.write(`pid ${pid}\n`),
-    clear: () => {
-      const left = options.keep ? undefined : remove(directory, options.become());
+    clear: (keep) => {
+      const left = keep ? undefined : remove(directory, options.become());
       guardian.stdin.end('done\n');
       return left;
     },

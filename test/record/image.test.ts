@@ -44,7 +44,7 @@ async function shellImage(
 
 test('an image runs as its configuration says, and the trace has the container and nothing else', async (t) => {
   const script =
-    'cat /etc/hostname > out; echo $$ $PWD $HOME $HOSTNAME "$GREETING" "$@" >> out; while read -r l; do echo "$l" >> out; done < /proc/self/status; exit 3';
+    'cat /etc/hostname; cat /etc/hostname > out; echo $$ $PWD $HOME $HOSTNAME "$GREETING" "$@" >> out; while read -r l; do echo "$l" >> out; done < /proc/self/status; exit 3';
   const image = await shellImage(t, {
     entrypoint: ['sh', '-c', script, 'sh'],
     cmd: ['not', 'used'],
@@ -112,11 +112,10 @@ test('an image runs as its configuration says, and the trace has the container a
 });
 
 test('a container cannot change what is of the host, and sees none of it', async (t) => {
-  const script = `[ "$(cat /proc/sys/kernel/hostname)" = ${id} ] && echo own name
+  const script = `echo > /dev/stdout; [ "$(cat /proc/sys/kernel/hostname)" = ${id} ] && echo own name
 for f in /proc/sys/kernel/hostname /proc/sys/kernel/core_pattern /sys/kernel/uevent_helper; do echo x > $f && echo wrote $f; done
 cd ../../../../..; [ -e ${process.execPath} ] && echo sees the host
-echo * > /tmp/root; echo /proc/[0-9]* > /tmp/pids; echo /dev/* > /tmp/dev; echo hi > /dev/null; cat /dev/zero > /dev/full || echo full
-echo > /dev/stdout; true`;
+echo * > /tmp/root; echo /proc/[0-9]* > /tmp/pids; echo /dev/* > /tmp/dev; echo hi > /dev/null; cat /dev/zero > /dev/full || echo full; true`;
   const image = await shellImage(t, {
     entrypoint: ['/bin/sh', '-c', `{ ${script}\n} > /tmp/said 2>/dev/null`],
   });
@@ -160,7 +159,7 @@ test('hostile images: their links and loader variables lead nowhere', async (t) 
     t,
     {
       entrypoint: ['/bin/sh', '-c', 'cat /etc/hostname; :'],
-      env: ['LD_PRELOAD=./evil.so', 'LD_DEBUG=help'],
+      env: ['LD_PRELOAD=./evil.so', 'LD_DEBUG=libs'],
       workingDir: '/work/dir',
       volumes: [`/link/volume`],
     },

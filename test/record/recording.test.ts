@@ -52,7 +52,6 @@ test("the recording begins at the recorded program's exec, and knows what happen
   for (const line of lines.slice(5)) recording.line(line);
   assert.equal(recording.started, true);
   assert.equal(recording.listened, true);
-  await recording.listening;
   assert.deepEqual(recording.ending, { kind: 'exited', code: 7 });
   assert.deepEqual(recording.processes, []);
   recording.finish();

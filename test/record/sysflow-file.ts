@@ -33,7 +33,7 @@ export async function readSysFlow(path: string): Promise<Read[]> {
   const records: Read[] = [];
   const decoder = avsc.createFileDecoder(path, {
     parseHook: (schema) => {
-      assert.deepEqual(schema, SYSFLOW_SCHEMA, 'the file carries the v5 schema');
+      assert.deepEqual(schema, JSON.parse(SYSFLOW_SCHEMA), 'the file carries the v5 schema');
       return avsc.Type.forSchema(schema, {
         typeHook: (part) => (part === 'long' ? long : undefined),
         wrapUnions: 'always',

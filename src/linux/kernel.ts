@@ -25,7 +25,7 @@ export interface KernelHooks {
   onEffect(event: EffectEvent): void;
   /** Told once for each kind, name and place; `kernel.cuts` has the counts. */
   onCut(cut: Cut): void;
-  /** A path that a system call looked for, as given, whether it is there or not. */
+  /** A path that a system call looked for, absolute and normalized as text, whether it is there or not. */
   onPath?(task: Task, path: string): void;
   /** Every syscall that ended, for tracing; formatSyscall gives its text. */
   onSyscall?(task: Task, row: SyscallRow, args: readonly bigint[], result: SysResult): void;

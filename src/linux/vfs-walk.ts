@@ -194,6 +194,8 @@ function missingFromEnvironment(options: WalkOptions, directory: Place, name: st
 
 /** A walk's result, or a negative errno. */
 export function walk(path: string, options: WalkOptions): Walked | number {
+  const { kernel, task } = options;
+  if (task !== undefined) kernel.hooks.onPath?.(task, normalizePath(placePath(options.start) ?? '/', path));
   return new Walker(options).run(path);
 }
 

@@ -77,7 +77,7 @@ function buildIdIn(
     const descsz = r.u32();
     const type = r.u32();
     const nameAt = r.position;
-    const descAt = nameAt + pad(namesz);
+    const descAt = pad(nameAt + namesz);
     if (descAt + descsz > r.bytes.length)
       throw new InputError('note runs beyond its segment', `${r.name} at offset ${nameAt - 12}`);
     const isGnu =
@@ -86,7 +86,7 @@ function buildIdIn(
       r.bytes[nameAt + 1] === 0x4e &&
       r.bytes[nameAt + 2] === 0x55;
     if (isGnu && type === NT_GNU_BUILD_ID) return hex(r.bytes.subarray(descAt, descAt + descsz));
-    r.position = Math.min(descAt + pad(descsz), r.bytes.length);
+    r.position = Math.min(pad(descAt + descsz), r.bytes.length);
   }
   return undefined;
 }

@@ -20,6 +20,8 @@ const CAPACITY = 400_000;
 /** Different codes remembered at one address. */
 const WAYS = 4;
 const LONGEST_INSTRUCTION = 15;
+/** Bytes looked at for one block; hardly any is longer. */
+const WINDOW = 512;
 
 export class BlockCache {
   private readonly lifter: Lifter;
@@ -54,7 +56,7 @@ export class BlockCache {
     const left = PAGE_SIZE - (address % PAGE_SIZE);
     space.watchCode(address);
     let frame2 = 0;
-    let block = this.lifter.lift(space.read(address, left), address);
+    let block = this.lifter.lift(space.codeBytes(address, Math.min(left, WINDOW)), address);
     if (block === undefined) {
       // the first instruction reaches into the next page
       const next = pageAfter(address);

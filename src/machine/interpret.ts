@@ -467,10 +467,11 @@ export interface PreparedBlock {
 export function prepare(code: Int32Array): PreparedBlock {
   const constants: bigint[] = [];
   for (let at = 0; at < code.length; at += WORDS) {
-    const isConstant = (code[at] & 0xff) === IR.const;
-    constants.push(isConstant ? (BigInt(code[at + 2] >>> 0) << 32n) | BigInt(code[at + 1] >>> 0) : 0n);
+    if ((code[at] & 0xff) !== IR.const) constants.push(0n);
+    else if (code[at + 2] === 0) constants.push(BigInt(code[at + 1] >>> 0));
+    else constants.push((BigInt(code[at + 2] >>> 0) << 32n) | BigInt(code[at + 1] >>> 0));
   }
-  return { code, constants: constants.map((value, i) => BigInt.asUintN(widthAt(code, i * WORDS), value)) };
+  return { code, constants };
 }
 
 /** Runs a block until it is left; guest faults travel as MemoryFault and GuestFault. */

@@ -370,6 +370,12 @@ export class PagedSpace implements AddressSpace {
     return entry >>> 12;
   }
 
+  /** Bytes at an executable address, within one page: a view that holds until memory is next touched. */
+  codeBytes(address: number, length: number): Uint8Array {
+    const at = this.executable(address) * FRAME_SIZE + (address % PAGE_SIZE);
+    return this.pool.bytes.subarray(at, at + length);
+  }
+
   /** Code of the page at `address` is about to be decoded: writes to it go the slow way from now on. */
   watchCode(address: number): void {
     const frame = this.executable(address);

@@ -10,7 +10,7 @@ export class NameSearch {
   }
 
   /** A path that a task named in a syscall, absolute. */
-  looked(_task: unknown, path: string): void {
+  looked(path: string): void {
     const at = path.indexOf(this.token);
     if (at < 0) return;
     const slash = path.lastIndexOf('/', at);

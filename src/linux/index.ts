@@ -13,3 +13,4 @@ export type { ArgType, SupportLevel, SyscallRow } from './syscall.ts';
 export { syscallRows } from './table.ts';
 export type { Process, Task } from './task.ts';
 export type { MountSpec } from './vfs.ts';
+export { type Listener, type OutboundRequest, type Peer, world } from './world.ts';

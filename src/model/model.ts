@@ -97,7 +97,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
 
 function incompleteBecause({ boot }: Explorer): string {
   const { stop } = boot;
-  if (stop.kind === 'budget') return `boot did not come to rest within its instruction budget (in ${stop.exe})`;
+  if (stop.kind === 'budget') return `boot did not come to rest within its instruction budget (in ${stop.waiting[0]?.exe ?? 'no task'})`;
   if (stop.kind === 'exited' && stop.status !== 0) return `the entrypoint ended with ${describeStatus(stop.status)}: ${lastLine(boot.output)}`;
   return '';
 }

@@ -1,0 +1,145 @@
+// What the world outside of the container does: clients that connect, send, close; datagrams; answers to connections
+// that the container asked for. Plain actions on a kernel at rest. Connections are named by numbers and listeners by
+// their endpoints, so both mean the same in a snapshot.
+import { assert } from '../bytes/index.ts';
+import type { InetAddress } from './abi-socket.ts';
+import { E } from './errno.ts';
+import type { Kernel } from './kernel.ts';
+import { isAny, type WorldConnection } from './net.ts';
+import { streamPair } from './socket-stream.ts';
+import { TcpSocket } from './socket-tcp.ts';
+import { UdpSocket } from './socket-udp.ts';
+
+/** An endpoint that somebody outside can reach. */
+export interface Listener {
+  readonly protocol: 'tcp' | 'udp';
+  /** As bound; `0.0.0.0` and `::` are any. */
+  readonly address: string;
+  readonly port: number;
+  /** Connections, not datagrams. */
+  readonly stream: boolean;
+}
+
+/** Where a client calls from. */
+export interface Peer {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Bytes that a connection holds in each direction. */
+const CAPACITY = 212_992;
+
+/** Listening TCP sockets and bound, unconnected UDP sockets, each endpoint once, sorted. */
+function listeners(kernel: Kernel): Listener[] {
+  const found = new Map<string, Listener>();
+  const add = (protocol: 'tcp' | 'udp', local: InetAddress): void => {
+    const { address, port } = local;
+    found.set(`${protocol} ${address} ${port}`, { protocol, address, port, stream: protocol === 'tcp' });
+  };
+  for (const users of kernel.net.tcp.values())
+    for (const socket of users) if (socket instanceof TcpSocket && socket.listening && socket.local !== undefined) add('tcp', socket.local);
+  for (const users of kernel.net.udp.values())
+    for (const socket of users)
+      if (socket instanceof UdpSocket && socket.local !== undefined && socket.peerAddress() === undefined) add('udp', socket.local);
+  return [...found.values()].sort((a, b) => (a.protocol === b.protocol ? a.port - b.port || (a.address < b.address ? -1 : 1) : a.protocol < b.protocol ? -1 : 1));
+}
+
+/** The endpoint that a client addresses, and where it then calls from: loopback listeners have local clients only. */
+function route(kernel: Kernel, listener: Listener, peer: Peer): { local: InetAddress; from: InetAddress } {
+  const { address, port } = listener;
+  const family = address.includes(':') && !isAny(address) ? 'inet6' : 'inet';
+  const local: InetAddress = { family, address: isAny(address) ? kernel.net.address : address, port };
+  const near = kernel.net.isLoopback(local.address);
+  return { local, from: { family, address: near ? local.address : peer.address, port: peer.port } };
+}
+
+/** A client connects; the number of the connection, or undefined where nobody listens any more or the backlog is full. */
+function connect(kernel: Kernel, listener: Listener, peer: Peer): number | undefined {
+  const { local, from } = route(kernel, listener, peer);
+  const { net } = kernel;
+  const socket = net.match(net.tcp, local).find((user) => user instanceof TcpSocket && user.listening && user.hasRoom);
+  if (!(socket instanceof TcpSocket)) return undefined;
+  const [theirs, mine] = streamPair(CAPACITY);
+  theirs.outgoing.log = [];
+  const id = net.takeId();
+  net.connections.set(id, { id, direction: 'in', local, peer: from, end: mine });
+  socket.arrive({ end: theirs, local, peer: from });
+  return id;
+}
+
+function connection(kernel: Kernel, id: number): WorldConnection {
+  const found = kernel.net.connections.get(id);
+  assert(found !== undefined, `world connection ${id} exists`);
+  return found;
+}
+
+/** Bytes arrive. Nothing happens on a connection that either side has closed. */
+function send(kernel: Kernel, id: number, bytes: Uint8Array): void {
+  const { end } = connection(kernel, id);
+  if (!end.closed && !end.outgoing.ended && !end.outgoing.refused && bytes.length > 0) end.push(bytes);
+}
+
+/** What the guest has sent so far, at most the first MiB. */
+function received(kernel: Kernel, id: number): Uint8Array {
+  const parts = connection(kernel, id).end.incoming.log ?? [];
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+/** The client sends no more but still reads. */
+function closeWrite(kernel: Kernel, id: number): void {
+  const { end } = connection(kernel, id);
+  if (!end.closed) end.endWriting();
+}
+
+function close(kernel: Kernel, id: number): void {
+  connection(kernel, id).end.close(kernel, false);
+}
+
+function reset(kernel: Kernel, id: number): void {
+  connection(kernel, id).end.close(kernel, true);
+}
+
+/** A datagram arrives; lost where nobody is there. */
+function datagram(kernel: Kernel, listener: Listener, peer: Peer, bytes: Uint8Array): void {
+  const { local, from } = route(kernel, listener, peer);
+  const { net } = kernel;
+  for (const user of net.match(net.udp, local)) {
+    if (!(user instanceof UdpSocket) || !user.takesFrom(from)) continue;
+    user.arrive(bytes, from, local.address);
+    return;
+  }
+}
+
+/** A connection that the container asked for and nobody has answered. */
+export interface OutboundRequest {
+  readonly id: number;
+  readonly peer: InetAddress;
+}
+
+function outbound(kernel: Kernel): OutboundRequest[] {
+  return [...kernel.net.outbound.values()].map(({ id, peer }) => ({ id, peer }));
+}
+
+/** The other side takes the connection; its number. */
+function acceptOutbound(kernel: Kernel, id: number): number {
+  const request = kernel.net.outbound.get(id);
+  assert(request !== undefined, `outbound request ${id} exists`);
+  const end = request.socket.acceptedOutside(kernel);
+  kernel.net.connections.set(id, { id, direction: 'out', local: request.local, peer: request.peer, end });
+  return id;
+}
+
+/** The other side refuses (or, with another errno, cannot be reached). */
+function refuseOutbound(kernel: Kernel, id: number, errno: number = E.CONNREFUSED): void {
+  const request = kernel.net.outbound.get(id);
+  assert(request !== undefined, `outbound request ${id} exists`);
+  request.socket.refusedOutside(kernel, errno);
+}
+
+export const world = { listeners, connect, send, received, closeWrite, close, reset, datagram, outbound, acceptOutbound, refuseOutbound } as const;

@@ -13,6 +13,7 @@ import {
   type SysFlowWriter,
   type TraceEvent,
 } from '../telemetry/index.ts';
+import { programFinder } from './programs.ts';
 import type { Users } from './users.ts';
 
 export interface RecordingOptions {
@@ -29,6 +30,8 @@ export interface RecordingOptions {
   readonly uid: number;
   readonly gid: number;
   readonly cwd: string;
+  /** Directory of this machine that is the root of what is recorded; '' for this machine's. */
+  readonly root: string;
 }
 
 export type Ending =
@@ -63,7 +66,7 @@ export class Recording {
 
   constructor(options: RecordingOptions) {
     this.options = options;
-    const { fd, filename, container, users, uid, gid, cwd } = options;
+    const { fd, filename, container, users, uid, gid, cwd, root } = options;
     this.writer = createSysFlowWriter((bytes) => writeWhole(fd, bytes), {
       exporter: hostname(),
       ip: 'NA',
@@ -74,7 +77,9 @@ export class Recording {
       userName: users.userName,
       groupName: users.groupName,
     });
-    this.tracker = new ActivityTracker({ uid, gid, cwd }, (activity) => this.activity(activity));
+    this.tracker = new ActivityTracker({ uid, gid, cwd, program: programFinder(root) }, (activity) =>
+      this.activity(activity),
+    );
     this.parser = new StraceParser({ name: 'strace' }, (event) => this.event(event));
   }
 

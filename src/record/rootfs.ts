@@ -3,7 +3,7 @@
 // paths of the image are resolved in the image, never by the host.
 import { chmodSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { encodeText, InputError, printable } from '../bytes/index.ts';
-import { extractTree, type Tree } from '../image/index.ts';
+import { extractTree, type Tree, walk } from '../image/index.ts';
 import { type ContainerPlan, placeOf } from './container.ts';
 
 /** A file of the host that is mounted over one of the container. */
@@ -36,6 +36,10 @@ export function prepareRoot(
   const directory = `${scratch}/root`;
   const { skipped } = extractTree(tree, directory);
   const notes = skipped.map(({ path, what, why }) => `not unpacked: ${what} of ${printable(path)} (${why})`);
+  if (process.geteuid?.() !== 0 && foreignOwners(tree) > 0)
+    notes.push(
+      `not root: ${foreignOwners(tree)} files that belong to others in the image belong to root in the container`,
+    );
   const mountPoints = {
     proc: placeOf(tree, '/proc'),
     dev: placeOf(tree, '/dev'),
@@ -51,6 +55,12 @@ export function prepareRoot(
     return { source, target };
   });
   return { directory, binds, mountPoints, notes };
+}
+
+function foreignOwners(tree: Tree): number {
+  let count = 0;
+  for (const [, node] of walk(tree)) if (node.uid !== 0 || node.gid !== 0) count++;
+  return count;
 }
 
 function runtimeFiles(plan: ContainerPlan, net: 'own' | 'host'): Readonly<Record<string, string>> {

@@ -230,6 +230,7 @@ function recordingOptions(
     uid: account.uid,
     gid: account.gid,
     cwd: plan === undefined ? process.cwd() : plan.workingDir,
+    root: subject.root,
   };
 }
 

@@ -21,6 +21,8 @@ export interface Subject {
   readonly plan: ContainerPlan | undefined;
   readonly isolation: Isolation | undefined;
   readonly users: Users;
+  /** Directory of this machine that is its root; '' where that is this machine's. */
+  readonly root: string;
   /** Asks it to stop. */
   readonly stopSignal: number;
   readonly notes: readonly string[];
@@ -46,6 +48,7 @@ export function hostSubject(options: RecordOptions): Subject {
     skipExecs: 0,
     plan: undefined,
     isolation: undefined,
+    root: '',
     users: parseUsers(hostText('/etc/passwd'), hostText('/etc/group')),
     stopSignal: sigterm,
     notes: [],
@@ -112,6 +115,7 @@ export async function imageSubject(options: RecordOptions, scratch: string): Pro
       plan,
       isolation,
       users: plan.users,
+      root: root.directory,
       stopSignal: plan.stopSignal,
       notes: root.notes,
     };

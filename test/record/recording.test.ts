@@ -45,6 +45,7 @@ test("the recording begins at the recorded program's exec, and knows what happen
     uid: 7,
     gid: 8,
     cwd: '/srv',
+    root: join(directory(t), 'nothing'),
   });
   for (const line of lines.slice(0, 5)) recording.line(line);
   assert.equal(recording.started, false);

@@ -476,7 +476,7 @@ const exec =
     let where = path(tracker, process, event, directory, index);
     if (directory !== undefined && text(event, index) === '')
       where = base(tracker, process, event, directory);
-    const program = tracker.options.program?.(where);
+    const program = tracker.options.program?.(where, text(event, index));
     const args = [...(program?.before ?? []), ...texts(event.args[index + 1]).slice(1)];
     const mapped = program?.path ?? where;
     if (ret === 0) {

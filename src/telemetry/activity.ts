@@ -73,10 +73,14 @@ export interface ActivityOptions {
   readonly root?: string | undefined;
   /**
    * What a path given to exec maps: the program, and the arguments that the kernel puts before argv[1..] where the
-   * path is a script (its interpreter's argument and its own name). Default: the path itself.
+   * path is a script (its interpreter's argument and its own name, as exec was given it: `named`). Default: the path
+   * itself.
    */
   readonly program?:
-    | ((path: string) => { readonly path: string; readonly before: readonly string[] } | undefined)
+    | ((
+        path: string,
+        named: string,
+      ) => { readonly path: string; readonly before: readonly string[] } | undefined)
     | undefined;
   /** Of the first process, until its calls say otherwise. */
   readonly uid?: number | undefined;

@@ -23,7 +23,9 @@ export function printResource(resource: Resource<string>): string {
       return resource.to === undefined ? path : `${path} -> ${printable(resource.to)}`;
     }
     case 'net':
-      return `${resource.protocol} ${endpoint(resource.local)} <-> ${endpoint(resource.peer)}`;
+      return resource.peer.address === '' && resource.peer.port === ''
+        ? `${resource.protocol} ${endpoint(resource.local)}`
+        : `${resource.protocol} ${endpoint(resource.local)} <-> ${endpoint(resource.peer)}`;
     case 'program':
       return [resource.path, ...resource.args]
         .map((arg) => (/[\s"]/.test(arg) || arg === '' ? JSON.stringify(arg) : printable(arg)))

@@ -2,9 +2,9 @@
 // instructions, and each budget hit is a cut.
 import type { Tree } from '../image/index.ts';
 import {
+  type Cut,
   callStack,
   createKernel,
-  type Cut,
   type EffectEvent,
   type Kernel,
   type KernelHooks,
@@ -18,7 +18,7 @@ import {
   world,
 } from '../linux/index.ts';
 import type { Environment } from './environments.ts';
-import { NameSearch } from './names.ts';
+import type { NameSearch } from './names.ts';
 import { type Action, encodePayload, type Scenario } from './scenario.ts';
 import type { ScenarioTrace, Step } from './trace.ts';
 
@@ -31,7 +31,11 @@ export interface Budgets {
   readonly bootHorizon: bigint;
 }
 
-export const DEFAULT_BUDGETS: Budgets = { boot: 2_000_000_000, action: 200_000_000, bootHorizon: 20_000_000_000n };
+export const DEFAULT_BUDGETS: Budgets = {
+  boot: 2_000_000_000,
+  action: 200_000_000,
+  bootHorizon: 20_000_000_000n,
+};
 
 export interface BootResult {
   readonly steps: readonly Step[];
@@ -55,14 +59,25 @@ export class Explorer {
   private readonly tree: Tree;
   private readonly syscallsServing = new Set<number>();
 
-  constructor(options: { tree: Tree; spec: ProcessSpec; environment: Environment; machine: Machine; budgets: Budgets }) {
+  constructor(options: {
+    tree: Tree;
+    spec: ProcessSpec;
+    environment: Environment;
+    machine: Machine;
+    budgets: Budgets;
+  }) {
     this.environment = options.environment;
     this.machine = options.machine;
     this.budgets = options.budgets;
     this.tree = options.tree;
     this.cuts = new Map();
     const recorder = new StepRecorder(this.cuts);
-    const kernel = createKernel({ tree: options.tree, environment: options.environment.values, machine: options.machine, hooks: recorder });
+    const kernel = createKernel({
+      tree: options.tree,
+      environment: options.environment.values,
+      machine: options.machine,
+      hooks: recorder,
+    });
     const task = kernel.spawnInit(options.spec);
     const first = { tid: task.tid, exe: task.process.exe, args: task.process.argv.slice(1) };
     const stop = kernel.run({ maxInstructions: options.budgets.boot, horizon: options.budgets.bootHorizon });
@@ -103,7 +118,13 @@ export class Explorer {
       const stop = kernel.run({ maxInstructions: this.budgets.action, horizon });
       recorder.waits(kernel);
       if (stop.kind === 'budget') {
-        kernel.cut({ kind: 'budget', what: `scenario ${scenario.name}`, consequence: `stopped after ${this.budgets.action} instructions`, exe: stop.waiting[0]?.exe ?? '', at: undefined });
+        kernel.cut({
+          kind: 'budget',
+          what: `scenario ${scenario.name}`,
+          consequence: `stopped after ${this.budgets.action} instructions`,
+          exe: stop.waiting[0]?.exe ?? '',
+          at: undefined,
+        });
         break;
       }
     }
@@ -115,7 +136,11 @@ export class Explorer {
   /** Names in a directory of the image that a service could be asked for. */
   entriesOf(directory: string): readonly string[] {
     const node = this.tree.lookup(directory);
-    return node?.kind === 'dir' ? [...node.entries].filter(([, child]) => child.kind === 'file' || child.kind === 'dir').map(([name]) => name) : [];
+    return node?.kind === 'dir'
+      ? [...node.entries]
+          .filter(([, child]) => child.kind === 'file' || child.kind === 'dir')
+          .map(([name]) => name)
+      : [];
   }
 }
 
@@ -150,7 +175,12 @@ class StepRecorder implements KernelHooks {
     for (const task of kernel.tasks.values()) {
       if (task.state !== 'blocked' || task.syscall === undefined) continue;
       const stack = callStack(kernel, task);
-      this.steps.push({ kind: 'wait', tid: task.tid, syscall: kernel.syscallName(task.syscall.nr), stack: stack.frames });
+      this.steps.push({
+        kind: 'wait',
+        tid: task.tid,
+        syscall: kernel.syscallName(task.syscall.nr),
+        stack: stack.frames,
+      });
     }
   }
 }
@@ -164,7 +194,12 @@ class Player {
   private readonly connections = new Map<string, number>();
   private ports = 0;
 
-  constructor(kernel: Kernel, listeners: readonly Listener[], environment: Environment, name: string | undefined) {
+  constructor(
+    kernel: Kernel,
+    listeners: readonly Listener[],
+    environment: Environment,
+    name: string | undefined,
+  ) {
     this.kernel = kernel;
     this.listeners = listeners;
     this.environment = environment;
@@ -181,7 +216,12 @@ class Player {
         this.onConnection(action.id, (id) => world.send(this.kernel, id, this.bytes(action.payload)));
         return 0n;
       case 'datagram':
-        world.datagram(this.kernel, this.listeners[action.listener], this.client(), this.bytes(action.payload));
+        world.datagram(
+          this.kernel,
+          this.listeners[action.listener],
+          this.client(),
+          this.bytes(action.payload),
+        );
         return 0n;
       case 'close-write':
         this.onConnection(action.id, (id) => world.closeWrite(this.kernel, id));

@@ -17,9 +17,9 @@ export function policyToDot(policy: Policy, options: DotOptions = DOT_DEFAULTS):
   const boxes = policy.automata.map((automaton) => chainStates(automaton));
   const lines = [
     'digraph effects {',
-    '  rankdir=TB; compound=true; fontname="Helvetica"; nodesep=0.25; ranksep=0.4;',
-    '  node [shape=box, style="rounded,filled", fontname="Helvetica", fontsize=10, margin="0.12,0.06"];',
-    '  edge [arrowsize=0.7, color="#555555", fontname="Helvetica", fontsize=9];',
+    '  rankdir=TB; compound=true; fontname="Helvetica,Arial,sans-serif"; nodesep=0.25; ranksep=0.4;',
+    '  node [shape=box, style="rounded,filled", fontname="Helvetica,Arial,sans-serif", fontsize=10, margin="0.22,0.06"];',
+    '  edge [arrowsize=0.7, color="#555555", fontname="Helvetica,Arial,sans-serif", fontsize=9];',
   ];
   policy.automata.forEach((automaton, a) => {
     const title = [policy.programs[automaton.program].path, ...automaton.args].join(' ');

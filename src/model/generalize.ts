@@ -53,6 +53,12 @@ export function generalizeTexts(texts: readonly string[]): Pattern {
   return patternOf(parts);
 }
 
+/** Part of an endpoint: an address or port that the environment decides has no digits to keep. */
+function generalizeEndpoint(texts: readonly string[]): Pattern {
+  if (texts.every((text) => text === texts[0])) return literal(texts[0]);
+  return patternOf([{ kind: 'class', class: texts.map(middleClass).reduce(widerClass) }]);
+}
+
 /** An empty middle needs a class that matches nothing at all, too. */
 function middleClass(middle: string): PatternClass {
   return middle === '' ? '*' : classOf(middle);
@@ -87,9 +93,11 @@ function patternsOfRow(
 ): void {
   const present = row.flatMap((event, run) => (event === undefined ? [] : [{ event, run }]));
   const texts = present.map(({ event }) => resourceTexts(event.effect.resource));
+  const isNet = present[0].event.effect.resource.kind === 'net';
   const result = texts[0].map((_, i) => {
     const column = texts.map((list) => list[i]);
-    return present.length > 1 ? generalizeTexts(column) : withoutKnown(column[0], known[present[0].run]);
+    if (present.length === 1) return withoutKnown(column[0], known[present[0].run]);
+    return isNet ? generalizeEndpoint(column) : generalizeTexts(column);
   });
   for (const { event } of present) into.set(event, result);
 }

@@ -1,6 +1,5 @@
 // From image to policy: boot, serve, graph, pass by pass (docs/architecture.md).
 import { literal } from '../effect/index.ts';
-import type { EffectEvent, Frame, Machine, ProcessSpec } from '../linux/index.ts';
 import {
   type Budgets,
   connectionScenarios,
@@ -13,10 +12,11 @@ import {
   payloadScenarios,
   type Scenario,
   type ScenarioTrace,
-  signalScenarios,
   type Step,
+  signalScenarios,
 } from '../explore/index.ts';
 import type { Image } from '../image/index.ts';
+import type { EffectEvent, Frame, Machine, ProcessSpec } from '../linux/index.ts';
 import type { Policy, PolicyCut } from '../policy/index.ts';
 import { POLICY_FORMAT } from '../policy/index.ts';
 import { alignRuns } from './generalize.ts';
@@ -37,7 +37,11 @@ export interface ModelOptions {
   readonly version: string;
   /** A machine for each environment, so that nothing is shared between boots. */
   readonly createMachine: () => Machine;
-  readonly onProgress?: (progress: { readonly pass: string; readonly done: number; readonly of: number }) => void;
+  readonly onProgress?: (progress: {
+    readonly pass: string;
+    readonly done: number;
+    readonly of: number;
+  }) => void;
 }
 
 export interface ModelResult {
@@ -50,7 +54,13 @@ export interface ModelResult {
 export function modelImage(image: Image, options: ModelOptions): ModelResult {
   const explorers = options.environments.map((environment, i) => {
     options.onProgress?.({ pass: 'boot', done: i, of: options.environments.length });
-    return new Explorer({ tree: image.tree, spec: options.spec, environment, machine: options.createMachine(), budgets: options.budgets });
+    return new Explorer({
+      tree: image.tree,
+      spec: options.spec,
+      environment,
+      machine: options.createMachine(),
+      budgets: options.budgets,
+    });
   });
   const serve = options.probes ? serveAll(explorers, options) : [];
   options.onProgress?.({ pass: 'graph', done: 0, of: 1 });
@@ -59,8 +69,12 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
   foldRuns(builder, explorers, serve);
   const graph = builder.build();
   const stop = explorers[0].boot.stop;
-  const incomplete = explorers.map((explorer) => incompleteBecause(explorer)).find((reason) => reason !== '') ?? '';
-  const effects = [...explorers.map((explorer) => explorer.boot.steps), ...serve.flatMap((row) => row.map((trace) => trace.steps))];
+  const incomplete =
+    explorers.map((explorer) => incompleteBecause(explorer)).find((reason) => reason !== '') ?? '';
+  const effects = [
+    ...explorers.map((explorer) => explorer.boot.steps),
+    ...serve.flatMap((row) => row.map((trace) => trace.steps)),
+  ];
   const policy: Policy = {
     format: POLICY_FORMAT,
     version: options.version,
@@ -68,7 +82,9 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
       names: image.names,
       configDigest: image.configDigest,
       manifestDigest: image.manifestDigest ?? '',
-      platform: [image.platform.os, image.platform.architecture, image.platform.variant].filter((part) => part !== undefined && part !== '').join('/'),
+      platform: [image.platform.os, image.platform.architecture, image.platform.variant]
+        .filter((part) => part !== undefined && part !== '')
+        .join('/'),
       entrypoint: image.config.entrypoint,
       cmd: image.config.cmd,
       user: image.config.user,
@@ -82,11 +98,22 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
       scenarios: serve.length,
       instructions: explorers.reduce((sum, explorer) => sum + explorer.instructions, 0),
       effects: effects.reduce((sum, steps) => sum + steps.filter((step) => step.kind === 'effect').length, 0),
-      listeners: stop.kind === 'exited' ? [] : explorers[0].boot.listeners.map((listener) => `${listener.protocol} ${listener.address}:${listener.port}`),
+      listeners:
+        stop.kind === 'exited'
+          ? []
+          : explorers[0].boot.listeners.map(
+              (listener) => `${listener.protocol} ${listener.address}:${listener.port}`,
+            ),
     },
     syscalls: {
-      boot: syscallNames(explorers.map((explorer) => explorer.boot.syscalls), explorers[0]),
-      serve: syscallNames(explorers.map((explorer) => explorer.servingSyscalls), explorers[0]),
+      boot: syscallNames(
+        explorers.map((explorer) => explorer.boot.syscalls),
+        explorers[0],
+      ),
+      serve: syscallNames(
+        explorers.map((explorer) => explorer.servingSyscalls),
+        explorers[0],
+      ),
     },
     programs: programs.list,
     ...graph,
@@ -97,8 +124,10 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
 
 function incompleteBecause({ boot }: Explorer): string {
   const { stop } = boot;
-  if (stop.kind === 'budget') return `boot did not come to rest within its instruction budget (in ${stop.waiting[0]?.exe ?? 'no task'})`;
-  if (stop.kind === 'exited' && stop.status !== 0) return `the entrypoint ended with ${describeStatus(stop.status)}: ${lastLine(boot.output)}`;
+  if (stop.kind === 'budget')
+    return `boot did not come to rest within its instruction budget (in ${stop.waiting[0]?.exe ?? 'no task'})`;
+  if (stop.kind === 'exited' && stop.status !== 0)
+    return `the entrypoint ended with ${describeStatus(stop.status)}: ${lastLine(boot.output)}`;
   return '';
 }
 
@@ -114,7 +143,9 @@ function serveAll(explorers: readonly Explorer[], options: ModelOptions): Scenar
   const [first] = explorers;
   if (first.boot.stop.kind !== 'quiescent') return [];
   // Scenarios name listeners by index: what every boot has at the same index.
-  const listeners = first.boot.listeners.filter((listener, i) => explorers.every(({ boot }) => boot.listeners[i]?.protocol === listener.protocol));
+  const listeners = first.boot.listeners.filter((listener, i) =>
+    explorers.every(({ boot }) => boot.listeners[i]?.protocol === listener.protocol),
+  );
   const rows: ScenarioTrace[][] = [];
   const plain: Scenario[] = [];
   const probing: { scenario: Scenario; listener: number; payload: string; name: string }[] = [];
@@ -125,9 +156,17 @@ function serveAll(explorers: readonly Explorer[], options: ModelOptions): Scenar
       for (const scenario of made) probing.push({ scenario, listener: i, payload, name });
     }
   });
-  plain.push(...signalScenarios(listeners.findIndex((listener) => listener.stream) >= 0 ? listeners.findIndex((listener) => listener.stream) : undefined, options.stopSignal));
+  plain.push(
+    ...signalScenarios(
+      listeners.findIndex((listener) => listener.stream) >= 0
+        ? listeners.findIndex((listener) => listener.stream)
+        : undefined,
+      options.stopSignal,
+    ),
+  );
   const total = plain.length + probing.length;
-  const tick = (): void => options.onProgress?.({ pass: 'serve', done: rows.length, of: Math.max(total, rows.length) });
+  const tick = (): void =>
+    options.onProgress?.({ pass: 'serve', done: rows.length, of: Math.max(total, rows.length) });
   for (const scenario of plain) {
     tick();
     rows.push(explorers.map((explorer) => explorer.play(scenario)));
@@ -139,7 +178,11 @@ function serveAll(explorers: readonly Explorer[], options: ModelOptions): Scenar
     if (!payload.includes('{token}')) continue;
     for (const repeat of namedScenarios(first, search, listener, payload, name)) {
       tick();
-      rows.push(explorers.map((explorer, i) => explorer.play(repeat.scenario, { name: repeat.names[i % repeat.names.length] })));
+      rows.push(
+        explorers.map((explorer, i) =>
+          explorer.play(repeat.scenario, { name: repeat.names[i % repeat.names.length] }),
+        ),
+      );
     }
   }
   return rows;
@@ -149,20 +192,35 @@ function serveAll(explorers: readonly Explorer[], options: ModelOptions): Scenar
 const MAX_NAMES = 6;
 
 /** The same payload again, asking for what is there: each environment for another name, so that names generalize. */
-function namedScenarios(explorer: Explorer, search: NameSearch, listener: number, payload: string, name: string): { scenario: Scenario; names: readonly string[] }[] {
+function namedScenarios(
+  explorer: Explorer,
+  search: NameSearch,
+  listener: number,
+  payload: string,
+  name: string,
+): { scenario: Scenario; names: readonly string[] }[] {
   const out: { scenario: Scenario; names: readonly string[] }[] = [];
   for (const directory of search.directories()) {
     const entries = explorer.entriesOf(directory).slice(0, MAX_NAMES);
     entries.forEach((_, shift) => {
       const names = [...entries.slice(shift), ...entries.slice(0, shift)];
-      for (const scenario of payloadScenarios(listener, `${name}, name in ${directory}`, payload.replaceAll('{token}', '{name}')).slice(0, 1)) out.push({ scenario, names });
+      for (const scenario of payloadScenarios(
+        listener,
+        `${name}, name in ${directory}`,
+        payload.replaceAll('{token}', '{name}'),
+      ).slice(0, 1))
+        out.push({ scenario, names });
     });
   }
   return out;
 }
 
 /** Aligns corresponding runs and folds all of them into the graph. */
-function foldRuns(builder: GraphBuilder, explorers: readonly Explorer[], serve: readonly (readonly ScenarioTrace[])[]): void {
+function foldRuns(
+  builder: GraphBuilder,
+  explorers: readonly Explorer[],
+  serve: readonly (readonly ScenarioTrace[])[],
+): void {
   const known = explorers.map((explorer) => knownTexts(explorer.environment));
   const boots = explorers.map(({ boot }) => eventsOf(boot.steps));
   const bootPatterns = alignRuns(
@@ -185,7 +243,8 @@ function foldRuns(builder: GraphBuilder, explorers: readonly Explorer[], serve: 
   }
 }
 
-const eventsOf = (steps: readonly Step[]): EffectEvent[] => steps.flatMap((step) => (step.kind === 'effect' ? [step.event] : []));
+const eventsOf = (steps: readonly Step[]): EffectEvent[] =>
+  steps.flatMap((step) => (step.kind === 'effect' ? [step.event] : []));
 
 function syscallNames(sets: readonly ReadonlySet<number>[], explorer: Explorer): readonly string[] {
   return [...new Set(sets.flatMap((set) => [...set]).map((nr) => explorer.syscallName(nr)))].sort();
@@ -195,7 +254,13 @@ function collectCuts(explorers: readonly Explorer[]): PolicyCut[] {
   const joined = new Map<string, PolicyCut>();
   for (const explorer of explorers) {
     for (const { cut, count } of explorer.cuts.values()) {
-      const item = { kind: cut.kind, what: cut.what, consequence: cut.consequence, program: cut.exe, at: cut.at === undefined ? '' : frameText(cut.at) };
+      const item = {
+        kind: cut.kind,
+        what: cut.what,
+        consequence: cut.consequence,
+        program: cut.exe,
+        at: cut.at === undefined ? '' : frameText(cut.at),
+      };
       const key = JSON.stringify(item);
       joined.set(key, { ...item, count: (joined.get(key)?.count ?? 0) + count });
     }
@@ -203,5 +268,5 @@ function collectCuts(explorers: readonly Explorer[]): PolicyCut[] {
   return [...joined.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, cut]) => cut);
 }
 
-const frameText = (frame: Frame): string => `${frame.module}+0x${frame.offset.toString(16)}${frame.symbol === undefined ? '' : ` (${frame.symbol})`}`;
-
+const frameText = (frame: Frame): string =>
+  `${frame.module}+0x${frame.offset.toString(16)}${frame.symbol === undefined ? '' : ` (${frame.symbol})`}`;

@@ -21,7 +21,12 @@ export class ProgramTable {
     let index = this.indices.get(path);
     if (index === undefined) {
       const node = this.tree.lookup(path);
-      index = this.list.push(node?.kind === 'file' ? { path, sha256: digestOf(node), buildId: buildIdOfFile(node, path) } : { path, sha256: '', buildId: '' }) - 1;
+      index =
+        this.list.push(
+          node?.kind === 'file'
+            ? { path, sha256: digestOf(node), buildId: buildIdOfFile(node, path) }
+            : { path, sha256: '', buildId: '' },
+        ) - 1;
       this.indices.set(path, index);
     }
     return index;
@@ -30,7 +35,8 @@ export class ProgramTable {
 
 function digestOf(node: FileNode): string {
   const digest = createDigest();
-  for (let offset = 0; offset < node.size; offset += PIECE) digest.update(node.read(offset, Math.min(PIECE, node.size - offset)));
+  for (let offset = 0; offset < node.size; offset += PIECE)
+    digest.update(node.read(offset, Math.min(PIECE, node.size - offset)));
   return digest.hex();
 }
 

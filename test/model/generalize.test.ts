@@ -17,7 +17,7 @@ test('what differs becomes a class, what is the same stays', () => {
     [['/tmp/x.log', '/tmp/x345.log'], '/tmp/x*.log'],
     [['/www/qzk', '/www/wjx/y'], '/www/**'],
     [['id-00af', 'id-1b22'], 'id-[0-9a-f]+'],
-    [['172.17.0.2', '10.88.3.41'], '*'],
+    [['172.17.0.2', '10.88.3.41'], '1*'],
     [['40312', '51747'], '[0-9]+'],
     [['aXbc', 'aYbc', 'aZbc'], 'a[0-9A-Za-z]+bc'],
     [['aa', 'aaa'], 'aa*'],
@@ -101,6 +101,31 @@ test('tasks correspond by how they came to be, events by their context', () => {
   assert.deepEqual(patterns.get(a[4]), ['/tmp/[0-9]+.x']);
   assert.deepEqual(patterns.get(b[3]), patterns.get(a[4]));
   assert.deepEqual(patterns.get(a[5]), ['/only-a']);
+});
+
+test('an address or port that differs is any address or port', () => {
+  const accept = (address: string, port: string): EffectEvent => ({
+    ...open(1, ''),
+    effect: {
+      op: 'ACCEPT',
+      access: '',
+      resource: {
+        kind: 'net',
+        protocol: 'tcp',
+        local: { address: '0.0.0.0', port: '80' },
+        peer: { address, port },
+      },
+    },
+  });
+  const a = accept('172.17.0.2', '40312');
+  const patterns = alignRuns(
+    [
+      { before: [], events: [a] },
+      { before: [], events: [accept('10.88.3.41', '41313')] },
+    ],
+    [[], []],
+  );
+  assert.deepEqual(patterns.get(a), ['0.0.0.0', '80', '*', '[0-9]+']);
 });
 
 test('what went before names the tasks but is not aligned again', () => {

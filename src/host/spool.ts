@@ -21,16 +21,18 @@ export interface SpoolOptions {
   readonly directory?: string | undefined;
 }
 
-/** Runs of zeros of this size become holes. */
-const holeSize = 65536;
-const zeros = Buffer.alloc(holeSize);
+/** Written at once; aligned blocks of zeros become holes. */
+const blockSize = 65536;
+const zeros = Buffer.alloc(blockSize);
 
 class SpoolFile implements Spool {
   readonly name: string;
   size = 0;
   private fd: number;
   private readonly limit: number;
-  private onDisk = 0;
+  /** The bytes since the last multiple of the block size. */
+  private readonly block = new Uint8Array(blockSize);
+  private settled = 0;
 
   constructor(fd: number, options: SpoolOptions) {
     this.fd = fd;
@@ -41,30 +43,38 @@ class SpoolFile implements Spool {
   write(bytes: Uint8Array): void {
     if (this.size + bytes.length > this.limit)
       throw new InputError(`more than ${this.limit} bytes`, this.name);
-    const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (let at = 0; at < view.length; at += holeSize) {
-      const part = view.subarray(at, at + holeSize);
-      if (part.length === holeSize && part.equals(zeros)) continue;
-      this.put(part, this.size + at);
+    for (let at = 0; at < bytes.length; ) {
+      const filled = this.size % blockSize;
+      const part = bytes.subarray(at, at + blockSize - filled);
+      if (part.length === blockSize) {
+        this.put(part, this.size);
+      } else {
+        this.block.set(part, filled);
+        if (filled + part.length === blockSize) this.put(this.block, this.size - filled);
+      }
+      this.size += part.length;
+      at += part.length;
     }
-    this.size += view.length;
   }
 
-  private put(part: Buffer, position: number): void {
+  /** Zeros become a hole. */
+  private put(part: Uint8Array, position: number): void {
+    if (zeros.compare(part, 0, part.length, 0, part.length) === 0) return;
     try {
       for (let done = 0; done < part.length; )
         done += writeSync(this.fd, part, done, part.length - done, position + done);
     } catch (error) {
       throw hostError(error, `${this.name} (temporary file)`);
     }
-    this.onDisk = position + part.length;
   }
 
-  /** A hole at the very end has no bytes yet. */
+  /** Writes the block that is not full yet, and gives a hole at the end its bytes. */
   private settle(): void {
-    if (this.onDisk === this.size) return;
+    if (this.settled === this.size) return;
+    const filled = this.size % blockSize;
+    this.put(this.block.subarray(0, filled), this.size - filled);
     ftruncateSync(this.fd, this.size);
-    this.onDisk = this.size;
+    this.settled = this.size;
   }
 
   read(offset: number, length: number): Uint8Array {

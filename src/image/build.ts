@@ -159,58 +159,56 @@ export class TreeWriter {
   private readonly root = new DirInode(implicitDirectory, 0);
   private readonly limits: TreeLimits;
   private steps = 0;
+  /** Entries of one directory stand together; forgotten whenever a name stops meaning what it meant. */
+  private lastParent: { readonly path: string; readonly directory: DirInode } | undefined;
 
   constructor(limits: TreeLimits) {
     this.limits = limits;
   }
 
-  /** Puts a node at a path, replacing what is there; a directory onto a directory only renews its metadata. */
-  put(path: string, made: NewNode, metadata: Metadata, layer: number, where: () => string): void {
+  /**
+   * Puts a node at a path, replacing what is there; a directory onto a directory only renews its metadata. Whether it
+   * replaced something that the same layer had put there.
+   */
+  put(path: string, made: NewNode, metadata: Metadata, layer: number, where: () => string): boolean {
     const spot = this.spot(path, layer, where);
     if (spot === undefined) {
       if (made.kind !== 'dir') throw new InputError(`the root directory can't be a ${made.kind}`, where());
       this.root.describe(metadata);
       this.root.layer = layer;
-      return;
+      return false;
     }
     const existing = spot.parent.entries.get(spot.name);
-    if (existing?.kind === 'dir' && made.kind === 'dir') {
-      existing.describe(metadata);
-      existing.layer = layer;
-      this.enter(spot, existing, layer);
-    } else {
-      this.enter(spot, create(made, metadata, layer), layer);
-    }
+    if (existing?.kind !== 'dir' || made.kind !== 'dir')
+      return this.enter(spot, create(made, metadata, layer), layer);
+    existing.describe(metadata);
+    existing.layer = layer;
+    this.enter(spot, existing, layer);
+    return false;
   }
 
-  /** A further name for what is at `target`. The link's entry renews the inode's metadata, as with containerd and Docker (umoci leaves them). */
+  /**
+   * A further name for what is at `target`. The link's entry renews the inode's metadata, as with containerd and Docker
+   * (umoci leaves them).
+   */
   link(
     path: string,
     target: string,
     metadata: Metadata | undefined,
     layer: number,
     where: () => string,
-  ): void {
+  ): boolean {
     const found = resolve(this.root, target, { follow: false, step: () => this.step(where) });
     if (typeof found === 'string')
       throw new InputError(`hard link to ${JSON.stringify(target)}: ${found}`, where());
-    this.linkNode(path, found.node as MutableNode, metadata, layer, where);
-  }
-
-  private linkNode(
-    path: string,
-    node: MutableNode,
-    metadata: Metadata | undefined,
-    layer: number,
-    where: () => string,
-  ): void {
+    const node = found.node as MutableNode;
     if (node.kind === 'dir') throw new InputError('hard link to a directory', where());
     const spot = this.spot(path, layer, where);
     if (spot === undefined) throw new InputError("the root directory can't be a hard link", where());
     if (spot.parent.entries.get(spot.name) === node && spot.parent.wasWritten(spot.name, layer))
       throw new InputError('hard link to itself', where());
     if (metadata !== undefined) node.describe(metadata);
-    this.enter(spot, node, layer);
+    return this.enter(spot, node, layer);
   }
 
   /** Hides what lower layers have at the path; what this layer has put there stays. */
@@ -220,6 +218,7 @@ export class TreeWriter {
     if (spot === undefined || node === undefined) return;
     const written = spot.parent.wasWritten(spot.name, layer);
     if (node.kind === 'dir' ? this.clear(node, layer) || written : written) return;
+    this.lastParent = undefined;
     spot.parent.entries.delete(spot.name);
   }
 
@@ -232,6 +231,7 @@ export class TreeWriter {
   /** Whether anything is left. Each directory is gone through once a layer, however many entries ask for it. */
   private clear(dir: DirInode, layer: number): boolean {
     if (dir.clearedIn !== layer) {
+      this.lastParent = undefined;
       dir.clearedIn = layer;
       for (const [name, node] of dir.entries) {
         const left = node.kind === 'dir' && this.clear(node, layer);
@@ -241,45 +241,57 @@ export class TreeWriter {
     return dir.entries.size > 0;
   }
 
-  private enter(spot: Spot, node: MutableNode, layer: number): void {
-    const { parent, name } = spot;
-    parent.entries.set(name, node);
+  /** Whether the same layer had put something there. */
+  private enter({ parent, name }: Spot, node: MutableNode, layer: number): boolean {
     if (parent.writtenIn !== layer || parent.written === undefined) {
       parent.written = new Set();
       parent.writtenIn = layer;
     }
+    const again = parent.written.has(name);
+    if (parent.entries.has(name)) this.lastParent = undefined;
+    parent.entries.set(name, node);
     parent.written.add(name);
+    return again;
   }
 
   /** The directory that a path's last component belongs in, made where it is missing; undefined for the root. */
   private spot(path: string, layer: number, where: () => string): Spot | undefined {
     const [parent, name] = splitLast(path);
     if (name === '') return undefined;
+    if (this.lastParent?.path === parent) return { parent: this.lastParent.directory, name };
     const found = resolve(this.root, parent, {
       follow: true,
       step: () => this.step(where),
-      missing: (dir, missing, depth) => {
-        if (depth >= this.limits.depth)
-          throw new InputError(
-            `more than ${this.limits.depth} levels of directories`,
-            where(),
-            'raise the limit "depth"',
-          );
-        const made = new DirInode(implicitDirectory, layer);
-        this.enter({ parent: dir as DirInode, name: missing }, made, layer);
-        return made;
-      },
+      missing: (dir, missing, depth) => this.implicit(dir as DirInode, missing, depth, layer, where),
     });
     if (typeof found === 'string') throw new InputError(`the path of its directory: ${found}`, where());
     if (found.node.kind !== 'dir')
       throw new InputError('lies below something that is not a directory', where());
-    if (found.names.length >= this.limits.depth)
+    this.checkDepth(found.names.length, where);
+    this.lastParent = { path: parent, directory: found.node as DirInode };
+    return { parent: this.lastParent.directory, name };
+  }
+
+  private implicit(
+    parent: DirInode,
+    name: string,
+    depth: number,
+    layer: number,
+    where: () => string,
+  ): DirInode {
+    this.checkDepth(depth, where);
+    const made = new DirInode(implicitDirectory, layer);
+    this.enter({ parent, name }, made, layer);
+    return made;
+  }
+
+  private checkDepth(depth: number, where: () => string): void {
+    if (depth >= this.limits.depth)
       throw new InputError(
         `more than ${this.limits.depth} levels of directories`,
         where(),
         'raise the limit "depth"',
       );
-    return { parent: found.node as DirInode, name };
   }
 
   private existingSpot(path: string, where: () => string): Spot | undefined {

@@ -16,22 +16,18 @@ export type Note = (where: string, what: string) => void;
 
 /** Applies one layer; returns how many entries it had. */
 export function applyLayer(tree: TreeWriter, layer: number, entries: Iterable<TarEntry>, note: Note): number {
-  const seen = new Set<string>();
   const plinks = new Map<string, TarEntry>();
   let count = 0;
   for (const entry of entries) {
     count++;
     const path = cleanPath(entry.name, entry.where);
-    const parts = path.split('/');
+    const parts = path.includes(whiteoutPrefix) ? path.split('/') : [];
     if (parts[0] === plinkDirectory) {
       if (entry.kind === 'file') plinks.set(path, entry);
     } else if (parts.some((part) => part.startsWith(whiteoutPrefix))) {
       whiteout(tree, layer, parts, entry, note);
-    } else {
-      if (entry.kind !== 'dir' && seen.has(path))
-        note(entry.where(), 'the layer has this path twice; the later one counts');
-      seen.add(path);
-      place(tree, layer, path, entry, plinks);
+    } else if (place(tree, layer, path, entry, plinks)) {
+      note(entry.where(), 'the layer has this path twice; the later one counts');
     }
   }
   return count;
@@ -63,22 +59,20 @@ function whiteout(
   tree.hide(directory === '' ? hidden : `${directory}/${hidden}`, layer, entry.where);
 }
 
+/** Whether it replaced what the same layer had put there. */
 function place(
   tree: TreeWriter,
   layer: number,
   path: string,
   entry: TarEntry,
   plinks: ReadonlyMap<string, TarEntry>,
-): void {
-  if (entry.kind !== 'link') {
-    tree.put(path, contentOf(entry), entry.metadata, layer, entry.where);
-    return;
-  }
+): boolean {
+  if (entry.kind !== 'link') return tree.put(path, contentOf(entry), entry.metadata, layer, entry.where);
   const target = cleanPath(entry.linkname, entry.where);
   const plink = plinks.get(target);
-  if (plink !== undefined) tree.put(path, contentOf(plink), plink.metadata, layer, entry.where);
-  else if (target === path) throw new InputError('hard link to itself', entry.where());
-  else tree.link(path, target, entry.metadata, layer, entry.where);
+  if (plink !== undefined) return tree.put(path, contentOf(plink), plink.metadata, layer, entry.where);
+  if (target === path) throw new InputError('hard link to itself', entry.where());
+  return tree.link(path, target, entry.metadata, layer, entry.where);
 }
 
 function contentOf(entry: TarEntry): NewNode {

@@ -30,8 +30,12 @@ export function components(path: string): string[] {
   return path.split('/').filter((part) => part !== '' && part !== '.');
 }
 
+/** An empty component, `.` or `..`. */
+const unclean = /(?:^|\/)\.{0,2}(?:\/|$)/;
+
 /** Relative to the root, without `.`, `..` and empty components; the root is ''. */
 export function cleanPath(name: string, where: () => string): string {
+  if (!unclean.test(name)) return name;
   const out: string[] = [];
   for (const part of components(name)) {
     if (part !== '..') out.push(part);

@@ -33,17 +33,15 @@ export function isZeroBlock(block: Uint8Array): boolean {
   return true;
 }
 
-/** Unsigned and signed sums are both in use. */
+/** Unsigned and signed sums are both in use; the checksum's own field counts as spaces. */
 export function checksumHolds(block: Uint8Array): boolean {
-  let unsigned = 8 * 32;
-  let signed = 8 * 32;
-  for (let i = 0; i < blockSize; i++) {
-    if (i >= 148 && i < 156) continue;
-    unsigned += block[i];
-    signed += (block[i] << 24) >> 24;
-  }
   const stated = octal(block.subarray(148, 156));
-  return stated !== undefined && (stated === unsigned || stated === signed);
+  let sum = 8 * 32;
+  for (let i = 0; i < 148; i++) sum += block[i];
+  for (let i = 156; i < blockSize; i++) sum += block[i];
+  if (stated === sum) return true;
+  for (let i = 0; i < blockSize; i++) if (block[i] > 127 && (i < 148 || i >= 156)) sum -= 256;
+  return stated === sum;
 }
 
 /** Text up to a NUL. */
@@ -81,8 +79,9 @@ export function numeric(field: Uint8Array, what: string, where: () => string): n
   return value;
 }
 
-function ascii(block: Uint8Array, start: number, length: number): string {
-  return String.fromCharCode(...block.subarray(start, start + length));
+function holds(block: Uint8Array, at: number, text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (block[at + i] !== text.charCodeAt(i)) return false;
+  return true;
 }
 
 /** `where` names the archive and the offset. */
@@ -97,12 +96,12 @@ export function parseHeader(block: Uint8Array, where: () => string): TarHeader {
   const naming = (): string => `${where()} (${printable(name)})`;
   const field = (start: number, length: number, what: string): number =>
     numeric(block.subarray(start, start + length), what, naming);
-  const magic = ascii(block, 257, 6);
-  if (magic === 'ustar\0') {
-    const prefix = text(block.subarray(345, ascii(block, 508, 4) === 'tar\0' ? 345 + 131 : 500));
+  const ustar = holds(block, 257, 'ustar\0');
+  if (ustar) {
+    const prefix = text(block.subarray(345, holds(block, 508, 'tar\0') ? 345 + 131 : 500));
     if (prefix !== '') name = `${prefix}/${name}`;
   }
-  const known = magic === 'ustar\0' || magic === 'ustar ';
+  const known = ustar || holds(block, 257, 'ustar ');
   return {
     name,
     mode: field(100, 8, 'mode') & 0o7777,

@@ -59,7 +59,7 @@ export function* writeTar(entries: Iterable<LayerEntry>): Generator<Uint8Array> 
       yield* pieces(file);
       file.close();
     } else if (bytes !== undefined) yield bytes;
-    yield new Uint8Array(padded(size) - size);
+    if (padded(size) > size) yield new Uint8Array(padded(size) - size);
   }
   yield new Uint8Array(2 * blockSize);
 }
@@ -187,8 +187,10 @@ function header(
   },
 ): Uint8Array {
   const block = new Uint8Array(blockSize);
-  const text = (at: number, length: number, value: string): void =>
-    block.set(encodeText(value).subarray(0, length), at);
+  const text = (at: number, length: number, value: string): void => {
+    // Text that is not ASCII stands in the extended header.
+    for (let i = 0; i < value.length && i < length; i++) block[at + i] = value.charCodeAt(i) & 0x7f;
+  };
   const number = (at: number, length: number, value: number, limit: number): void => {
     // What does not fit stands in the extended header, which counts.
     text(at, length, (value < 0 || value > limit ? 0 : value).toString(8).padStart(length - 1, '0'));
@@ -207,7 +209,8 @@ function header(
   text(257, 8, 'ustar\x0000');
   number(329, 8, fields.major, octalLimit.short);
   number(337, 8, fields.minor, octalLimit.short);
-  const sum = block.reduce((total, byte) => total + byte, 0);
+  let sum = 0;
+  for (const byte of block) sum += byte;
   text(148, 8, `${sum.toString(8).padStart(6, '0')}\0 `);
   return block;
 }

@@ -6,7 +6,7 @@
 // - entities are written before the first record that names them, ancestors first; processes again (MODIFIED) after
 //   exec and setuid.
 // - what the collector has no handler for leaves no record: failed opens, creat, openat2, sendfile, dup, bind, listen,
-//   chmod …, IPv6 (but for IPv4 in IPv6), clone3. Threads and posix_spawn of glibc 2.34 and later use clone3: such a
+//   chmod …, IPv6 (but for IPv4 in IPv6), execveat, clone3. Threads and posix_spawn of glibc 2.34 and later use clone3: such a
 //   child is first seen as a Process record, without CLONE; option `clone3` writes the events nevertheless.
 // Differences: bytes of sendmmsg and recvmmsg are bytes, not messages; unix sockets are named by inode numbers, where
 // the collector has kernel addresses; names in file events are made absolute but links in them are not followed.
@@ -63,6 +63,7 @@ const bit = {
   RENAME: 1048576,
 } as const;
 
+const second = 1_000_000_000n;
 const exportAfter = 30;
 const dropAfter = 60;
 
@@ -102,7 +103,6 @@ export class SysFlowCollector {
   private readonly processes = new Map<ProcessState, ProcessEntry>();
   /** In the order in which they are due for export. */
   private readonly due = new Set<Flow>();
-  private lastCheck = 0;
   private now = 0n;
   /** Activities that have no record, by call: for whoever wants to know what SysFlow leaves out. */
   readonly unrecorded = new Map<string, number>();
@@ -125,7 +125,8 @@ export class SysFlowCollector {
         this.path(activity);
         break;
       case 'exec':
-        this.processEvent(activity, bit.EXEC, 'MODIFIED', []);
+        if (activity.syscall === 'execveat') this.skip(activity.syscall);
+        else this.processEvent(activity, bit.EXEC, 'MODIFIED', []);
         break;
       case 'clone':
       case 'start':
@@ -142,19 +143,22 @@ export class SysFlowCollector {
     }
   }
 
-  /** Time passes without activity: flows that are due are written. Epoch ns. */
+  /**
+   * Time passes, with or without activity: flows that are due are written. The collector looks once a second; here
+   * each flow is written at the second in which it is due, however far time leaps. Epoch ns.
+   */
   advance(time: bigint): void {
-    if (time > this.now) this.now = time;
-    const seconds = Number(this.now / 1_000_000_000n);
-    if (this.lastCheck === 0) this.lastCheck = seconds;
-    if (seconds - this.lastCheck < 1) return;
-    this.lastCheck = seconds;
+    if (time <= this.now) return;
+    const seconds = Number(time / second);
     for (const flow of this.due) {
-      if (seconds - flow.exported < exportAfter) break;
+      const at = flow.exported + exportAfter;
+      if (at > seconds) break;
+      this.now = BigInt(at) * second;
       this.due.delete(flow);
-      if (seconds - flow.used >= dropAfter) this.forget(flow);
-      else this.export(flow, seconds);
+      if (at - flow.used >= dropAfter) this.forget(flow);
+      else this.export(flow, at);
     }
+    this.now = time;
   }
 
   /** The recording ends: what is open is written with the TRUNCATE bit. Does not finish the writer. */
@@ -190,7 +194,7 @@ export class SysFlowCollector {
     // The collector sees a map at its beginning.
     const time = op === 'MMAP' ? activity.start : activity.time;
     let flow = entry.flows.get(key);
-    const seconds = Number(this.now / 1_000_000_000n);
+    const seconds = Number(this.now / second);
     if (flow === undefined) {
       flow = {
         owner: entry,

@@ -221,6 +221,13 @@ class Cursor {
         return this.struct();
       case '[':
         return this.list();
+      case '~': {
+        // All but these.
+        const start = this.at;
+        this.at += 1;
+        this.one(this.text[this.at]);
+        return { kind: 'other', text: this.text.slice(start, this.at) };
+      }
       default:
         return this.word();
     }

@@ -40,6 +40,8 @@ export class StraceParser {
   private readonly groups: ThreadGroups;
   /** By tid: the first half of a call that has not returned. */
   private readonly open = new Map<number, OpenCall>();
+  /** By the leader's tid: an exec that another thread began, and that returns as the leader. */
+  private readonly takeovers = new Map<number, OpenCall>();
   private readonly gaps = new Map<string, number>();
   private lastTime = 0n;
   private lines = 0;
@@ -79,10 +81,12 @@ export class StraceParser {
       );
     }
     this.groups.finish();
-    if (this.open.size > 0) this.gaps.set('call that never returned', this.open.size);
+    const never = this.open.size + this.takeovers.size;
+    if (never > 0) this.gaps.set('call that never returned', never);
     for (const [reason, records] of this.gaps) this.emit({ kind: 'gap', reason, records });
     this.gaps.clear();
     this.open.clear();
+    this.takeovers.clear();
   }
 
   private gap(reason: string): void {
@@ -118,22 +122,26 @@ export class StraceParser {
     }
     const cut = / ?<(?:unfinished|pid changed to (\d+)) \.\.\.>(\) += \?.*)?$/.exec(body);
     const inside = body.slice(paren + 1, cut === null ? undefined : cut.index);
-    if (isClone(name) && !this.open.has(tid)) this.groups.enter(tid, name, cloneFlags(name, inside));
+    if (isClone(name) && !this.open.has(tid)) this.groups.enter(tid, time, name, cloneFlags(name, inside));
     if (cut === null) this.returned(tid, time, { name, start: time, text: '' }, inside, false);
-    // The task was killed inside of the call: its half line ends in `) = ?`.
-    else if (cut[2] === undefined)
-      this.open.set(cut[1] === undefined ? tid : Number(cut[1]), { name, start: time, text: inside });
+    else {
+      const half: OpenCall = { name, start: time, text: inside };
+      if (cut[1] !== undefined) this.takeovers.set(Number(cut[1]), half);
+      // The task was killed inside of the call: its half line ends in `) = ?`.
+      else if (cut[2] === undefined) this.open.set(tid, half);
+    }
   }
 
   private resumed(tid: number, time: bigint, body: string): void {
     const match = /^<\.\.\. ([a-z0-9_]+) resumed>/i.exec(body);
-    const open = this.open.get(tid);
-    if (match === null || open === undefined || open.name !== match[1]) {
+    const from = [this.open, this.takeovers].find((calls) => calls.get(tid)?.name === match?.[1]);
+    const open = from?.get(tid);
+    if (match === null || open === undefined) {
       // A trace that began in the middle of the call.
       this.gap('end of a call without its beginning');
       return;
     }
-    this.open.delete(tid);
+    from?.delete(tid);
     this.returned(tid, time, open, body.slice(match[0].length), true);
   }
 
@@ -159,11 +167,11 @@ export class StraceParser {
     const superseded = /^\+\+\+ superseded by execve in pid (\d+) \+\+\+/.exec(body);
     if (superseded !== null) {
       const other = Number(superseded[1]);
-      // The exec's first half is under the thread's number, or was put under the leader's already.
-      const call = this.open.get(other) ?? this.open.get(tid);
+      // The exec's first half is under the thread's number, or was announced as the leader's.
+      const call = this.open.get(other);
       this.open.delete(other);
-      if (call?.name.startsWith('execve')) this.open.set(tid, call);
-      else this.open.delete(tid);
+      this.open.delete(tid);
+      if (call !== undefined) this.open.set(tid, call);
       this.groups.superseded(tid, other);
       return;
     }
@@ -254,7 +262,8 @@ class Call implements SyscallEvent {
 }
 
 /** `PID TIME body`, `[pid PID] TIME body`, `TIME body`, `PID body`, `body`; time as since the epoch or of day. */
-const headPattern = /^(?:\[pid +(\d+)\] +|(\d+) +)?(?:(\d+\.\d+|\d+:\d+:\d+(?:\.\d+)?) +)?([a-z_<+-].*)$/is;
+const headPattern =
+  /^(?:\[pid +(\d+)\] +|(\d{1,8}) +)?(?:(\d+\.\d+|\d{9,}|\d+:\d+:\d+(?:\.\d+)?) +)?([a-z_<+-].*)$/is;
 
 function splitHead(
   text: string,
@@ -278,7 +287,7 @@ function argumentsEnd(text: string): number {
 function parseResult(text: string): Result | undefined {
   const timed = / <(\d+)\.(\d+)>$/.exec(text);
   const duration = timed === null ? 0n : BigInt(timed[1] + timed[2].padEnd(9, '0').slice(0, 9));
-  const match = /^ *= (\?|-?\d+|0x[0-9a-f]+)(.*)$/s.exec(timed === null ? text : text.slice(0, timed.index));
+  const match = /^ *= (\?|0x[0-9a-f]+|-?\d+)(.*)$/s.exec(timed === null ? text : text.slice(0, timed.index));
   if (match === null) return undefined;
   const [, value, rest] = match;
   const errorName = /^ ([A-Z][A-Z0-9_]+)(?: \(|$)/.exec(rest)?.[1] ?? '';

@@ -29,22 +29,25 @@ export class ThreadGroups {
 
   /** Passes on an event of this task, now or once its process is known. */
   event(tid: number, time: bigint, make: (pid: number) => TraceEvent): void {
-    let pid = this.pids.get(tid);
-    if (pid === undefined) {
-      const clone = this.guess();
-      if (clone === 'ambiguous') {
-        this.wait(tid, make, time);
-        return;
-      }
-      pid = this.start(tid, time, clone?.parent);
-      if (clone !== undefined) clone.child = tid;
-    }
-    this.emit(make(pid));
+    const pid = this.find(tid, time);
+    if (pid === undefined) this.wait(tid, make, time);
+    else this.emit(make(pid));
+  }
+
+  /** The process of a task, which starts now if it is new; undefined where that is not known yet. */
+  private find(tid: number, time: bigint): number | undefined {
+    const pid = this.pids.get(tid);
+    if (pid !== undefined) return pid;
+    const clone = this.guess();
+    if (clone === 'ambiguous') return undefined;
+    if (clone !== undefined) clone.child = tid;
+    return this.start(tid, time, clone?.parent);
   }
 
   /** A task enters clone, clone3, fork or vfork. */
-  enter(tid: number, call: string, flags: number): void {
-    this.clones.set(tid, { parent: { pid: this.pids.get(tid) ?? tid, tid, call, flags }, child: undefined });
+  enter(tid: number, time: bigint, call: string, flags: number): void {
+    const pid = this.find(tid, time) ?? tid;
+    this.clones.set(tid, { parent: { pid, tid, call, flags }, child: undefined });
   }
 
   /** It returns; `returned` is what it returned, undefined on failure. Gives the child's tid back. */

@@ -145,6 +145,8 @@ function stageMounts({ tools, stage, root, isolation }: PreludeInput): string[] 
         : []),
     ]),
     run('mounting proc', tools.mount, '-n', '-t', 'proc', 'proc', `${stage}/proc`),
+    // Programs with the image's environment run here, and root may write to /proc/sys without any capability.
+    run('protecting proc', tools.mount, '-n', '-o', 'remount,bind,ro,nosuid,nodev,noexec', `${stage}/proc`),
     run('mounting the root', tools.mount, '-n', '--bind', root.directory, `${stage}/root`),
   ];
 }

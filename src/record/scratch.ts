@@ -1,7 +1,7 @@
 // The temporary directory of a recording, and who clears up when we can't: a shell that waits for our end. When we are
 // killed, its standard input ends; it then kills the recorded process and removes the directory.
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -26,8 +26,8 @@ while read -r word value; do case $word in pid) pid=$value ;; done) exit 0 ;; es
 rm -rf -- "$1"`;
 
 export function makeScratch(options: ScratchOptions): Scratch {
+  // For us alone: an image may have set-user-ID programs that nobody else should find.
   const directory = mkdtempSync(join(tmpdir(), 'effigy-record-'));
-  chmodSync(directory, 0o711);
   const guardian = spawn(options.shell, ['-c', guardScript, 'sh', directory], {
     // Not in our group: what ends us all at once must not end it.
     detached: true,

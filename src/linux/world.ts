@@ -5,7 +5,7 @@ import { assert } from '../bytes/index.ts';
 import type { InetAddress } from './abi-socket.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import { isAny, type WorldConnection } from './net.ts';
+import { isAny, type PortUser, type WorldConnection } from './net.ts';
 import { streamPair } from './socket-stream.ts';
 import { TcpSocket } from './socket-tcp.ts';
 import { UdpSocket } from './socket-udp.ts';
@@ -57,8 +57,9 @@ function route(kernel: Kernel, listener: Listener, peer: Peer): { local: InetAdd
 function connect(kernel: Kernel, listener: Listener, peer: Peer): number | undefined {
   const { local, from } = route(kernel, listener, peer);
   const { net } = kernel;
-  const socket = net.match(net.tcp, local).find((user) => user instanceof TcpSocket && user.listening && user.hasRoom);
-  if (!(socket instanceof TcpSocket)) return undefined;
+  const listening = (user: PortUser): user is TcpSocket => user instanceof TcpSocket && user.listening;
+  const socket = net.match(net.tcp, local, listening).find((user) => user.hasRoom);
+  if (socket === undefined) return undefined;
   const [theirs, mine] = streamPair(CAPACITY);
   theirs.outgoing.log = [];
   const id = net.takeId();
@@ -109,11 +110,8 @@ function reset(kernel: Kernel, id: number): void {
 function datagram(kernel: Kernel, listener: Listener, peer: Peer, bytes: Uint8Array): void {
   const { local, from } = route(kernel, listener, peer);
   const { net } = kernel;
-  for (const user of net.match(net.udp, local)) {
-    if (!(user instanceof UdpSocket) || !user.takesFrom(from)) continue;
-    user.arrive(bytes, from, local.address);
-    return;
-  }
+  const takes = (user: PortUser): user is UdpSocket => user instanceof UdpSocket && user.takesFrom(from);
+  net.match(net.udp, local, takes)[0]?.arrive(bytes, from, local.address);
 }
 
 /** A connection that the container asked for and nobody has answered. */

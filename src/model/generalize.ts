@@ -66,7 +66,7 @@ function middleClass(middle: string): PatternClass {
 
 /** Context of an event, equal for corresponding events of two runs. */
 function contextKey(event: EffectEvent): string {
-  const failed = event.result < 0 ? event.result : 0;
+  const failed = Math.min(event.result, 0);
   return `${event.effect.op} ${event.effect.access} ${resourceShape(event.effect.resource)} ${failed} ${event.exe} ${stackKey(event.stack)}`;
 }
 

@@ -1,5 +1,5 @@
 // image: container images as archives and layouts: configuration, layers, one merged read-only tree. Floor 1.
-export { type BuildOptions, type TreeBuilder, treeBuilder } from './build.ts';
+export { type BuildOptions, type TreeBuilder, treeBuilder } from './builder.ts';
 export { platformText } from './choose.ts';
 export { type ExtractOptions, type ExtractReport, extractTree } from './extract.ts';
 export type {

@@ -2,7 +2,8 @@
 // this does what containerd and Docker do: names are cleaned, absolute ones count from the root, ones that lead out
 // are refused; a directory's symlinks are resolved inside the root; later entries replace earlier ones.
 import { InputError, printable } from '../bytes/index.ts';
-import type { NewNode, TreeWriter } from './build.ts';
+import type { TreeWriter } from './build.ts';
+import type { NewNode } from './inode.ts';
 import { cleanPath } from './path.ts';
 import type { TarEntry } from './tar.ts';
 

@@ -5,8 +5,8 @@
 // security.capability, knows no sparse files, and has to be fed every byte. It is the second opinion of the tests.
 import { decodeText, encodeText, InputError, printable } from '../bytes/index.ts';
 import { type RandomAccess, Window } from '../host/index.ts';
-import type { Metadata } from './build.ts';
 import { type Content, contiguous, emptyContent, Sparse } from './content.ts';
+import type { Metadata } from './inode.ts';
 import { type Budget, exceeded } from './limits.ts';
 import { blockSize, isZeroBlock, padded, parseHeader, type TarHeader } from './tar-header.ts';
 import { type PaxRecords, parsePax, paxNumber, paxText, paxTime, paxXattrs } from './tar-pax.ts';

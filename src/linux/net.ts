@@ -54,7 +54,7 @@ export class Net {
   /** Bound sockets by port. */
   readonly tcp = new Map<number, PortUser[]>();
   readonly udp = new Map<number, PortUser[]>();
-  /** Bound unix sockets: by abstract name here, by path in the inode. */
+  /** Bound unix sockets: by type and abstract name here, by path in the inode. */
   readonly abstractNames = new Map<string, UnixSocket>();
   readonly connections = new Map<number, WorldConnection>();
   readonly outbound = new Map<number, OutboundConnect>();
@@ -84,7 +84,7 @@ export class Net {
   takeUnixName(): string {
     for (;;) {
       const name = `\0${(this.nextUnixName++ & 0xfffff).toString(16).padStart(5, '0')}`;
-      if (!this.abstractNames.has(name)) return name;
+      if (![...this.abstractNames.keys()].some((key) => key.endsWith(name))) return name;
     }
   }
 
@@ -145,10 +145,14 @@ export class Net {
     else table.set(port, left);
   }
 
-  /** The bound sockets that an arriving packet is for: those with the most exact address. */
-  match(table: Map<number, PortUser[]>, destination: InetAddress): PortUser[] {
+  /** The bound sockets that an arriving packet is for: of those that take it, the ones with the most exact address. */
+  match<T extends PortUser>(
+    table: Map<number, PortUser[]>,
+    destination: InetAddress,
+    takes: (user: PortUser) => user is T,
+  ): T[] {
     const address = unmapped(destination.address);
-    const users = table.get(destination.port) ?? [];
+    const users = (table.get(destination.port) ?? []).filter(takes);
     const exact = users.filter(
       (user) => user.local !== undefined && unmapped(user.local.address) === address,
     );

@@ -18,6 +18,8 @@ export abstract class InetSocket extends Socket implements PortUser {
   readonly uid: number;
   local: InetAddress | undefined = undefined;
   peer: InetAddress | undefined = undefined;
+  /** By bind(2), not by the kernel's choice of a port. */
+  protected bound = false;
 
   constructor(parts: SocketParts, task: Task) {
     super(parts);
@@ -97,7 +99,9 @@ export abstract class InetSocket extends Socket implements PortUser {
       return -E.ACCES;
     if (this.local !== undefined) return -E.INVAL;
     const family = this.domain === AF.INET6 && isAny(wanted.address) ? 'inet6' : wanted.family;
-    return net.bindPort(this.table(net), this, { ...wanted, family });
+    const result = net.bindPort(this.table(net), this, { ...wanted, family });
+    this.bound = result === 0;
+    return result;
   }
 
   /** Takes an ephemeral port if there is none yet, and a definite own address towards a destination. */

@@ -17,9 +17,7 @@ const NLM_F = { REQUEST: 1, MULTI: 2, ACK: 4, DUMP: 0x300 } as const;
 const RTM = {
   NEWLINK: 16,
   GETLINK: 18,
-  NEWADDR: 20,
   GETADDR: 22,
-  NEWROUTE: 24,
   GETROUTE: 26,
   GETNEIGH: 30,
   GETRULE: 34,
@@ -150,6 +148,23 @@ function routes(kernel: Kernel, family: number): Uint8Array[] {
   ];
 }
 
+/** Payloads of a dump request; undefined: of a kind that is not known here. The answer's type is the request's less two. */
+function dumpOf(kernel: Kernel, type: number, family: number): Uint8Array[] | undefined {
+  switch (type) {
+    case RTM.GETLINK:
+      return links(kernel);
+    case RTM.GETADDR:
+      return addresses(kernel, family);
+    case RTM.GETROUTE:
+      return routes(kernel, family);
+    case RTM.GETNEIGH:
+    case RTM.GETRULE:
+      return [];
+    default:
+      return undefined;
+  }
+}
+
 export class NetlinkSocket extends Socket {
   readonly type: FileType = '?';
   private pid = 0;
@@ -209,21 +224,15 @@ export class NetlinkSocket extends Socket {
       this.queue.wake(POLL.IN | POLL.RDNORM);
     };
     const dump = (request.flags & NLM_F.DUMP) !== 0;
-    switch (request.type) {
-      case RTM.GETLINK:
-        if (dump) return reply(RTM.NEWLINK, links(kernel));
-        return this.one(request, RTM.NEWLINK, links(kernel), whole);
-      case RTM.GETADDR:
-        return reply(RTM.NEWADDR, addresses(kernel, family));
-      case RTM.GETROUTE:
-        if (dump) return reply(RTM.NEWROUTE, routes(kernel, family));
-        break;
-      case RTM.GETNEIGH:
-      case RTM.GETRULE:
-        if (dump) return reply(request.type - 2, []);
-        break;
-      default:
-        break;
+    if (dump || request.type === RTM.GETADDR) {
+      const found = dumpOf(kernel, request.type, family);
+      if (found !== undefined) {
+        reply(request.type - 2, found);
+        return;
+      }
+    } else if (request.type === RTM.GETLINK) {
+      this.one(request, RTM.NEWLINK, links(kernel), whole);
+      return;
     }
     kernel.cutHere(task, {
       kind: 'syscall-option',
@@ -237,7 +246,10 @@ export class NetlinkSocket extends Socket {
   private one(request: Header, type: number, found: readonly Uint8Array[], whole: Uint8Array): void {
     const index = whole.length >= 24 ? new DataView(whole.buffer, whole.byteOffset).getInt32(20, true) : 0;
     const payload = found.find((candidate) => new DataView(candidate.buffer).getInt32(4, true) === index);
-    if (payload === undefined) return this.fail(request, E.NODEV, whole);
+    if (payload === undefined) {
+      this.fail(request, E.NODEV, whole);
+      return;
+    }
     this.inbox.push(message({ ...request, type, flags: 0 }, payload));
     this.queue.wake(POLL.IN | POLL.RDNORM);
   }

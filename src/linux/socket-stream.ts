@@ -151,9 +151,12 @@ export class StreamEnd {
     incoming.packets.length = 0;
     incoming.length = 0;
     incoming.refused = true;
-    outgoing.ended = true;
-    if (reset) this.peer.breakOff();
-    else this.peer.queue.wake();
+    if (reset) {
+      this.peer.breakOff();
+    } else {
+      outgoing.ended = true;
+      this.peer.queue.wake();
+    }
   }
 
   /** A reset arrives at this end; what came before can still be read. */

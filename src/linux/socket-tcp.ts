@@ -65,14 +65,8 @@ export class TcpSocket extends InetSocket {
     const { local } = this;
     if (local === undefined) return -E.INVAL;
     const rival = kernel.net
-      .match(kernel.net.tcp, local)
-      .some(
-        (other) =>
-          other !== this &&
-          other.listening &&
-          other.domain === this.domain &&
-          !(other.reusePort && this.reusePort),
-      );
+      .match(kernel.net.tcp, local, (other): other is TcpSocket => other !== this && other.listening)
+      .some((other) => other.domain === this.domain && !(other.reusePort && this.reusePort));
     if (rival) return -E.ADDRINUSE;
     this.backlog = Math.min(backlog < 0 || backlog > SOMAXCONN ? SOMAXCONN : backlog, SOMAXCONN);
     this.queue.wake(POLL.OUT);
@@ -152,11 +146,13 @@ export class TcpSocket extends InetSocket {
   private connectInside(kernel: Kernel, target: InetAddress): number {
     const { net } = kernel;
     const { local } = this;
-    const listeners = net
-      .match(net.tcp, target)
-      .filter((user): user is TcpSocket => user instanceof TcpSocket && user.hasRoom);
+    const listeners = net.match(
+      net.tcp,
+      target,
+      (user): user is TcpSocket => user instanceof TcpSocket && user.hasRoom,
+    );
     if (listeners.length === 0 || local === undefined) {
-      this.peer = undefined;
+      this.unsettle(kernel);
       return -E.CONNREFUSED;
     }
     const chosen = listeners[local.port % listeners.length];
@@ -164,6 +160,14 @@ export class TcpSocket extends InetSocket {
     this.attach(mine);
     chosen.arrive({ end: theirs, local: target, peer: { ...local, address: unmapped(local.address) } });
     return 0;
+  }
+
+  /** After a failed connect: a port that bind did not ask for is given back. */
+  private unsettle(kernel: Kernel): void {
+    this.peer = undefined;
+    if (this.bound) return;
+    kernel.net.releasePort(kernel.net.tcp, this);
+    this.local = undefined;
   }
 
   private attach(end: StreamEnd): void {
@@ -213,7 +217,7 @@ export class TcpSocket extends InetSocket {
     this.leaveOutbound(kernel);
     this.connectDeadline = undefined;
     this.error = errno;
-    this.peer = undefined;
+    this.unsettle(kernel);
     this.queue.wake();
   }
 
@@ -293,7 +297,7 @@ export class TcpSocket extends InetSocket {
         ? this.wait(kernel, task, flags, SO.RCVTIMEO, 'read tcp')
         : -E.NOTCONN;
     if ((flags & MSG.OOB) !== 0) return -E.INVAL;
-    if (length === 0) return received(new Uint8Array(0));
+    if (length === 0 && end.incoming.length > 0) return received(new Uint8Array(0));
     const enough =
       (flags & MSG.WAITALL) !== 0 && (flags & MSG.PEEK) === 0 ? Math.min(length, CAPACITY / 2) : 1;
     const finished = end.incoming.ended || end.reset || this.shutRead;
@@ -321,15 +325,12 @@ export class TcpSocket extends InetSocket {
       return 0;
     }
     const { end } = this;
+    // Linux marks an unconnected socket too; a later connection starts with its directions shut.
+    if (how !== SHUT.WR) this.shutRead = true;
+    if (how !== SHUT.RD) this.shutWrite = true;
+    this.queue.wake();
     if (end === undefined) return -E.NOTCONN;
-    if (how !== SHUT.WR) {
-      this.shutRead = true;
-      this.queue.wake();
-    }
-    if (how !== SHUT.RD) {
-      this.shutWrite = true;
-      end.endWriting();
-    }
+    if (how !== SHUT.RD) end.endWriting();
     return 0;
   }
 

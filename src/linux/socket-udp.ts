@@ -104,9 +104,8 @@ export class UdpSocket extends InetSocket {
       net.keepDatagram({ id: net.takeId(), socket: this, local: from, peer: target, bytes });
       return;
     }
-    const receivers = net
-      .match(net.udp, target)
-      .filter((user): user is UdpSocket => user instanceof UdpSocket && user.takesFrom(from));
+    const takes = (user: PortUser): user is UdpSocket => user instanceof UdpSocket && user.takesFrom(from);
+    const receivers = net.match(net.udp, target, takes);
     const connected = receivers.filter((user) => user.peer !== undefined);
     const receiver = connected[0] ?? receivers[from.port % Math.max(1, receivers.length)];
     if (receiver !== undefined) receiver.arrive(bytes, from, target.address);

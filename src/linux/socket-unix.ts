@@ -104,8 +104,8 @@ export class UnixSocket extends Socket {
     if (this.path !== '') return -E.INVAL;
     const path = address.path === '' ? kernel.net.takeUnixName() : address.path;
     if (path.startsWith('\0')) {
-      if (kernel.net.abstractNames.has(path)) return -E.ADDRINUSE;
-      kernel.net.abstractNames.set(path, this);
+      if (kernel.net.abstractNames.has(abstractKey(this.kind, path))) return -E.ADDRINUSE;
+      kernel.net.abstractNames.set(abstractKey(this.kind, path), this);
     } else {
       const error = this.bindPath(kernel, task, path);
       if (error !== 0) return error;
@@ -134,7 +134,8 @@ export class UnixSocket extends Socket {
   private lookup(kernel: Kernel, task: Task, address: SocketAddress): UnixSocket | number {
     if (address.family !== 'unix') return -E.INVAL;
     const { path } = address;
-    if (path.startsWith('\0')) return kernel.net.abstractNames.get(path) ?? -E.CONNREFUSED;
+    if (path.startsWith('\0'))
+      return kernel.net.abstractNames.get(abstractKey(this.kind, path)) ?? -E.CONNREFUSED;
     if (path === '') return -E.CONNREFUSED;
     const place = kernel.vfs.find(kernel, task, { dirfd: AT.FDCWD, path });
     if (typeof place === 'number') return place;
@@ -357,7 +358,7 @@ export class UnixSocket extends Socket {
         return { ...taken, from: undefined, to: undefined };
       }
     }
-    if (length === 0 && !this.records) return received(new Uint8Array(0));
+    if (length === 0 && waiting && !this.records) return received(new Uint8Array(0));
     if (end.reset && !this.told) {
       this.told = true;
       return -E.CONNRESET;
@@ -406,21 +407,23 @@ export class UnixSocket extends Socket {
 
   override close(kernel: Kernel): void {
     this.closed = true;
-    if (this.path.startsWith('\0') && kernel.net.abstractNames.get(this.path) === this)
-      kernel.net.abstractNames.delete(this.path);
+    if (
+      this.path.startsWith('\0') &&
+      kernel.net.abstractNames.get(abstractKey(this.kind, this.path)) === this
+    )
+      kernel.net.abstractNames.delete(abstractKey(this.kind, this.path));
     if (this.inode?.owner === this) this.inode.owner = undefined;
     for (const { end } of this.pending) end.close(kernel, true);
     this.pending.length = 0;
     for (const { files } of this.inbox) for (const file of files) kernel.dropFile(file);
     this.inbox.length = 0;
     this.end?.close(kernel, false);
-    if (this.datagrams && this.target?.target === this) {
-      this.target.error = E.CONNRESET;
-      this.target.queue.wake();
-    }
     this.senders.wake();
   }
 }
+
+/** Each type of socket has abstract names of its own. */
+const abstractKey = (kind: number, path: string): string => `${kind}${path}`;
 
 /** `@name` for abstract names. */
 function shownName(path: string): string {

@@ -12,6 +12,7 @@ import { temporaryMask } from './signals.ts';
 import { effectOn, fileOf, install, pathAt } from './sys-file-common.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Task } from './task.ts';
+import { absoluteToNow } from './time.ts';
 import { TimerFile } from './timerfd.ts';
 import { actorOf, MAY, permission } from './vfs-permission.ts';
 import { block, type SysResult, type WaitQueue } from './wait.ts';
@@ -320,8 +321,8 @@ function timerfdSettime(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   if (typeof interval !== 'bigint' || typeof value !== 'bigint') return -E.INVAL;
   if (args.pointer(3) !== 0) giveTimer(kernel, task, file, args.pointer(3));
   const absolute = (flags & 1) !== 0;
-  const offset = file.clock === 0 ? kernel.environment.time : file.clock === 7 ? 0n : 0n;
-  const first = value === 0n ? undefined : absolute ? value - offset : kernel.now + value;
+  const first =
+    value === 0n ? undefined : absolute ? absoluteToNow(kernel, file.clock, value) : kernel.now + value;
   file.arm(kernel, first, interval);
   return 0;
 }

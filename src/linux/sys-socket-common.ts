@@ -11,15 +11,20 @@ export function socketOf(task: Task, fd: number): Socket | number {
   return file instanceof Socket ? file : -E.NOTSOCK;
 }
 
-/** The sockaddr argument; a negative errno where it is none. */
-export function addressAt(task: Task, address: number, length: number): SocketAddress | number {
-  if (length < 0 || length > 128) return -E.INVAL;
+/** The sockaddr argument; a negative errno where it is none that the socket could take. */
+export function addressAt(
+  task: Task,
+  socket: Socket,
+  address: number,
+  length: number,
+): SocketAddress | number {
+  if (length < 2 || length > 128) return -E.INVAL;
   const bytes = task.process.space.read(address, length);
+  const family = bytes[0] | (bytes[1] << 8);
   return (
-    parseAddress(bytes) ?? (length >= 2 && KNOWN.has(bytes[0] | (bytes[1] << 8)) ? -E.INVAL : -E.AFNOSUPPORT)
+    parseAddress(bytes) ?? -(family === socket.domain || socket.domain === AF.UNIX ? E.INVAL : E.AFNOSUPPORT)
   );
 }
-const KNOWN = new Set<number>([AF.UNIX, AF.INET, AF.INET6, AF.NETLINK]);
 
 /** Writes an address back as accept and getsockname do: cut to the caller's length, which becomes the whole length. */
 export function giveAddress(

@@ -75,7 +75,7 @@ function transmit(kernel: Kernel, task: Task, socket: Socket, message: Outgoing)
 function sendto(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const socket = socketOf(task, args.int(0));
   if (typeof socket === 'number') return socket;
-  const to = args.pointer(4) === 0 ? undefined : addressAt(task, args.pointer(4), args.int(5));
+  const to = args.pointer(4) === 0 ? undefined : addressAt(task, socket, args.pointer(4), args.int(5));
   if (typeof to === 'number') return to;
   const bytes = task.process.space.read(args.pointer(1), args.size(2));
   return transmit(kernel, task, socket, { bytes, to, files: [], credentials: undefined, flags: args.int(3) });
@@ -137,7 +137,7 @@ function sendHeader(
   const to =
     header.name === 0 || header.nameLength === 0
       ? undefined
-      : addressAt(task, header.name, header.nameLength);
+      : addressAt(task, socket, header.name, header.nameLength);
   if (typeof to === 'number') return to;
   const attached = attachments(task, header);
   if (typeof attached === 'number') return attached;

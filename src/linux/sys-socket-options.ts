@@ -37,9 +37,7 @@ export function setsockopt(kernel: Kernel, task: Task, args: SysArgs): SysResult
   if (rule === undefined) return unknown(kernel, task, 'setsockopt', level, name);
   if (!rule.set) return -E.NOPROTOOPT;
   const value =
-    length === 0 || address === 0
-      ? new Uint8Array(0)
-      : task.process.space.read(address, Math.min(length, OPTION_MAX));
+    length === 0 ? new Uint8Array(0) : task.process.space.read(address, Math.min(length, OPTION_MAX));
   switch (rule.type) {
     case 'int':
       return setNumber(socket, level, name, value);

@@ -95,7 +95,7 @@ function socketpair(kernel: Kernel, task: Task, args: SysArgs): SysResult {
 function bind(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const found = socketOf(task, args.int(0));
   if (typeof found === 'number') return found;
-  const address = addressAt(task, args.pointer(1), args.int(2));
+  const address = addressAt(task, found, args.pointer(1), args.int(2));
   if (typeof address === 'number') return address;
   const result = found.bind(kernel, task, address);
   kernel.effect(task, effectOn('BIND', named(kernel, task, found, address, 'local')), result);
@@ -127,7 +127,7 @@ function listen(kernel: Kernel, task: Task, args: SysArgs): SysResult {
 function connect(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const found = socketOf(task, args.int(0));
   if (typeof found === 'number') return found;
-  const address = addressAt(task, args.pointer(1), args.int(2));
+  const address = addressAt(task, found, args.pointer(1), args.int(2));
   if (typeof address === 'number') return address;
   const result = found.connect(kernel, task, address);
   if (isBlock(result)) return result;

@@ -37,11 +37,20 @@ function listeners(kernel: Kernel): Listener[] {
     found.set(`${protocol} ${address} ${port}`, { protocol, address, port, stream: protocol === 'tcp' });
   };
   for (const users of kernel.net.tcp.values())
-    for (const socket of users) if (socket instanceof TcpSocket && socket.listening && socket.local !== undefined) add('tcp', socket.local);
+    for (const socket of users)
+      if (socket instanceof TcpSocket && socket.listening && socket.local !== undefined)
+        add('tcp', socket.local);
   for (const users of kernel.net.udp.values())
     for (const socket of users)
-      if (socket instanceof UdpSocket && socket.local !== undefined && socket.peerAddress() === undefined) add('udp', socket.local);
-  return [...found.values()].sort((a, b) => (a.protocol === b.protocol ? a.port - b.port || (a.address < b.address ? -1 : 1) : a.protocol < b.protocol ? -1 : 1));
+      if (socket instanceof UdpSocket && socket.local !== undefined && socket.peerAddress() === undefined)
+        add('udp', socket.local);
+  return [...found.values()].sort((a, b) =>
+    a.protocol === b.protocol
+      ? a.port - b.port || (a.address < b.address ? -1 : 1)
+      : a.protocol < b.protocol
+        ? -1
+        : 1,
+  );
 }
 
 /** The endpoint that a client addresses, and where it then calls from: loopback listeners have local clients only. */
@@ -140,4 +149,16 @@ function refuseOutbound(kernel: Kernel, id: number, errno: number = E.CONNREFUSE
   request.socket.refusedOutside(kernel, errno);
 }
 
-export const world = { listeners, connect, send, received, closeWrite, close, reset, datagram, outbound, acceptOutbound, refuseOutbound } as const;
+export const world = {
+  listeners,
+  connect,
+  send,
+  received,
+  closeWrite,
+  close,
+  reset,
+  datagram,
+  outbound,
+  acceptOutbound,
+  refuseOutbound,
+} as const;

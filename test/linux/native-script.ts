@@ -1,5 +1,5 @@
 // Runs a script on the host: the same calls, in a directory that holds the same files. Needs gcc and root.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -97,7 +97,8 @@ export function runNatively(tree: Tree, steps: readonly Step[]): NativeResult[] 
       input,
       steps.map((step) => `${[step.nr, ...step.args.map(argument)].join(' ')}\n`).join(''),
     );
-    execFileSync(runner(), [root, input, output], { stdio: 'ignore', timeout: 20_000 });
+    // A script that hangs or ends early on the host shows in what is missing from the output.
+    spawnSync(runner(), [root, input, output], { stdio: 'ignore', timeout: 10_000, killSignal: 'SIGKILL' });
     return readFileSync(output, 'utf8')
       .trimEnd()
       .split('\n')

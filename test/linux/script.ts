@@ -106,8 +106,7 @@ const binary = (text: string): Uint8Array => Uint8Array.from(text, (ch) => ch.ch
 function argumentOf(token: string): Value {
   if (token.startsWith('"')) {
     const repeat = /^"(.*)"\*(\d+)$/.exec(token);
-    const text =
-      repeat === null ? unquote(token.slice(1, -1)) : unquote(repeat[1]).repeat(Number(repeat[2]));
+    const text = repeat === null ? unquote(token.slice(1, -1)) : unquote(repeat[1]).repeat(Number(repeat[2]));
     return { kind: 'bytes', bytes: binary(`${text}\0`) };
   }
   if (token.startsWith('hex:'))

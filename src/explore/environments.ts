@@ -68,17 +68,12 @@ export const ENVIRONMENTS: readonly Environment[] = [
   },
 ];
 
+/** Client ports that one scenario may use. */
+export const CLIENT_PORTS = 64;
+
 /** Texts that belong to the environment and to nothing else: none of them may be a literal in a policy. */
 export function knownTexts({ values, token }: Environment): readonly string[] {
-  return [
-    values.hostName,
-    values.address,
-    values.gateway,
-    values.nameserver,
-    values.clientAddress,
-    String(values.clientPort),
-    values.kernelRelease,
-    values.bootId,
-    token,
-  ];
+  const { hostName, address, gateway, nameserver, clientAddress, clientPort, kernelRelease, bootId } = values;
+  const ports = Array.from({ length: CLIENT_PORTS }, (_, i) => String(clientPort + i));
+  return [hostName, address, gateway, nameserver, clientAddress, kernelRelease, bootId, token, ...ports];
 }

@@ -17,7 +17,7 @@ import {
   type Task,
   world,
 } from '../linux/index.ts';
-import type { Environment } from './environments.ts';
+import { CLIENT_PORTS, type Environment } from './environments.ts';
 import type { NameSearch } from './names.ts';
 import { type Action, encodePayload, type Scenario } from './scenario.ts';
 import type { ScenarioTrace, Step } from './trace.ts';
@@ -257,6 +257,6 @@ class Player {
 
   private client(): { address: string; port: number } {
     const { clientAddress, clientPort } = this.environment.values;
-    return { address: clientAddress, port: clientPort + this.ports++ };
+    return { address: clientAddress, port: clientPort + (this.ports++ % CLIENT_PORTS) };
   }
 }

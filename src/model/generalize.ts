@@ -55,7 +55,10 @@ export function generalizeTexts(texts: readonly string[]): Pattern {
 
 /** Part of an endpoint: an address or port that the environment decides has no digits to keep. */
 function generalizeEndpoint(texts: readonly string[]): Pattern {
-  if (texts.every((text) => text === texts[0])) return literal(texts[0]);
+  return texts.every((text) => text === texts[0]) ? literal(texts[0]) : classPattern(texts);
+}
+
+function classPattern(texts: readonly string[]): Pattern {
   return patternOf([{ kind: 'class', class: texts.map(middleClass).reduce(widerClass) }]);
 }
 
@@ -96,8 +99,11 @@ function patternsOfRow(
   const isNet = present[0].event.effect.resource.kind === 'net';
   const result = texts[0].map((_, i) => {
     const column = texts.map((list) => list[i]);
-    if (present.length === 1) return withoutKnown(column[0], known[present[0].run]);
-    return isNet ? generalizeEndpoint(column) : generalizeTexts(column);
+    const environment = known[present[0].run];
+    if (present.length > 1) return isNet ? generalizeEndpoint(column) : generalizeTexts(column);
+    return isNet && environment.includes(column[0])
+      ? classPattern([column[0]])
+      : withoutKnown(column[0], environment);
   });
   for (const { event } of present) into.set(event, result);
 }

@@ -164,6 +164,17 @@ export function signalScenarios(listener: number | undefined, stopSignal: number
     out.push({ name: `signal ${signal}`, actions: after });
     if (listener === undefined) continue;
     out.push({
+      name: `signal ${signal} after a client`,
+      actions: [
+        { do: 'connect', listener, id: 'a' },
+        { do: 'send', id: 'a', payload: 'hello {token}\n' },
+        { do: 'close', id: 'a' },
+        ...after,
+        { do: 'connect', listener, id: 'b' },
+        { do: 'close', id: 'b' },
+      ],
+    });
+    out.push({
       name: `signal ${signal} with a client`,
       actions: [
         { do: 'connect', listener, id: 'a' },

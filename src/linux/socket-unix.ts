@@ -190,6 +190,21 @@ export class UnixSocket extends Socket {
     return typeof blocked === 'number' ? blocked : { ...blocked, queues: [listener.senders] };
   }
 
+  /** Name as effects have it where somebody outside could connect (a stream listener), else undefined. */
+  get listensAs(): string | undefined {
+    return this.listening && this.kind === SOCK.STREAM && this.boundName !== '' ? this.boundName : undefined;
+  }
+
+  /** A client outside of the container (through a shared volume) connects; its end, undefined where the backlog is full. */
+  connectedOutside(): StreamEnd | undefined {
+    if (this.pending.length > (this.backlog ?? 0)) return undefined;
+    const [mine, theirs] = streamPair(CAPACITY);
+    theirs.outgoing.log = [];
+    this.pending.push({ end: theirs, peerPath: '', credentials: { pid: 0, uid: 0, gid: 0 } });
+    this.queue.wake(POLL.IN | POLL.RDNORM);
+    return mine;
+  }
+
   override accept(kernel: Kernel, task: Task, flags: number): UnixSocket | number | Block {
     if (this.datagrams) return -E.OPNOTSUPP;
     if (!this.listening) return -E.INVAL;

@@ -9,12 +9,14 @@ import { isAny, type PortUser, type WorldConnection } from './net.ts';
 import { streamPair } from './socket-stream.ts';
 import { TcpSocket } from './socket-tcp.ts';
 import { UdpSocket } from './socket-udp.ts';
+import { UnixSocket } from './socket-unix.ts';
 
 /** An endpoint that somebody outside can reach. */
 export interface Listener {
-  readonly protocol: 'tcp' | 'udp';
-  /** As bound; `0.0.0.0` and `::` are any. */
+  readonly protocol: 'tcp' | 'udp' | 'unix';
+  /** As bound; `0.0.0.0` and `::` are any. Of a unix socket its path, or `@name`. */
   readonly address: string;
+  /** 0 of a unix socket. */
   readonly port: number;
   /** Connections, not datagrams. */
   readonly stream: boolean;
@@ -26,16 +28,19 @@ export interface Peer {
   readonly port: number;
 }
 
+/** Unix sockets have no address on the network. */
+const NOWHERE: InetAddress = { family: 'inet', address: '0.0.0.0', port: 0 };
 /** Bytes that a connection holds in each direction. */
 const CAPACITY = 212_992;
 
-/** Listening TCP sockets and bound, unconnected UDP sockets, each endpoint once, sorted. */
+/** Listening stream sockets and bound, unconnected UDP sockets, each endpoint once, sorted. */
 function listeners(kernel: Kernel): Listener[] {
   const found = new Map<string, Listener>();
-  const add = (protocol: 'tcp' | 'udp', local: InetAddress): void => {
+  const add = (protocol: Listener['protocol'], local: Pick<InetAddress, 'address' | 'port'>): void => {
     const { address, port } = local;
-    found.set(`${protocol} ${address} ${port}`, { protocol, address, port, stream: protocol === 'tcp' });
+    found.set(`${protocol} ${address} ${port}`, { protocol, address, port, stream: protocol !== 'udp' });
   };
+  for (const socket of unixListeners(kernel)) add('unix', { address: socket.listensAs ?? '', port: 0 });
   for (const users of kernel.net.tcp.values())
     for (const socket of users)
       if (socket instanceof TcpSocket && socket.listening && socket.local !== undefined)
@@ -53,6 +58,15 @@ function listeners(kernel: Kernel): Listener[] {
   );
 }
 
+/** Unix sockets that listen, wherever a process holds them. */
+function unixListeners(kernel: Kernel): UnixSocket[] {
+  const out = new Set<UnixSocket>();
+  for (const { files } of kernel.processes.values())
+    for (const slot of files.slots)
+      if (slot?.file instanceof UnixSocket && slot.file.listensAs !== undefined) out.add(slot.file);
+  return [...out];
+}
+
 /** The endpoint that a client addresses, and where it then calls from: loopback listeners have local clients only. */
 function route(kernel: Kernel, listener: Listener, peer: Peer): { local: InetAddress; from: InetAddress } {
   const { address, port } = listener;
@@ -64,6 +78,7 @@ function route(kernel: Kernel, listener: Listener, peer: Peer): { local: InetAdd
 
 /** A client connects; the number of the connection, or undefined where nobody listens any more or the backlog is full. */
 function connect(kernel: Kernel, listener: Listener, peer: Peer): number | undefined {
+  if (listener.protocol === 'unix') return connectUnix(kernel, listener.address);
   const { local, from } = route(kernel, listener, peer);
   const { net } = kernel;
   const listening = (user: PortUser): user is TcpSocket => user instanceof TcpSocket && user.listening;
@@ -74,6 +89,16 @@ function connect(kernel: Kernel, listener: Listener, peer: Peer): number | undef
   const id = net.takeId();
   net.connections.set(id, { id, direction: 'in', local, peer: from, end: mine });
   socket.arrive({ end: theirs, local, peer: from });
+  return id;
+}
+
+function connectUnix(kernel: Kernel, name: string): number | undefined {
+  const end = unixListeners(kernel)
+    .find((socket) => socket.listensAs === name)
+    ?.connectedOutside();
+  if (end === undefined) return undefined;
+  const id = kernel.net.takeId();
+  kernel.net.connections.set(id, { id, direction: 'in', local: NOWHERE, peer: NOWHERE, end });
   return id;
 }
 

@@ -16,7 +16,7 @@ import {
   signalScenarios,
 } from '../explore/index.ts';
 import type { Image } from '../image/index.ts';
-import type { EffectEvent, Frame, Machine, ProcessSpec } from '../linux/index.ts';
+import type { EffectEvent, Frame, Listener, Machine, ProcessSpec } from '../linux/index.ts';
 import type { Policy, PolicyCut } from '../policy/index.ts';
 import { POLICY_FORMAT } from '../policy/index.ts';
 import { alignRuns } from './generalize.ts';
@@ -99,11 +99,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
       instructions: explorers.reduce((sum, explorer) => sum + explorer.instructions, 0),
       effects: effects.reduce((sum, steps) => sum + steps.filter((step) => step.kind === 'effect').length, 0),
       listeners:
-        stop.kind === 'exited'
-          ? []
-          : explorers[0].boot.listeners.map(
-              (listener) => `${listener.protocol} ${listener.address}:${listener.port}`,
-            ),
+        stop.kind === 'exited' ? [] : explorers[0].boot.listeners.map((listener) => listenerText(listener)),
     },
     syscalls: {
       boot: syscallNames(
@@ -130,6 +126,11 @@ function incompleteBecause({ boot }: Explorer): string {
     return `the entrypoint ended with ${describeStatus(stop.status)}: ${lastLine(boot.output)}`;
   return '';
 }
+
+const listenerText = ({ protocol, address, port }: Listener): string =>
+  protocol === 'unix'
+    ? `unix ${address}`
+    : `${protocol} ${address.includes(':') ? `[${address}]` : address}:${port}`;
 
 /** A wait status in words. */
 export function describeStatus(status: number): string {

@@ -249,15 +249,17 @@ export class Checks {
     const letter = policy.letterOf(op, 0, resources, Match.anyAccess);
     if (letter >= 0 && allowed(policy, letter, segment)) {
       const says = saysOf(policy, letter, segment.automata);
-      if ((says & Says.enters) !== 0 && end < task.servedSince) task.servedSince = end;
+      if ((says & Says.enters) !== 0 && end < task.servedSince && isLast(task, segment)) task.servedSince = end;
       return letter;
     }
-    if (resources.harmless) return -1;
-    const { segments } = task.process;
-    for (const other of segments) {
+    // What is open stays open over an exec: it may have been the next program.
+    let excused = resources.harmless;
+    for (const other of task.process.segments) {
       if (other === segment || other.since > end || other.since < segment.since) continue;
-      if (other.kind !== 'watched' || (letter >= 0 && allowed(policy, letter, other))) return -1;
+      if (other.kind !== 'watched') excused = true;
+      else if (letter >= 0 && allowed(policy, letter, other)) return letter;
     }
+    if (excused) return -1;
     const { start } = flow;
     this.explain(task, segment, this.core.clock.moment(start), { op: OPS[op], access: '', resource: flow.resource }, op, resources);
     return -1;
@@ -271,6 +273,8 @@ export class Checks {
     const policy = policyOf(task.process);
     const says = saysOf(policy, letter, segment.automata);
     if ((says & Says.allowed) === 0) return false;
+    // A late record of the program before says nothing of the phase of this one.
+    if (!isLast(task, segment)) return true;
     if ((says & Says.enters) !== 0 && time < task.servedSince) task.servedSince = time;
     if ((says & Says.serving) !== 0 || time <= task.servedSince) return true;
     const effect: Effect = 'op' in what ? what : { op: OPS[op ?? 0], access, resource: what };
@@ -335,6 +339,8 @@ function policyOf(process: Process): CompiledPolicy {
   if (policy === undefined) throw new Error('internal error: a watched process has a policy');
   return policy;
 }
+
+const isLast = ({ process: { segments } }: Task, segment: Segment): boolean => segments[segments.length - 1] === segment;
 
 function saysOf(policy: CompiledPolicy, letter: number, automata: readonly number[]): number {
   if (automata.length === 1) return policy.says(letter, automata[0]);

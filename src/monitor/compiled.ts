@@ -86,6 +86,8 @@ export class CompiledPolicy {
   /** By automaton: whether it can make processes, threads. */
   readonly forks: readonly boolean[];
   readonly threads: readonly boolean[];
+  /** By automaton: whether every task that is made after the start begins in the serve phase. */
+  readonly servingChildren: readonly boolean[];
   /** Edges of CLONE by the state that they leave. */
   readonly clones: ReadonlyMap<number, readonly CompiledEdge[]>;
   /** All symbols of CLONE. */
@@ -130,6 +132,9 @@ export class CompiledPolicy {
     this.clones = this.cloneEdges();
     this.forks = this.cloners('process');
     this.threads = this.cloners('thread');
+    this.servingChildren = policy.automata.map((_, a) =>
+      [...this.clones.values()].flat().every((edge) => edge.automaton !== a || !this.reach[edge.from] || this.serves[edge.child] === 1),
+    );
     this.anyClone = this.letter(this.symbols.flatMap((symbol, i) => (symbol.op === OP.CLONE ? [i] : [])));
   }
 

@@ -3,14 +3,18 @@
 // then are free: they may have happened any number of times. A set that an event leaves empty is a finding; then the
 // task is assumed to be wherever it can be after that event, or where it was, so that one deviation is one finding.
 //
-// Both sides of a clone are told by most sources, in either order, and by some neither: the side that comes first is
-// remembered for the other (`spawned`, `credit` of Process).
+// Both sides of a clone are told by most sources, in either order, by some neither. So a new task starts where any clone
+// leads that its parent's tasks can make now, or made before (`spawned` of Process), or can make without a record; and
+// a child without a clone lets its parent's tasks take one.
 import type { Letter, Subset } from '../automaton/index.ts';
 import type { Counters } from './counters.ts';
 import { ITEM, type Item } from './queue.ts';
 import type { Moment, Process, Segment, Task } from './tables.ts';
 import { Says } from './compiled.ts';
 import type { View } from './view.ts';
+
+/** How far apart in time the two sides of a clone may be, in ns. */
+const sides = 1e9;
 
 /** Told when an effect comes where it can't; `from`: the states that the task could be in before it. */
 export type OutOfOrder = (item: Item, from: Subset, kind: 'out-of-order' | 'wrong-phase') => void;
@@ -38,6 +42,8 @@ export class Order {
     const { task } = item;
     const view = task.process.container?.view;
     if (view === undefined) return;
+    // A task that no record of its own announces is seen first when a flow of it is written, which need not be its first.
+    if (task.set === undefined && item.kind < ITEM.birth) this.birth(view, item);
     switch (item.kind) {
       case ITEM.event:
         this.step(view, item, item.letter);
@@ -68,10 +74,11 @@ export class Order {
 
   private step(view: View, item: Item, letter: Letter): void {
     const { task } = item;
-    const from = this.grown(view, task, item);
+    const from = grown(view, task, item.time);
     let to = view.subsets.step(from, letter);
     if (to.states.length === 0) to = this.surprised(view, item, letter, from);
     task.set = to;
+    task.lastStep = item.time;
     closeBefore(task, item.time);
   }
 
@@ -82,90 +89,94 @@ export class Order {
       return;
     }
     const { task } = item;
-    const from = this.grown(view, task, item);
+    const from = grown(view, task, item.time);
     const to = view.subsets.step(from, item.letter);
     task.set = to.states.length > 0 ? to : from;
     closeBefore(task, item.time);
   }
 
+  /** Any thread may have called it: when the source tells, the caller has become the main thread. */
   private exec(view: View, item: Item): void {
     const { task } = item;
     const { process } = task;
-    this.step(view, item, item.letter);
     const { main } = process;
-    main.set = task.set;
-    main.openLetters.length = main.openUntil.length = 0;
+    const { subsets } = view;
+    let from = grown(view, task, item.time);
+    let to = subsets.step(from, item.letter);
+    const unseen = subsets.of(process.spawned);
+    for (const set of [unseen, ...othersOf(task).map((other) => grown(view, other, item.time))]) {
+      from = subsets.union(from, set);
+      to = subsets.union(to, subsets.step(set, item.letter));
+    }
+    const automata = automataOf(item.segment);
+    if (to.states.length === 0 && view.unseenChildren(automata, 'thread').length > 0) {
+      // A thread of which nothing was ever seen may have been the caller.
+      this.counters.undecided++;
+      to = subsets.step(view.all(automata), item.letter);
+    }
+    if (to.states.length === 0) to = this.surprised(view, item, item.letter, from);
+    main.set = to;
+    main.lastStep = item.time;
+    closeBefore(main, item.time);
+    // What it has open stays open, so its flows go on.
     process.alive.clear();
     process.alive.add(main);
+    for (const [tid, other] of process.tasks)
+      if (other !== main && other.exited !== undefined && other.exited <= item.time) process.tasks.delete(tid);
     process.spawned.clear();
-    process.spawns = process.credit = 0;
   }
 
   /** The parent's side. */
   private clone(view: View, item: Item): void {
     const { task } = item;
     const { process } = task;
-    const from = this.grown(view, task, item);
+    const from = grown(view, task, item.time);
     const children = view.children(from, undefined);
     this.step(view, item, item.letter);
-    if (process.credit > 0) {
-      process.credit--;
-      return;
-    }
-    process.spawns++;
     for (const child of children.length > 0 ? children : anyChild(view, item.segment)) process.spawned.add(child);
   }
 
-  /** The child's side: it starts where a clone of its parent's tasks leads. */
+  /** The child's side: it starts where a clone of its parent's tasks leads. Its first effect may come before this. */
   private birth(view: View, item: Item): void {
     const { task } = item;
+    if (task.set !== undefined) return;
     const thread = task !== task.process.main;
     const parent = thread ? task.process : task.process.parent;
     const kind = thread ? 'thread' : 'process';
     const starts = new Set<number>();
-    for (const other of parent?.alive ?? []) {
-      if (other === task || other.set === undefined) continue;
-      for (const child of view.children(grow(view, other), kind)) starts.add(child);
+    const makers =
+      parent === undefined ? [] : othersOf(task, parent).map((other) => grown(view, other, item.time));
+    if (parent !== undefined) {
+      // Threads of which nothing was seen yet.
+      const threads = view.unseenChildren(automataOf(item.segment), 'thread');
+      makers.push(view.subsets.of([...parent.spawned, ...threads]));
     }
+    for (const set of makers) for (const child of view.children(set, kind)) starts.add(child);
+    for (const child of view.unseenChildren(automataOf(item.segment), kind)) starts.add(child);
     if (parent !== undefined) {
       const wanted = new Set(view.children(view.all(automataOf(item.segment)), kind));
       for (const child of parent.spawned) if (wanted.has(child)) starts.add(child);
-      if (parent.spawns > 0) {
-        if (--parent.spawns === 0) parent.spawned.clear();
-      } else if (parent.credit < 64) {
-        parent.credit++;
-      }
     }
     if (starts.size > 0) {
       this.begin(task, view.subsets.of(starts));
       return;
     }
     const where = parent === undefined ? undefined : [...parent.alive].find((other) => other.set !== undefined)?.set;
-    if (where === undefined || this.unsure(item)) this.counters.undecided++;
+    if (where === undefined || item.kind !== ITEM.birth || this.unsure(item)) this.counters.undecided++;
     else this.report(item, where, 'out-of-order');
-    this.begin(task, view.subsets.of(view.children(view.all(automataOf(item.segment)), kind)));
+    const anywhere = view.children(view.all(automataOf(item.segment)), kind);
+    this.begin(task, anywhere.length > 0 ? view.subsets.of(anywhere) : all(view, item.segment));
   }
 
   private exit(item: Item): void {
     const { task } = item;
     const { process } = task;
     process.alive.delete(task);
-    task.set = undefined;
     if (process.tasks.get(task.tid) === task && task !== process.main) process.tasks.delete(task.tid);
     if (task === process.main) {
       process.alive.clear();
       this.retire(process);
     }
-  }
-
-  /** The task's states once everything has happened that is free between its last event and this one. */
-  private grown(view: View, task: Task, item: Item): Subset {
-    if (task.set === undefined) {
-      // Older than the task's own beginning, by a clock that is not exact.
-      this.counters.undecided++;
-      this.begin(task, all(view, item.segment));
-    }
-    return grow(view, task);
   }
 
   private unsure(item: Item): boolean {
@@ -174,16 +185,7 @@ export class Order {
 
   /** No state can take the letter: where the task goes on. */
   private surprised(view: View, item: Item, letter: Letter, from: Subset): Subset {
-    const { task } = item;
     const { subsets, compiled } = view;
-    if (task.process.credit > 0) {
-      // A child was seen whose clone was not: perhaps that came in between.
-      const to = subsets.step(subsets.step(from, compiled.anyClone), letter);
-      if (to.states.length > 0) {
-        task.process.credit--;
-        return to;
-      }
-    }
     const automata = automataOf(item.segment);
     const after = subsets.of(
       compiled.edgesOf(letter).flatMap((edge) => (automata.includes(edge.automaton) ? [edge.to] : [])),
@@ -194,6 +196,10 @@ export class Order {
     return after.states.length === 0 ? view.all(automata) : subsets.union(after, from);
   }
 }
+
+/** Living tasks of the process other than this one. */
+const othersOf = (task: Task, process = task.process): readonly Task[] =>
+  [...process.alive].filter((other) => other !== task && other.set !== undefined);
 
 const automataOf = (segment: Segment | undefined): readonly number[] =>
   segment?.kind === 'watched' ? segment.automata : [];
@@ -240,9 +246,26 @@ function closeBefore(task: Task, moment: Moment): void {
   openLetters.length = openUntil.length = kept;
 }
 
-function grow(view: View, task: Task): Subset {
-  let set = task.set ?? view.subsets.empty;
-  const { openLetters } = task;
+/** The task's states once everything has happened that may have, between its last event and this moment. */
+const grown = (view: View, task: Task, time: Moment): Subset => withClones(view, task, time, grow(view, task));
+
+/**
+ * The states, had a clone come for each child that was seen since the task's last step. Whether its own record of the
+ * clone was seen is not asked: of several children at a time it can't be told whose record is missing.
+ */
+function withClones(view: View, task: Task, time: Moment, set: Subset): Subset {
+  const { births, lastBirth } = task.process;
+  if (lastBirth < task.lastStep) return set;
+  for (const birth of births) {
+    if (birth < task.lastStep || birth > time + sides) continue;
+    set = grow(view, task, view.subsets.union(set, view.subsets.step(set, view.compiled.anyClone)));
+  }
+  return set;
+}
+
+/** What the open flows of a task add to its states, or to others that it is assumed to have. */
+function grow(view: View, { set: own, openLetters }: Task, from?: Subset): Subset {
+  let set = from ?? own ?? view.subsets.empty;
   for (let again = openLetters.length > 0; again; ) {
     again = false;
     for (let i = 0; i < openLetters.length; i++) {

@@ -21,6 +21,9 @@ type Watched = Extract<Segment, { kind: 'watched' }>;
 const heldPerProcess = 1000;
 const heldPerContainer = 20_000;
 
+/** How long a task serves, in ns, until what it makes is certainly made by a serving task. */
+const settled = 1e9;
+
 /** A process executes a program. */
 export interface Execution {
   readonly process: Process;
@@ -244,8 +247,11 @@ export class Origins {
     }
     const own: Watched = { since: Number.NEGATIVE_INFINITY, kind: 'watched', automata };
     process.segments = [own];
-    if ([...parent.tasks.values()].every((task) => task.servedSince <= born)) process.main.servedSince = born;
+    // Made by tasks that had been serving for a while, where these make tasks that serve.
+    const serving = [...parent.tasks.values()].every((task) => task.servedSince < born - settled);
+    if (serving && automata.every((a) => policy.servingChildren[a])) process.main.servedSince = born;
     core.later(born, ITEM.birth, process.main, own);
+    parent.bore(born);
     if (!this.runs(process, own, process.exe)) {
       process.pending = { time: core.now, exe: process.exe, args: process.args };
       process.exe = parent.exe;
@@ -342,7 +348,8 @@ export class Origins {
     process.exe = exe;
     process.args = args;
     if (process.incident !== undefined && process.segments.at(-1)?.kind === 'foreign') process.incident.include(process, true);
-    for (const [tid, task] of process.tasks) if (task !== process.main) process.tasks.delete(tid);
+    // Exec ends the other threads; what they did before may still be told.
+    for (const task of process.tasks.values()) if (task !== process.main) task.exited ??= execution.time;
     process.main.servedSince = Number.POSITIVE_INFINITY;
     process.main.exited = undefined;
   }
@@ -448,8 +455,10 @@ export class Origins {
     const policy = process.container?.policy;
     const automata = policy === undefined ? [] : segment.automata.filter((a) => policy.threads[a]);
     if (automata.length > 0) {
-      task.servedSince = process.main.servedSince <= time ? time : Number.POSITIVE_INFINITY;
+      const serving = process.main.servedSince < time - settled && automata.every((a) => policy?.servingChildren[a]);
+      if (serving) task.servedSince = time;
       this.core.later(time, ITEM.birth, task, segment);
+      process.bore(time);
       return task;
     }
     const incident = this.core.incidents.of(process, time);

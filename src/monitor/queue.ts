@@ -4,6 +4,7 @@ import type { Letter } from '../automaton/index.ts';
 import type { Resource } from '../effect/index.ts';
 import type { Moment, Segment, Task } from './tables.ts';
 
+/** Up to `birth`: what only a task that has been born can do. */
 export const ITEM = { event: 0, flow: 1, end: 2, exec: 3, clone: 4, birth: 5, exit: 6, resync: 7 } as const;
 export type ItemKind = (typeof ITEM)[keyof typeof ITEM];
 

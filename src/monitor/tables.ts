@@ -87,11 +87,13 @@ export class Process {
   /** Set once it has executed something that the policy does not have. */
   foreignProgram = false;
 
-  // For order.ts: tasks that live at the moment that it has reached, and clones of which one side was seen.
+  /** When tasks were born that this process made: the ones seen last, and the latest. */
+  readonly births: Moment[] = [];
+  lastBirth: Moment = Number.NEGATIVE_INFINITY;
+
+  // For order.ts: tasks that live at the moment that it has reached; where tasks start that it made since its exec.
   readonly alive = new Set<Task>();
   readonly spawned = new Set<number>();
-  spawns = 0;
-  credit = 0;
 
   constructor(id: ProcessId) {
     this.id = id;
@@ -102,6 +104,12 @@ export class Process {
     this.entry = false;
     this.main = new Task(this, id.pid);
     this.tasks.set(id.pid, this.main);
+  }
+
+  bore(moment: Moment): void {
+    if (this.births.length >= 64) this.births.shift();
+    this.births.push(moment);
+    if (moment > this.lastBirth) this.lastBirth = moment;
   }
 
   /** What it was at that moment: the first segment stands for all before it, too. */
@@ -124,6 +132,8 @@ export class Task {
 
   // For order.ts.
   set: Subset | undefined;
+  /** Its last exact event. */
+  lastStep: Moment = Number.NEGATIVE_INFINITY;
   readonly openLetters: Letter[] = [];
   readonly openUntil: Moment[] = [];
   /** Up to then something may be missing: no finding about order. */

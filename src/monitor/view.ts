@@ -15,6 +15,7 @@ export class View {
   readonly traits: SourceTraits;
   readonly subsets: Subsets;
   private readonly whole: (Subset | undefined)[] = [];
+  private readonly unseenStarts: Readonly<Record<TaskKind, (readonly number[] | undefined)[]>> = { process: [], thread: [] };
 
   constructor(compiled: CompiledPolicy, traits: SourceTraits) {
     this.compiled = compiled;
@@ -39,6 +40,22 @@ export class View {
     for (const state of from.states)
       for (const edge of clones.get(state) ?? []) if (kind === undefined || makes(edge, kind)) out.add(edge.child);
     return [...out];
+  }
+
+  /**
+   * Where tasks start that clones make which leave no record. The task that made one may itself never have been seen,
+   * so these starts are possible at any time.
+   */
+  unseenChildren(automata: readonly number[], kind: TaskKind): readonly number[] {
+    return automata.flatMap((a) => this.unseenOf(a, kind));
+  }
+
+  private unseenOf(automaton: number, kind: TaskKind): readonly number[] {
+    const table = this.unseenStarts[kind];
+    return (table[automaton] ??= [...this.compiled.clones.values()]
+      .flat()
+      .filter((edge) => edge.automaton === automaton && makes(edge, kind) && unseen(edge, this.traits))
+      .map((edge) => edge.child));
   }
 
   private wholeOf(automaton: number): Subset {

@@ -30,7 +30,11 @@ export function addModelCommand(program: Command): void {
     .option('--platform <os/arch>', 'platform to choose from an index (linux/amd64)')
     .option('--ref <name>', 'which image of an archive that holds several')
     .option('--no-probes', 'model the start of the service only')
-    .option('--environments <n>', `boots to compare, 1 to ${ENVIRONMENTS.length}`, String(ENVIRONMENTS.length))
+    .option(
+      '--environments <n>',
+      `boots to compare, 1 to ${ENVIRONMENTS.length}`,
+      String(ENVIRONMENTS.length),
+    )
     .option('--max-instructions <n>', 'instructions that a boot may take', String(DEFAULT_BUDGETS.boot))
     .option('--json', 'print a summary of the policy as JSON')
     .addHelpText('after', '\nExample:\n  effigy model shop.tar -o shop.policy.json')
@@ -55,26 +59,42 @@ export function addModelCommand(program: Command): void {
 
 function wholeNumber(text: string, name: string, least: number, most: number): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || value < least || value > most) throw new InputError(`${JSON.stringify(text)} is not a whole number from ${least} to ${most}`, name);
+  if (!/^\d+$/.test(text) || value < least || value > most)
+    throw new InputError(`${JSON.stringify(text)} is not a whole number from ${least} to ${most}`, name);
   return value;
 }
 
-function runModel(image: Image, path: string, options: { count: number; budget: number; probes: boolean }): ModelResult {
+function runModel(
+  image: Image,
+  path: string,
+  options: { count: number; budget: number; probes: boolean },
+): ModelResult {
   const { config, platform } = image;
   if (platform.os !== 'linux' || platform.architecture !== 'amd64') {
-    throw new InputError(`the image is for ${platform.os}/${platform.architecture}`, path, 'only linux/amd64 can be modelled');
+    throw new InputError(
+      `the image is for ${platform.os}/${platform.architecture}`,
+      path,
+      'only linux/amd64 can be modelled',
+    );
   }
   const argv = [...config.entrypoint, ...config.cmd];
-  if (argv.length === 0) throw new InputError('the image has no entrypoint and no command', path, 'nothing says what it runs');
+  if (argv.length === 0)
+    throw new InputError('the image has no entrypoint and no command', path, 'nothing says what it runs');
   const stopSignal = config.stopSignal === '' ? 15 : signalNumber(config.stopSignal);
-  if (stopSignal === undefined) throw new InputError(`unknown stop signal ${JSON.stringify(config.stopSignal)}`, path);
+  if (stopSignal === undefined)
+    throw new InputError(`unknown stop signal ${JSON.stringify(config.stopSignal)}`, path);
   const progress = createProgress('model');
   try {
     return modelImage(image, {
       environments: ENVIRONMENTS.slice(0, options.count),
       budgets: { ...DEFAULT_BUDGETS, boot: options.budget },
       probes: options.probes,
-      spec: { argv, env: config.env, cwd: config.workingDir === '' ? '/' : config.workingDir, user: config.user },
+      spec: {
+        argv,
+        env: config.env,
+        cwd: config.workingDir === '' ? '/' : config.workingDir,
+        user: config.user,
+      },
       stopSignal,
       record: { environments: options.count, maxInstructions: options.budget, probes: options.probes },
       version: packageVersion(),
@@ -92,12 +112,18 @@ function report({ policy, output }: ModelResult, file: string, seconds: number):
     `${policy.coverage.instructions.toLocaleString('en')} instructions in ${seconds.toFixed(1)} s; ${count(policy.coverage.scenarios, 'scenario')}; listens: ${policy.coverage.listeners.join(', ') || 'nothing'}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
-  for (const cut of policy.cuts.slice(0, 10)) process.stderr.write(`cut: ${cut.kind} ${printable(cut.what)} ×${cut.count} in ${printable(cut.program)} ${printable(cut.at)}: ${cut.consequence}\n`);
-  if (policy.cuts.length > 10) process.stderr.write(`cut: … ${policy.cuts.length - 10} more, see effigy show ${file}\n`);
+  for (const cut of policy.cuts.slice(0, 10))
+    process.stderr.write(
+      `cut: ${cut.kind} ${printable(cut.what)} ×${cut.count} in ${printable(cut.program)} ${printable(cut.at)}: ${cut.consequence}\n`,
+    );
+  if (policy.cuts.length > 10)
+    process.stderr.write(`cut: … ${policy.cuts.length - 10} more, see effigy show ${file}\n`);
   if (policy.complete) return;
   process.stderr.write(`INCOMPLETE: ${printable(policy.incomplete)}\n`);
-  if (output !== '') process.stderr.write(`the service said:\n${output.slice(-2000).replace(/^/gm, '    ')}\n`);
+  if (output !== '')
+    process.stderr.write(`the service said:\n${output.slice(-2000).replace(/^/gm, '    ')}\n`);
 }
 
 const count = (n: number, what: string): string => `${n.toLocaleString('en')} ${what}${n === 1 ? '' : 's'}`;
-const total = (policy: Policy, what: 'states' | 'edges'): number => policy.automata.reduce((sum, automaton) => sum + automaton[what].length, 0);
+const total = (policy: Policy, what: 'states' | 'edges'): number =>
+  policy.automata.reduce((sum, automaton) => sum + automaton[what].length, 0);

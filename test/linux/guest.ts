@@ -4,11 +4,19 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ElfSource, interpreterOf, parseElf, readDynamic } from '../../src/elf/index.ts';
 import { printEffect } from '../../src/effect/index.ts';
+import { ElfSource, interpreterOf, parseElf, readDynamic } from '../../src/elf/index.ts';
 import { type TreeBuilder, treeBuilder } from '../../src/image/index.ts';
 import {
-  createKernel, type Cut, type EffectEvent, type EnvironmentValues, formatSyscall, type Kernel, type KernelOptions, type ProcessSpec, type RunStop,
+  type Cut,
+  createKernel,
+  type EffectEvent,
+  type EnvironmentValues,
+  formatSyscall,
+  type Kernel,
+  type KernelOptions,
+  type ProcessSpec,
+  type RunStop,
 } from '../../src/linux/index.ts';
 
 export const environment: EnvironmentValues = {
@@ -45,7 +53,9 @@ function addWithLibraries(builder: TreeBuilder, path: string, as: string, seen: 
   const interpreter = interpreterOf(elf);
   if (interpreter !== undefined) addWithLibraries(builder, realpathSync(interpreter), interpreter, seen);
   for (const name of readDynamic(elf).needed) {
-    const found = LIBRARY_PATHS.map((directory) => `${directory}/${name}`).find((candidate) => existsSync(candidate));
+    const found = LIBRARY_PATHS.map((directory) => `${directory}/${name}`).find((candidate) =>
+      existsSync(candidate),
+    );
     if (found !== undefined) addWithLibraries(builder, realpathSync(found), found, seen);
   }
 }
@@ -80,22 +90,43 @@ export function runGuest(builder: TreeBuilder, spec: ProcessSpec, options: Guest
     hooks: {
       onEffect: (event) => effects.push(event),
       onCut: (cut) => cuts.push(cut),
-      ...(options.trace === true ? { onSyscall: (task, row, args, result) => trace.push(`${task.tid} ${formatSyscall(task, row, args, result)}`) } : {}),
+      ...(options.trace === true
+        ? {
+            onSyscall: (task, row, args, result) =>
+              trace.push(`${task.tid} ${formatSyscall(task, row, args, result)}`),
+          }
+        : {}),
     },
   });
   kernel.spawnInit(spec);
-  const stop = kernel.run({ maxInstructions: options.maxInstructions ?? 300_000_000, ...(options.horizon === undefined ? {} : { horizon: options.horizon }) });
-  return { kernel, stop, stdout: kernel.output(), effects, cuts, trace, lines: effects.map((event) => printEffect(event.effect)) };
+  const stop = kernel.run({
+    maxInstructions: options.maxInstructions ?? 300_000_000,
+    ...(options.horizon === undefined ? {} : { horizon: options.horizon }),
+  });
+  return {
+    kernel,
+    stop,
+    stdout: kernel.output(),
+    effects,
+    cuts,
+    trace,
+    lines: effects.map((event) => printEffect(event.effect)),
+  };
 }
 
 export const hasTool = (name: string): boolean => spawnSync('sh', ['-c', `command -v ${name}`]).status === 0;
 
 /** Compiles C source; the program's path. */
-export function compile(source: string, options: { readonly compiler?: string; readonly flags?: readonly string[] } = {}): string {
+export function compile(
+  source: string,
+  options: { readonly compiler?: string; readonly flags?: readonly string[] } = {},
+): string {
   const directory = workDirectory();
   const file = join(directory, `p${counter++}`);
   writeFileSync(`${file}.c`, source);
-  execFileSync(options.compiler ?? 'gcc', ['-O1', '-o', file, `${file}.c`, ...(options.flags ?? [])], { stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync(options.compiler ?? 'gcc', ['-O1', '-o', file, `${file}.c`, ...(options.flags ?? [])], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   return file;
 }
 
@@ -116,10 +147,21 @@ export interface NativeRun {
   readonly status: number;
 }
 
-export function runNative(path: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): NativeRun {
-  const result = spawnSync(path, [...args], { env: { PATH: '/usr/bin:/bin', ...env }, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
+export function runNative(
+  path: string,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): NativeRun {
+  const result = spawnSync(path, [...args], {
+    env: { PATH: '/usr/bin:/bin', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+  });
   if (result.error !== undefined) throw result.error;
-  const signal = result.signal === null ? 0 : Number(execFileSync('sh', ['-c', `kill -l ${result.signal.slice(3)}`], { encoding: 'utf8' }));
+  const signal =
+    result.signal === null
+      ? 0
+      : Number(execFileSync('sh', ['-c', `kill -l ${result.signal.slice(3)}`], { encoding: 'utf8' }));
   return { stdout: result.stdout + result.stderr, status: signal === 0 ? (result.status ?? 0) << 8 : signal };
 }
 

@@ -22,7 +22,11 @@ export interface ProcessEntry {
 }
 
 export interface FileEntry {
-  readonly words: readonly [number, number, number, number, number];
+  readonly word0: number;
+  readonly word1: number;
+  readonly word2: number;
+  readonly word3: number;
+  readonly word4: number;
   readonly type: FileType;
   /** As the record has it. */
   readonly path: string;
@@ -101,13 +105,12 @@ export class SysFlowTables {
     const first = word(bytes, at);
     let entry = this.files.get(first >>> 2);
     while (entry !== undefined) {
-      const { words } = entry;
       if (
-        words[0] === first &&
-        words[1] === word(bytes, at + 4) &&
-        words[2] === word(bytes, at + 8) &&
-        words[3] === word(bytes, at + 12) &&
-        words[4] === word(bytes, at + 16)
+        entry.word0 === first &&
+        entry.word1 === word(bytes, at + 4) &&
+        entry.word2 === word(bytes, at + 8) &&
+        entry.word3 === word(bytes, at + 12) &&
+        entry.word4 === word(bytes, at + 16)
       ) {
         return entry;
       }
@@ -118,16 +121,19 @@ export class SysFlowTables {
 
   /** Written again, an identity has the same path but perhaps another type. */
   addFile(bytes: Uint8Array, at: number, type: FileType, path: string, resource: Resource): void {
-    const words = [0, 4, 8, 12, 16].map((offset) => word(bytes, at + offset)) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
-    const key = words[0] >>> 2;
-    const rest = this.chainWithout(this.files.get(key), this.file(bytes, at));
-    this.files.set(key, { words, type, path, resource, next: rest });
+    const first = word(bytes, at);
+    const key = first >>> 2;
+    this.files.set(key, {
+      word0: first,
+      word1: word(bytes, at + 4),
+      word2: word(bytes, at + 8),
+      word3: word(bytes, at + 12),
+      word4: word(bytes, at + 16),
+      type,
+      path,
+      resource,
+      next: this.chainWithout(this.files.get(key), this.file(bytes, at)),
+    });
   }
 
   private chainWithout(chain: FileEntry | undefined, old: FileEntry | undefined): FileEntry | undefined {

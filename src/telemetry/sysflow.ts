@@ -44,13 +44,16 @@ export function openSysFlow(file: RandomAccess, options: SysFlowOptions = {}): S
 
 class OcfSource implements SysFlowSource {
   readonly traits = sysFlowTraits;
-  readonly records = new Map<string, number>();
   private readonly reader: OcfReader;
   private readonly decoder: SysFlowDecoder;
 
   constructor(file: RandomAccess, options: SysFlowOptions) {
     this.reader = new OcfReader(file, options.limits ?? defaultOcfLimits);
-    this.decoder = new SysFlowDecoder(this.reader.schema, file.name, this.records);
+    this.decoder = new SysFlowDecoder(this.reader.schema, file.name);
+  }
+
+  get records(): ReadonlyMap<string, number> {
+    return this.decoder.counts;
   }
 
   *observations(): Generator<Observation> {
@@ -69,23 +72,22 @@ class OcfSource implements SysFlowSource {
 export class SysFlowDecoder {
   private out: Observation[] = [];
   private readonly sink: Sink;
-  private readonly records: RecordDecoder;
+  private readonly records: RecordDecoder<Sink>;
 
-  /** `counts` hears how many records of which name were read. */
-  constructor(schema: string, where: string, counts: Map<string, number>) {
-    const type = parseSchema(schema, where);
-    this.sink = new Sink((observation) => this.out.push(observation), counts);
-    this.records = compileRecords(type, sysFlowPlan, this.sink.handlers);
-    if (!/SFHeader/.test(schema)) throw new InputError('an Avro file, but not of SysFlow records', where);
+  constructor(schema: string, where: string) {
+    this.sink = new Sink((observation) => this.out.push(observation));
+    this.records = compiled(schema, where);
   }
 
   /** Decodes a block; what is damaged in it becomes a gap. */
   block(data: Uint8Array, count: number): void {
-    this.sink.bytes = data;
+    // A Buffer's text is decoded faster.
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
+    this.sink.bytes = bytes;
     let at = 0;
     for (let i = 0; i < count; i++) {
       try {
-        const next = this.records.decode(data, at, data.length);
+        const next = this.records.decode(bytes, at, bytes.length, this.sink);
         if (next === at) throw new DecodeError('record without bytes');
         at = next;
       } catch (error) {
@@ -98,6 +100,13 @@ export class SysFlowDecoder {
     if (at !== data.length) this.out.push({ kind: 'gap', reason: 'bytes left over in a block', records: 1 });
   }
 
+  /** Records read so far, by name. */
+  get counts(): ReadonlyMap<string, number> {
+    const { read, skippedRecords } = this.sink;
+    const known = Object.entries(read).filter(([, n]) => n > 0);
+    return new Map([...known, ...skippedRecords]);
+  }
+
   /** Observations since the last call. */
   take(): readonly Observation[] {
     const { out } = this;
@@ -106,271 +115,289 @@ export class SysFlowDecoder {
   }
 }
 
+const decoders = new Map<string, RecordDecoder<Sink>>();
+
+/** Rotated files share a schema: it is compiled once, and stays warm. */
+function compiled(schema: string, where: string): RecordDecoder<Sink> {
+  let decoder = decoders.get(schema);
+  if (decoder === undefined) {
+    const type = parseSchema(schema, where);
+    if (!schema.includes('SFHeader')) throw new InputError('an Avro file, but not of SysFlow records', where);
+    decoder = compileRecords<Sink>(type, sysFlowPlan);
+    if (decoders.size >= 32) decoders.clear();
+    decoders.set(schema, decoder);
+  }
+  return decoder;
+}
+
 const TRUNCATE = 1 << 11;
 
 /** Handlers of records, as sysflow-plan.ts orders their arguments. */
 class Sink {
   /** The block that is being decoded: positions of file identities are in it. */
   bytes: Uint8Array = new Uint8Array();
+  /** Records read, by name. */
+  readonly read = {
+    SFHeader: 0,
+    Container: 0,
+    Process: 0,
+    File: 0,
+    ProcessEvent: 0,
+    NetworkFlow: 0,
+    FileFlow: 0,
+    FileEvent: 0,
+  };
+  readonly skippedRecords = new Map<string, number>();
   private readonly emit: (observation: Observation) => void;
-  private readonly counts: Map<string, number>;
   private readonly tables = new SysFlowTables();
   private readonly sides = new Sides();
   /** Time of the first record of this stream. */
   private begin: bigint | undefined;
 
-  constructor(emit: (observation: Observation) => void, counts: Map<string, number>) {
+  constructor(emit: (observation: Observation) => void) {
     this.emit = emit;
-    this.counts = counts;
   }
 
-  readonly handlers = {
-    skipped: (name: string): void => {
-      const short = name.slice(name.lastIndexOf('.') + 1);
-      this.count(short);
-      if (!withoutEffect.has(short)) this.gap(`unsupported record ${short}`);
-    },
+  skipped(name: string): void {
+    const short = name.slice(name.lastIndexOf('.') + 1);
+    this.skippedRecords.set(short, (this.skippedRecords.get(short) ?? 0) + 1);
+    if (!withoutEffect.has(short)) this.gap(`unsupported record ${short}`);
+  }
 
-    header: (version: number, exporter: string): void => {
-      this.count('SFHeader');
-      this.tables.clear();
-      this.sides.clear();
-      this.begin = undefined;
-      this.emit({ kind: 'stream', exporter, version });
-    },
+  header(version: number, exporter: string): void {
+    this.read.SFHeader += 1;
+    this.tables.clear();
+    this.sides.clear();
+    this.begin = undefined;
+    this.emit({ kind: 'stream', exporter, version });
+  }
 
-    container: (id: string, name: string, image: string, imageId: string, privileged: boolean): void => {
-      this.count('Container');
-      this.emit({ kind: 'container', container: { id, name, image, imageId, privileged } });
-    },
+  container(id: string, name: string, image: string, imageId: string, privileged: boolean): void {
+    this.read.Container += 1;
+    this.emit({ kind: 'container', container: { id, name, image, imageId, privileged } });
+  }
 
-    process: (
-      state: string,
-      high: number,
-      low: number,
-      pid: number,
-      parentHigh: number,
-      parentLow: number,
-      parentPid: number,
-      time: bigint,
-      exe: string,
-      args: string,
-      uid: number,
-      gid: number,
-      user: string,
-      group: string,
-      tty: boolean,
-      containerId: string,
-      isEntry: boolean,
-      cwd: string,
-    ): void => {
-      this.count('Process');
-      this.begin ??= time;
-      const hasParent = parentPid !== 0 || parentHigh !== 0 || parentLow !== 0;
-      const parent = hasParent ? this.tables.process(parentHigh, parentLow, parentPid) : undefined;
-      const known = this.tables.process(high, low, pid);
-      const entry = known ?? this.tables.addProcess(high, low, pid, wide(high, low), parent);
-      Object.assign(entry, { containerId, exe, args, uid });
-      const parentId =
-        parent?.id ?? (hasParent ? { created: wide(parentHigh, parentLow), pid: parentPid } : undefined);
-      // A process whose first record is a flow is REUP too, though it is new.
-      const again = state === 'REUP' && entry.id.created < this.begin;
+  process(
+    state: string,
+    high: number,
+    low: number,
+    pid: number,
+    parentHigh: number,
+    parentLow: number,
+    parentPid: number,
+    time: bigint,
+    exe: string,
+    args: string,
+    uid: number,
+    gid: number,
+    user: string,
+    group: string,
+    tty: boolean,
+    containerId: string,
+    isEntry: boolean,
+    cwd: string,
+  ): void {
+    this.read.Process += 1;
+    this.begin ??= time;
+    const hasParent = parentPid !== 0 || parentHigh !== 0 || parentLow !== 0;
+    const parent = hasParent ? this.tables.process(parentHigh, parentLow, parentPid) : undefined;
+    const known = this.tables.process(high, low, pid);
+    const entry = known ?? this.tables.addProcess(high, low, pid, wide(high, low), parent);
+    Object.assign(entry, { containerId, exe, args, uid });
+    const parentId =
+      parent?.id ?? (hasParent ? { created: wide(parentHigh, parentLow), pid: parentPid } : undefined);
+    // A process whose first record is a flow is REUP too, though it is new.
+    const again = state === 'REUP' && entry.id.created < this.begin;
+    this.emit({
+      kind: 'process',
+      process: {
+        id: entry.id,
+        parent: parentId,
+        time,
+        exe,
+        args,
+        uid,
+        gid,
+        user,
+        group,
+        tty,
+        containerId,
+        entry: isEntry,
+        cwd,
+        again,
+      },
+    });
+  }
+
+  file(oid: number, restype: number, path: string): void {
+    this.read.File += 1;
+    if (oid < 0) {
+      this.gap('file record without an identity');
+      return;
+    }
+    const type = fileType(restype);
+    this.tables.addFile(this.bytes, oid, type, path, { kind: 'file', type, path: plainPath(type, path) });
+  }
+
+  processEvent(
+    high: number,
+    low: number,
+    pid: number,
+    time: bigint,
+    tid: number,
+    opFlags: number,
+    ret: number,
+    args: readonly string[],
+  ): void {
+    this.read.ProcessEvent += 1;
+    const entry = this.tables.process(high, low, pid);
+    const op = oneOp(opFlags);
+    if (entry === undefined) this.gap('event of an unknown process');
+    else if (op === undefined) this.gap('process event without one operation');
+    else {
+      const resource = processResource(op, entry, tid, ret, args);
       this.emit({
-        kind: 'process',
-        process: {
-          id: entry.id,
-          parent: parentId,
-          time,
-          exe,
-          args,
-          uid,
-          gid,
-          user,
-          group,
-          tty,
-          containerId,
-          entry: isEntry,
-          cwd,
-          again,
-        },
-      });
-    },
-
-    file: (oid: number, restype: number, path: string): void => {
-      this.count('File');
-      if (oid < 0) {
-        this.gap('file record without an identity');
-        return;
-      }
-      const type = fileTypes[String.fromCharCode(restype)] ?? '?';
-      this.tables.addFile(this.bytes, oid, type, path, { kind: 'file', type, path: plainPath(type, path) });
-    },
-
-    processEvent: (
-      high: number,
-      low: number,
-      pid: number,
-      time: bigint,
-      tid: number,
-      opFlags: number,
-      ret: number,
-      args: readonly string[],
-    ): void => {
-      this.count('ProcessEvent');
-      const entry = this.tables.process(high, low, pid);
-      const op = oneOp(opFlags);
-      if (entry === undefined) this.gap('event of an unknown process');
-      else if (op === undefined) this.gap('process event without one operation');
-      else {
-        const resource = processResource(op, entry, tid, ret, args);
-        this.emit({
-          kind: 'event',
-          time,
-          task: this.task(entry, tid),
-          effect: { op, resource, access: '' },
-          ret,
-          args,
-        });
-        if (op === 'EXIT' && tid === pid) this.tables.endProcess(entry);
-      }
-    },
-
-    networkFlow: (
-      high: number,
-      low: number,
-      pid: number,
-      start: bigint,
-      tid: number,
-      opFlags: number,
-      end: bigint,
-      fd: number,
-      reads: number,
-      writes: number,
-      bytesRead: number,
-      bytesWritten: number,
-      sip: number,
-      sport: number,
-      dip: number,
-      dport: number,
-      proto: number,
-    ): void => {
-      this.count('NetworkFlow');
-      const entry = this.tables.process(high, low, pid);
-      if (entry === undefined) {
-        this.gap('flow of an unknown process');
-        return;
-      }
-      const protocol = protocols[proto];
-      if (protocol === undefined && dip === 0 && sport === 0) {
-        this.gap('network flow without protocol and address');
-        return;
-      }
-      const side = this.sides.sideOf(entry, opFlags, sip, dip, dport);
-      const source = { address: addressText(sip), port: String(sport) };
-      const destination = { address: addressText(dip), port: String(dport) };
-      const server = side === 'server';
-      this.emit({
-        kind: 'flow',
-        start,
-        end,
+        kind: 'event',
+        time,
         task: this.task(entry, tid),
-        ops: opsOf(opFlags),
-        resource: {
-          kind: 'net',
-          protocol: protocol ?? 'raw',
-          local: server ? destination : source,
-          peer: server ? source : destination,
-        },
-        access: '',
-        cut: (opFlags & TRUNCATE) !== 0,
-        fd,
-        sidesAssumed: side === undefined,
-        reads,
-        writes,
-        bytesRead,
-        bytesWritten,
+        effect: { op, resource, access: '' },
+        ret,
+        args,
       });
-    },
+      if (op === 'EXIT' && tid === pid) this.tables.endProcess(entry);
+    }
+  }
 
-    fileFlow: (
-      high: number,
-      low: number,
-      pid: number,
-      start: bigint,
-      tid: number,
-      opFlags: number,
-      end: bigint,
-      fd: number,
-      reads: number,
-      writes: number,
-      bytesRead: number,
-      bytesWritten: number,
-      oid: number,
-      openFlags: number,
-    ): void => {
-      this.count('FileFlow');
-      const entry = this.tables.process(high, low, pid);
-      const file = this.tables.file(this.bytes, oid);
-      if (entry === undefined || file === undefined) {
-        this.gap(entry === undefined ? 'flow of an unknown process' : 'flow on an unknown file');
-        return;
-      }
+  networkFlow(
+    high: number,
+    low: number,
+    pid: number,
+    start: bigint,
+    tid: number,
+    opFlags: number,
+    end: bigint,
+    fd: number,
+    reads: number,
+    writes: number,
+    bytesRead: number,
+    bytesWritten: number,
+    sip: number,
+    sport: number,
+    dip: number,
+    dport: number,
+    proto: number,
+  ): void {
+    this.read.NetworkFlow += 1;
+    const entry = this.tables.process(high, low, pid);
+    if (entry === undefined) {
+      this.gap('flow of an unknown process');
+      return;
+    }
+    const protocol = protocols[proto];
+    if (protocol === undefined && dip === 0 && sport === 0) {
+      this.gap('network flow without protocol and address');
+      return;
+    }
+    const side = this.sides.sideOf(entry, opFlags, sip, dip, dport);
+    const source = { address: addressText(sip), port: String(sport) };
+    const destination = { address: addressText(dip), port: String(dport) };
+    const server = side === 'server';
+    this.emit({
+      kind: 'flow',
+      start,
+      end,
+      task: this.task(entry, tid),
+      ops: opsOf(opFlags),
+      resource: {
+        kind: 'net',
+        protocol: protocol ?? 'raw',
+        local: server ? destination : source,
+        peer: server ? source : destination,
+      },
+      access: '',
+      cut: (opFlags & TRUNCATE) !== 0,
+      fd,
+      sidesAssumed: side === undefined,
+      reads,
+      writes,
+      bytesRead,
+      bytesWritten,
+    });
+  }
+
+  fileFlow(
+    high: number,
+    low: number,
+    pid: number,
+    start: bigint,
+    tid: number,
+    opFlags: number,
+    end: bigint,
+    fd: number,
+    reads: number,
+    writes: number,
+    bytesRead: number,
+    bytesWritten: number,
+    oid: number,
+    openFlags: number,
+  ): void {
+    this.read.FileFlow += 1;
+    const entry = this.tables.process(high, low, pid);
+    const file = this.tables.file(this.bytes, oid);
+    if (entry === undefined || file === undefined) {
+      this.gap(entry === undefined ? 'flow of an unknown process' : 'flow on an unknown file');
+      return;
+    }
+    this.emit({
+      kind: 'flow',
+      start,
+      end,
+      task: this.task(entry, tid),
+      ops: opsOf(opFlags),
+      resource: file.resource,
+      access: accessOf(openFlags),
+      cut: (opFlags & TRUNCATE) !== 0,
+      fd,
+      reads,
+      writes,
+      bytesRead,
+      bytesWritten,
+    });
+  }
+
+  fileEvent(
+    high: number,
+    low: number,
+    pid: number,
+    time: bigint,
+    tid: number,
+    opFlags: number,
+    ret: number,
+    oid: number,
+    newOid: number,
+  ): void {
+    this.read.FileEvent += 1;
+    const entry = this.tables.process(high, low, pid);
+    const file = this.tables.file(this.bytes, oid);
+    const other = newOid < 0 ? undefined : this.tables.file(this.bytes, newOid);
+    const op = oneOp(opFlags);
+    if (entry === undefined) this.gap('event of an unknown process');
+    else if (op === undefined) this.gap('file event without one operation');
+    else if (file === undefined || (newOid >= 0 && other === undefined)) this.gap('event on an unknown file');
+    else
       this.emit({
-        kind: 'flow',
-        start,
-        end,
+        kind: 'event',
+        time,
         task: this.task(entry, tid),
-        ops: opsOf(opFlags),
-        resource: file.resource,
-        access: accessOf(openFlags),
-        cut: (opFlags & TRUNCATE) !== 0,
-        fd,
-        reads,
-        writes,
-        bytesRead,
-        bytesWritten,
+        effect: { op, resource: fileResource(op, file, other), access: '' },
+        ret,
+        args: [],
       });
-    },
-
-    fileEvent: (
-      high: number,
-      low: number,
-      pid: number,
-      time: bigint,
-      tid: number,
-      opFlags: number,
-      ret: number,
-      oid: number,
-      newOid: number,
-    ): void => {
-      this.count('FileEvent');
-      const entry = this.tables.process(high, low, pid);
-      const file = this.tables.file(this.bytes, oid);
-      const other = newOid < 0 ? undefined : this.tables.file(this.bytes, newOid);
-      const op = oneOp(opFlags);
-      if (entry === undefined) this.gap('event of an unknown process');
-      else if (op === undefined) this.gap('file event without one operation');
-      else if (file === undefined || (newOid >= 0 && other === undefined))
-        this.gap('event on an unknown file');
-      else
-        this.emit({
-          kind: 'event',
-          time,
-          task: this.task(entry, tid),
-          effect: { op, resource: fileResource(op, file, other), access: '' },
-          ret,
-          args: [],
-        });
-    },
-  };
+  }
 
   private task(entry: ProcessEntry, tid: number): TaskRef {
     if (entry.task.tid !== tid) entry.task = { process: entry.id, tid };
     return entry.task;
-  }
-
-  private count(name: string): void {
-    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
   }
 
   private gap(reason: string): void {
@@ -378,7 +405,22 @@ class Sink {
   }
 }
 
-const fileTypes: Readonly<Record<string, FileType | undefined>> = { f: 'f', d: 'd', u: 'u', p: 'p' };
+/** By the code of SysFlow's letter. */
+function fileType(restype: number): FileType {
+  switch (restype) {
+    case 0x66:
+      return 'f';
+    case 0x64:
+      return 'd';
+    case 0x75:
+      return 'u';
+    case 0x70:
+      return 'p';
+    default:
+      return '?';
+  }
+}
+
 const protocols: Readonly<Record<number, Protocol | undefined>> = {
   1: 'icmp',
   6: 'tcp',
@@ -452,17 +494,20 @@ function opsOf(opFlags: number): ReadonlySet<Op> {
 /** Letters of Falco's open flags; '' where they are unknown (0). */
 function accessOf(flags: number): string {
   const key = flags & 8191;
-  accessTexts[key] ??= [
+  const known = accessTexts[key];
+  if (known !== undefined) return known;
+  const text = [
     (key & OPEN_FLAGS.RDONLY) !== 0 ? 'r' : '',
     (key & OPEN_FLAGS.WRONLY) !== 0 ? 'w' : '',
     (key & OPEN_FLAGS.CREAT) !== 0 ? 'c' : '',
     (key & OPEN_FLAGS.TRUNC) !== 0 ? 't' : '',
     (key & OPEN_FLAGS.APPEND) !== 0 ? 'a' : '',
   ].join('');
-  return accessTexts[key];
+  accessTexts[key] = text;
+  return text;
 }
 
-const accessTexts: string[] = [];
+const accessTexts: (string | undefined)[] = new Array(8192).fill(undefined);
 const addressTexts = new Map<number, string>();
 
 function addressText(address: number): string {

@@ -1,21 +1,52 @@
 // Signals of x86-64 Linux (asm/signal.h, asm-generic/siginfo.h): numbers, default actions, flags, siginfo_t.
 
 export const SIG = {
-  HUP: 1, INT: 2, QUIT: 3, ILL: 4, TRAP: 5, ABRT: 6, BUS: 7, FPE: 8, KILL: 9, USR1: 10, SEGV: 11, USR2: 12, PIPE: 13, ALRM: 14, TERM: 15,
-  STKFLT: 16, CHLD: 17, CONT: 18, STOP: 19, TSTP: 20, TTIN: 21, TTOU: 22, URG: 23, XCPU: 24, XFSZ: 25, VTALRM: 26, PROF: 27, WINCH: 28,
-  IO: 29, PWR: 30, SYS: 31,
+  HUP: 1,
+  INT: 2,
+  QUIT: 3,
+  ILL: 4,
+  TRAP: 5,
+  ABRT: 6,
+  BUS: 7,
+  FPE: 8,
+  KILL: 9,
+  USR1: 10,
+  SEGV: 11,
+  USR2: 12,
+  PIPE: 13,
+  ALRM: 14,
+  TERM: 15,
+  STKFLT: 16,
+  CHLD: 17,
+  CONT: 18,
+  STOP: 19,
+  TSTP: 20,
+  TTIN: 21,
+  TTOU: 22,
+  URG: 23,
+  XCPU: 24,
+  XFSZ: 25,
+  VTALRM: 26,
+  PROF: 27,
+  WINCH: 28,
+  IO: 29,
+  PWR: 30,
+  SYS: 31,
 } as const;
 export const SIGNAL_COUNT = 64;
 /** First real-time signal: queued as often as sent. */
 export const SIGRTMIN = 32;
 
 const names = new Map<number, string>(Object.entries(SIG).map(([name, value]) => [value, `SIG${name}`]));
-export const signalName = (signal: number): string => names.get(signal) ?? (signal >= SIGRTMIN ? `SIGRT_${signal - SIGRTMIN}` : `${signal}`);
+export const signalName = (signal: number): string =>
+  names.get(signal) ?? (signal >= SIGRTMIN ? `SIGRT_${signal - SIGRTMIN}` : `${signal}`);
 
 export type DefaultAction = 'terminate' | 'core' | 'ignore' | 'stop' | 'continue';
 
 const defaults = new Map<number, DefaultAction>([
-  ...[SIG.QUIT, SIG.ILL, SIG.TRAP, SIG.ABRT, SIG.BUS, SIG.FPE, SIG.SEGV, SIG.XCPU, SIG.XFSZ, SIG.SYS].map((s) => [s, 'core'] as const),
+  ...[SIG.QUIT, SIG.ILL, SIG.TRAP, SIG.ABRT, SIG.BUS, SIG.FPE, SIG.SEGV, SIG.XCPU, SIG.XFSZ, SIG.SYS].map(
+    (s) => [s, 'core'] as const,
+  ),
   ...[SIG.CHLD, SIG.URG, SIG.WINCH].map((s) => [s, 'ignore'] as const),
   ...[SIG.STOP, SIG.TSTP, SIG.TTIN, SIG.TTOU].map((s) => [s, 'stop'] as const),
   [SIG.CONT, 'continue'],
@@ -27,10 +58,17 @@ export const bit = (signal: number): bigint => 1n << BigInt(signal - 1);
 export const UNBLOCKABLE = bit(SIG.KILL) | bit(SIG.STOP);
 export const STOP_SIGNALS: readonly number[] = [SIG.STOP, SIG.TSTP, SIG.TTIN, SIG.TTOU];
 /** Faults of the task itself come before everything else. */
-export const SYNCHRONOUS = bit(SIG.SEGV) | bit(SIG.BUS) | bit(SIG.ILL) | bit(SIG.TRAP) | bit(SIG.FPE) | bit(SIG.SYS);
+export const SYNCHRONOUS =
+  bit(SIG.SEGV) | bit(SIG.BUS) | bit(SIG.ILL) | bit(SIG.TRAP) | bit(SIG.FPE) | bit(SIG.SYS);
 
 export const SA = {
-  NOCLDSTOP: 1n, NOCLDWAIT: 2n, SIGINFO: 4n, RESTORER: 0x04000000n, ONSTACK: 0x08000000n, RESTART: 0x10000000n, NODEFER: 0x40000000n,
+  NOCLDSTOP: 1n,
+  NOCLDWAIT: 2n,
+  SIGINFO: 4n,
+  RESTORER: 0x04000000n,
+  ONSTACK: 0x08000000n,
+  RESTART: 0x10000000n,
+  NODEFER: 0x40000000n,
   RESETHAND: 0x80000000n,
 } as const;
 export const SIG_DFL = 0;

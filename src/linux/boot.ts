@@ -21,7 +21,11 @@ export interface KernelOptions {
   readonly readOnlyRoot?: boolean;
 }
 
-export const DEFAULT_LAYOUT: Layout = { program: 0x5555_5555_4000, mmapTop: 0x7fff_f7ff_f000, stackTop: 0x7fff_ffff_f000 };
+export const DEFAULT_LAYOUT: Layout = {
+  program: 0x5555_5555_4000,
+  mmapTop: 0x7fff_f7ff_f000,
+  stackTop: 0x7fff_ffff_f000,
+};
 /** Memory and the reference engine. */
 export function createMachine(options: MemoryOptions = {}): Machine {
   return { engine: createReferenceEngine(), memory: createMemory(options) };
@@ -34,7 +38,12 @@ export function createKernel(options: KernelOptions): Kernel {
     machine: share(options.machine ?? createMachine()),
     layout: share(options.layout ?? DEFAULT_LAYOUT),
     hooks: options.hooks,
-    vfs: createVfs({ tree: options.tree, environment, mounts: options.mounts ?? [], readOnlyRoot: options.readOnlyRoot ?? false }),
+    vfs: createVfs({
+      tree: options.tree,
+      environment,
+      mounts: options.mounts ?? [],
+      readOnlyRoot: options.readOnlyRoot ?? false,
+    }),
     net: new Net(environment),
     syscalls: share(syscallTable),
   });

@@ -398,7 +398,12 @@ export const catalogue: readonly CatalogueEntry[] = CATALOGUE.trim()
 const byName = new Map(catalogue.map((entry) => [entry.name, entry]));
 
 /** A family's row; number and arguments come from the catalogue. Level defaults to full. */
-export function row(name: string, handler: SyscallHandler, level: SupportLevel = 'full', note = ''): SyscallRow {
+export function row(
+  name: string,
+  handler: SyscallHandler,
+  level: SupportLevel = 'full',
+  note = '',
+): SyscallRow {
   const entry = byName.get(name);
   if (entry === undefined) throw new Error(`internal error: no system call ${name}`);
   return { ...entry, level, note, handler };

@@ -11,7 +11,10 @@ const S_IXGRP = 0o010;
 const NOROOT = 1;
 
 /** The credentials of the new program, and whether it must distrust its environment (AT_SECURE). */
-export function credentialsAfterExec(old: Credentials, file: ExecutableFile): { readonly credentials: Credentials; readonly secure: boolean } {
+export function credentialsAfterExec(
+  old: Credentials,
+  file: ExecutableFile,
+): { readonly credentials: Credentials; readonly secure: boolean } {
   const next = copyCredentials(old);
   const honoured = !file.nosuid && !old.noNewPrivileges;
   const setUid = honoured && (file.mode & S_ISUID) !== 0;

@@ -31,7 +31,16 @@ export interface EffectEvent {
 
 /** Where the model stops short or goes wider than the code. Same kind, name and place are counted together. */
 export interface Cut {
-  readonly kind: 'instruction' | 'syscall' | 'syscall-option' | 'file' | 'budget' | 'unwind' | 'fault' | 'environment' | 'signal';
+  readonly kind:
+    | 'instruction'
+    | 'syscall'
+    | 'syscall-option'
+    | 'file'
+    | 'budget'
+    | 'unwind'
+    | 'fault'
+    | 'environment'
+    | 'signal';
   /** The thing itself: disassembly, syscall name, option, path … */
   readonly what: string;
   /** What was done instead. */

@@ -10,7 +10,11 @@ type Fault = Exclude<EngineStop, { readonly kind: 'syscall' | 'budget' }>;
 
 export function raiseFault(kernel: Kernel, task: Task, stop: Fault): void {
   if (stop.kind === 'unsupported') {
-    kernel.cutHere(task, { kind: 'instruction', what: `${stop.code} (${stop.text})`, consequence: 'the task gets SIGILL' });
+    kernel.cutHere(task, {
+      kind: 'instruction',
+      what: `${stop.code} (${stop.text})`,
+      consequence: 'the task gets SIGILL',
+    });
     forceSignal(kernel, task, SIG.ILL, { code: ILL_ILLOPN, address: stop.address });
     return;
   }
@@ -19,12 +23,18 @@ export function raiseFault(kernel: Kernel, task: Task, stop: Fault): void {
   forceSignal(kernel, task, signal, info);
 }
 
-function signalOf(task: Task, stop: Exclude<Fault, { readonly kind: 'unsupported' }>): readonly [number, SignalInfo] {
+function signalOf(
+  task: Task,
+  stop: Exclude<Fault, { readonly kind: 'unsupported' }>,
+): readonly [number, SignalInfo] {
   const { address } = stop;
   const { rip } = task.registers;
   switch (stop.fault) {
     case 'page':
-      return [SIG.SEGV, { code: task.process.space.find(address) === undefined ? SEGV.MAPERR : SEGV.ACCERR, address }];
+      return [
+        SIG.SEGV,
+        { code: task.process.space.find(address) === undefined ? SEGV.MAPERR : SEGV.ACCERR, address },
+      ];
     case 'bus':
       return [SIG.BUS, { code: BUS.ADRERR, address }];
     case 'align':

@@ -1,12 +1,25 @@
 // Open file descriptions and descriptor tables. Each kind of file is a class in its own file; this one knows none.
-import type { Backing } from '../machine/index.ts';
+
 import type { FileType, Resource } from '../effect/index.ts';
+import type { Backing } from '../machine/index.ts';
 import type { Kernel } from './kernel.ts';
 import type { Task } from './task.ts';
 import type { Block, SysResult, WaitQueue } from './wait.ts';
 
 /** poll(2) bits. */
-export const POLL = { IN: 1, PRI: 2, OUT: 4, ERR: 8, HUP: 16, NVAL: 32, RDNORM: 64, RDBAND: 128, WRNORM: 256, WRBAND: 512, RDHUP: 0x2000 } as const;
+export const POLL = {
+  IN: 1,
+  PRI: 2,
+  OUT: 4,
+  ERR: 8,
+  HUP: 16,
+  NVAL: 32,
+  RDNORM: 64,
+  RDBAND: 128,
+  WRNORM: 256,
+  WRBAND: 512,
+  RDHUP: 0x2000,
+} as const;
 
 /**
  * One open file description (what dup and fork share). Errors are negative errno numbers. Subclasses hold plain data
@@ -38,7 +51,12 @@ export abstract class OpenFile {
   /** Called where `pollDeadline` has passed: updates what `poll` looks at and wakes the queue. */
   expire(_kernel: Kernel): void {}
   /** Up to `length` bytes; an empty array is the end of file. `at`: pread's offset. */
-  abstract read(kernel: Kernel, task: Task, length: number, at: number | undefined): Uint8Array | number | Block;
+  abstract read(
+    kernel: Kernel,
+    task: Task,
+    length: number,
+    at: number | undefined,
+  ): Uint8Array | number | Block;
   abstract write(kernel: Kernel, task: Task, bytes: Uint8Array, at: number | undefined): number | Block;
   /** The last reference is gone. */
   close(_kernel: Kernel): void {}

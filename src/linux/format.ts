@@ -10,7 +10,12 @@ const TEXT_LIMIT = 200;
 const LIST_LIMIT = 32;
 
 /** `openat(AT_FDCWD, "/etc/passwd", 0x80000, 000) = 3`. Reads guest memory as it is now. */
-export function formatSyscall(task: Task, row: SyscallRow, raw: readonly bigint[], result: SysResult): string {
+export function formatSyscall(
+  task: Task,
+  row: SyscallRow,
+  raw: readonly bigint[],
+  result: SysResult,
+): string {
   const args = new SysArgs(raw);
   const texts = row.args.map((arg, i) => argument(task, args, i, arg.slice(arg.indexOf(':') + 1) as ArgType));
   return `${row.name}(${texts.join(', ')}) = ${answer(result)}`;

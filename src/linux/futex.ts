@@ -98,7 +98,7 @@ export function futexKey(space: AddressSpace, address: number, shared: boolean):
   space.read32(address);
   if (shared) {
     const region = space.find(address);
-    if (region !== undefined && region.shared && region.backing !== undefined) {
+    if (region?.shared === true && region.backing !== undefined) {
       return { object: region.backing, offset: region.offset + (address - region.start) };
     }
   }
@@ -109,7 +109,8 @@ export function futexKey(space: AddressSpace, address: number, shared: boolean):
 export function wakeFutexAddress(kernel: Kernel, process: Process, address: number, count: number): void {
   const woken = kernel.futexes.wake(futexKey(process.space, address, false), count, 0xffffffff);
   const shared = futexKey(process.space, address, true);
-  if (woken < count && shared.object !== process.space) kernel.futexes.wake(shared, count - woken, 0xffffffff);
+  if (woken < count && shared.object !== process.space)
+    kernel.futexes.wake(shared, count - woken, 0xffffffff);
 }
 
 const TID_MASK = 0x3fffffff;

@@ -9,12 +9,12 @@ import type { Cut, EffectEvent, EnvironmentValues } from './events.ts';
 import type { OpenFile } from './file.ts';
 import { FutexTable } from './futex.ts';
 import type { Net } from './net.ts';
-import { RandomSource } from './random.ts';
-import { type ProcessSpec, spawnInit } from './spawn.ts';
 import { PipeFile } from './pipe.ts';
+import { RandomSource } from './random.ts';
 import { type RunOptions, type RunStop, run } from './scheduler.ts';
 import { snapshot } from './snapshot.ts';
-import { placeOf, callStack } from './stack.ts';
+import { type ProcessSpec, spawnInit } from './spawn.ts';
+import { callStack, placeOf } from './stack.ts';
 import type { SyscallRow } from './syscall.ts';
 import type { Process, Task } from './task.ts';
 import type { Vfs } from './vfs.ts';
@@ -68,7 +68,13 @@ export interface ExecutableSource {
    * where it can't. `emptyPath`: an empty path means dirfd itself (execveat AT_EMPTY_PATH); `noFollow`: ELOOP on a
    * final symlink.
    */
-  openExecutable(kernel: Kernel, task: Task, dirfd: number, path: string, options: { readonly emptyPath: boolean; readonly noFollow: boolean }): ExecutableFile | number;
+  openExecutable(
+    kernel: Kernel,
+    task: Task,
+    dirfd: number,
+    path: string,
+    options: { readonly emptyPath: boolean; readonly noFollow: boolean },
+  ): ExecutableFile | number;
 }
 
 export interface KernelParts {
@@ -222,6 +228,7 @@ export class Kernel {
   }
 }
 
-const sinkText = ({ pipe }: PipeFile): string => (pipe.sink?.parts ?? []).map((part) => decodeText(part)).join('');
+const sinkText = ({ pipe }: PipeFile): string =>
+  (pipe.sink?.parts ?? []).map((part) => decodeText(part)).join('');
 
 export type { Cut, EffectEvent, EnvironmentValues };

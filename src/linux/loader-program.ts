@@ -1,7 +1,7 @@
 // From a path to what execve will map: the ELF file and its interpreter, through any number of `#!` lines
 // (fs/exec.c, fs/binfmt_script.c, fs/binfmt_elf.c). Changes nothing.
 import { decodeText, InputError } from '../bytes/index.ts';
-import { type Elf, ElfSource, EM_X86_64, ET, interpreterOf, isElf, parseElf, PT } from '../elf/index.ts';
+import { type Elf, ElfSource, EM_X86_64, ET, interpreterOf, isElf, PT, parseElf } from '../elf/index.ts';
 import { E } from './errno.ts';
 import type { ExecutableFile, Kernel } from './kernel.ts';
 import type { Task } from './task.ts';
@@ -46,9 +46,17 @@ export function findProgram(kernel: Kernel, task: Task, request: ExecRequest): P
     const script = parseScript(head);
     if (script === undefined) return -E.NOEXEC;
     if (depth >= SCRIPT_DEPTH) return -E.LOOP;
-    argv = [script.interpreter, ...(script.argument === undefined ? [] : [script.argument]), name, ...argv.slice(1)];
+    argv = [
+      script.interpreter,
+      ...(script.argument === undefined ? [] : [script.argument]),
+      name,
+      ...argv.slice(1),
+    ];
     name = script.interpreter;
-    const next = kernel.vfs.openExecutable(kernel, task, -100, script.interpreter, { emptyPath: false, noFollow: false });
+    const next = kernel.vfs.openExecutable(kernel, task, -100, script.interpreter, {
+      emptyPath: false,
+      noFollow: false,
+    });
     if (typeof next === 'number') return next;
     file = next;
   }
@@ -71,7 +79,9 @@ const isBlank = (byte: number): boolean => byte === 0x20 || byte === 0x09;
  * `#!` interpreter [argument]: the rest of the line is one argument, blanks around it stripped. A line that the head
  * cuts off counts only if the interpreter's path is whole.
  */
-export function parseScript(head: Uint8Array): { readonly interpreter: string; readonly argument: string | undefined } | undefined {
+export function parseScript(
+  head: Uint8Array,
+): { readonly interpreter: string; readonly argument: string | undefined } | undefined {
   if (head.length < 2 || head[0] !== 0x23 || head[1] !== 0x21) return undefined;
   let end = head.indexOf(0x0a, 2);
   const whole = end >= 0 || head.length < HEAD;
@@ -86,10 +96,19 @@ export function parseScript(head: Uint8Array): { readonly interpreter: string; r
   let from = stop;
   while (from < end && isBlank(head[from])) from++;
   while (end > from && isBlank(head[end - 1])) end--;
-  return { interpreter: decodeText(head.subarray(start, stop)), argument: from === end ? undefined : decodeText(head.subarray(from, end)) };
+  return {
+    interpreter: decodeText(head.subarray(start, stop)),
+    argument: from === end ? undefined : decodeText(head.subarray(from, end)),
+  };
 }
 
-function loadElf(kernel: Kernel, task: Task, file: ExecutableFile, argv: readonly string[], execfn: string): Program | number {
+function loadElf(
+  kernel: Kernel,
+  task: Task,
+  file: ExecutableFile,
+  argv: readonly string[],
+  execfn: string,
+): Program | number {
   const elf = parseProgram(kernel, task, file);
   if (elf === undefined) return -E.NOEXEC;
   const path = readInterpreter(elf);
@@ -107,10 +126,15 @@ function parseProgram(kernel: Kernel, task: Task, file: ExecutableFile): Elf | u
   try {
     const elf = parseElf(new ElfSource(file.backing, file.path));
     if (elf.machine !== EM_X86_64) {
-      kernel.cutHere(task, { kind: 'file', what: `${file.path}: ELF machine ${elf.machine}`, consequence: 'execve answered ENOEXEC' });
+      kernel.cutHere(task, {
+        kind: 'file',
+        what: `${file.path}: ELF machine ${elf.machine}`,
+        consequence: 'execve answered ENOEXEC',
+      });
       return undefined;
     }
-    const runnable = (elf.type === ET.EXEC || elf.type === ET.DYN) && elf.segments.some((s) => s.type === PT.LOAD);
+    const runnable =
+      (elf.type === ET.EXEC || elf.type === ET.DYN) && elf.segments.some((s) => s.type === PT.LOAD);
     return runnable ? elf : undefined;
   } catch (error) {
     if (!(error instanceof InputError)) throw error;

@@ -7,8 +7,25 @@ import { type AddressSpace, PAGE_SIZE, PROT } from '../machine/index.ts';
 
 /** a_type */
 export const AT = {
-  NULL: 0, PHDR: 3, PHENT: 4, PHNUM: 5, PAGESZ: 6, BASE: 7, FLAGS: 8, ENTRY: 9, UID: 11, EUID: 12, GID: 13, EGID: 14, PLATFORM: 15,
-  HWCAP: 16, CLKTCK: 17, SECURE: 23, RANDOM: 25, HWCAP2: 26, EXECFN: 31,
+  NULL: 0,
+  PHDR: 3,
+  PHENT: 4,
+  PHNUM: 5,
+  PAGESZ: 6,
+  BASE: 7,
+  FLAGS: 8,
+  ENTRY: 9,
+  UID: 11,
+  EUID: 12,
+  GID: 13,
+  EGID: 14,
+  PLATFORM: 15,
+  HWCAP: 16,
+  CLKTCK: 17,
+  SECURE: 23,
+  RANDOM: 25,
+  HWCAP2: 26,
+  EXECFN: 31,
 } as const;
 
 /** CPUID 1 EDX of the x86-64 baseline: nothing beyond SSE2. */
@@ -62,12 +79,33 @@ export function buildStack(request: StackRequest): BuiltStack {
   at -= at % 16;
   const random = put(request.random);
   at -= at % 16;
-  const auxv = [...request.auxv, [AT.RANDOM, BigInt(random)], [AT.EXECFN, BigInt(execfn)], [AT.PLATFORM, BigInt(platform)], [AT.NULL, 0n]] as const;
-  const words = [BigInt(args.addresses.length), ...args.addresses, 0n, ...environment.addresses, 0n, ...auxv.flatMap(([type, value]) => [BigInt(type), value])];
+  const auxv = [
+    ...request.auxv,
+    [AT.RANDOM, BigInt(random)],
+    [AT.EXECFN, BigInt(execfn)],
+    [AT.PLATFORM, BigInt(platform)],
+    [AT.NULL, 0n],
+  ] as const;
+  const words = [
+    BigInt(args.addresses.length),
+    ...args.addresses,
+    0n,
+    ...environment.addresses,
+    0n,
+    ...auxv.flatMap(([type, value]) => [BigInt(type), value]),
+  ];
   const sp = Math.floor((at - words.length * 8) / 16) * 16;
   space.write(sp, new Uint8Array(BigUint64Array.from(words).buffer));
   const auxvLength = auxv.length * 16;
-  return { sp, argStart, argEnd: envStart, envStart, envEnd, auxv: sp + words.length * 8 - auxvLength, auxvLength };
+  return {
+    sp,
+    argStart,
+    argEnd: envStart,
+    envStart,
+    envEnd,
+    auxv: sp + words.length * 8 - auxvLength,
+    auxvLength,
+  };
 }
 
 function withNul(text: string): Uint8Array {
@@ -78,7 +116,10 @@ function withNul(text: string): Uint8Array {
 }
 
 /** Writes texts so that the first lies lowest; their addresses in order. */
-function putAll(texts: readonly string[], put: (bytes: Uint8Array) => number): { readonly addresses: bigint[]; readonly start: number | undefined } {
+function putAll(
+  texts: readonly string[],
+  put: (bytes: Uint8Array) => number,
+): { readonly addresses: bigint[]; readonly start: number | undefined } {
   const addresses: bigint[] = [];
   for (let i = texts.length - 1; i >= 0; i--) addresses.unshift(BigInt(put(withNul(texts[i]))));
   return { addresses, start: addresses.length === 0 ? undefined : Number(addresses[0]) };

@@ -1,17 +1,18 @@
 // execve: maps a program and its interpreter into a fresh address space, builds its stack, and makes the process
 // that program. Follows fs/exec.c and fs/binfmt_elf.c without address space randomization: bases come from the
 // kernel's layout. There is no vdso (no AT_SYSINFO_EHDR); both C libraries use the system calls then.
-import { PF, PT, type Segment } from '../elf/index.ts';
+import { ET, PF, PT, type Segment } from '../elf/index.ts';
 import { ADDRESS_LIMIT, type AddressSpace, createRegisters, PAGE_SIZE, PROT } from '../machine/index.ts';
 import { RLIMIT, USER_HZ } from './abi-process.ts';
 import { SIG, SS } from './abi-signal.ts';
 import { credentialsAfterExec } from './credentials.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import { AT, BASELINE_HWCAP, type BuiltStack, buildStack } from './loader-stack.ts';
 import { type ExecRequest, findProgram, type LoadedFile, type Program } from './loader-program.ts';
+import { AT, BASELINE_HWCAP, type BuiltStack, buildStack } from './loader-stack.ts';
 import { clearHandlers, copyDescriptors, sharesSpace } from './process.ts';
 import { exitTask, releaseMemoryUse } from './process-exit.ts';
+import { closeDescriptor } from './sys-file-open.ts';
 import type { Credentials, Task } from './task.ts';
 
 const PHDR_SIZE = 56;
@@ -39,7 +40,11 @@ interface Mapped {
 export function execve(kernel: Kernel, task: Task, request: ExecRequest): 'none' | number {
   const fail = (errno: number): number => {
     const path = kernel.vfs.nameAt(task, request.dirfd, request.path);
-    kernel.effect(task, { op: 'EXEC', resource: { kind: 'program', path, args: request.argv.slice(1) }, access: '' }, errno);
+    kernel.effect(
+      task,
+      { op: 'EXEC', resource: { kind: 'program', path, args: request.argv.slice(1) }, access: '' },
+      errno,
+    );
     return errno;
   };
   const program = findProgram(kernel, task, request);
@@ -51,7 +56,15 @@ export function execve(kernel: Kernel, task: Task, request: ExecRequest): 'none'
     space.release();
     return fail(mapped);
   }
-  kernel.effect(task, { op: 'EXEC', resource: { kind: 'program', path: program.file.path, args: program.argv.slice(1) }, access: '' }, 0);
+  kernel.effect(
+    task,
+    {
+      op: 'EXEC',
+      resource: { kind: 'program', path: program.file.path, args: program.argv.slice(1) },
+      access: '',
+    },
+    0,
+  );
   leaveOldProgram(kernel, task);
   const credentials = credentialsAfterExec(task.process.credentials, program.file);
   const stack = buildProgramStack(kernel, task, space, { program, mapped, envp: request.envp, credentials });
@@ -66,7 +79,10 @@ function tooBig(task: Task, argv: readonly string[], envp: readonly string[]): b
   const sizes = strings.map(size);
   const total = sizes.reduce((sum, n) => sum + n + 8, 0);
   const stack = task.process.rlimits[RLIMIT.STACK][0];
-  const limit = Math.max(STRING_LIMIT, Math.min(ARGUMENTS_LIMIT, stack > 0x1000_0000_0000n ? ARGUMENTS_LIMIT : Number(stack / 4n)));
+  const limit = Math.max(
+    STRING_LIMIT,
+    Math.min(ARGUMENTS_LIMIT, stack > 0x1000_0000_0000n ? ARGUMENTS_LIMIT : Number(stack / 4n)),
+  );
   return sizes.some((n) => n > STRING_LIMIT) || total > limit;
 }
 
@@ -77,7 +93,7 @@ interface ProgramMap {
 
 function mapProgram(kernel: Kernel, space: AddressSpace, program: Program): ProgramMap | number {
   const { layout } = kernel;
-  const fixed = program.elf.type === 2;
+  const fixed = program.elf.type === ET.EXEC;
   const main = mapElf(space, program, (span, align) => {
     if (fixed) return 0;
     if (program.interpreter !== undefined) return Math.floor(layout.program / align) * align;
@@ -85,8 +101,10 @@ function mapProgram(kernel: Kernel, space: AddressSpace, program: Program): Prog
   });
   if (typeof main === 'number') return main;
   if (program.interpreter === undefined) return { main, interpreter: undefined };
-  const interpreterFixed = program.interpreter.elf.type === 2;
-  const interpreter = mapElf(space, program.interpreter, (span, align) => (interpreterFixed ? 0 : space.findFree(span + align, layout.mmapTop)));
+  const interpreterFixed = program.interpreter.elf.type === ET.EXEC;
+  const interpreter = mapElf(space, program.interpreter, (span, align) =>
+    interpreterFixed ? 0 : space.findFree(span + align, layout.mmapTop),
+  );
   return typeof interpreter === 'number' ? interpreter : { main, interpreter };
 }
 
@@ -94,19 +112,30 @@ const pageDown = (address: number): number => address - (address % PAGE_SIZE);
 const pageUp = (address: number): number => pageDown(address + PAGE_SIZE - 1);
 
 function protOf(flags: number): number {
-  return ((flags & PF.R) !== 0 ? PROT.READ : 0) | ((flags & PF.W) !== 0 ? PROT.WRITE : 0) | ((flags & PF.X) !== 0 ? PROT.EXEC : 0);
+  return (
+    ((flags & PF.R) !== 0 ? PROT.READ : 0) |
+    ((flags & PF.W) !== 0 ? PROT.WRITE : 0) |
+    ((flags & PF.X) !== 0 ? PROT.EXEC : 0)
+  );
 }
 
 /** Maps the PT_LOAD segments; `place` gives the base for a span of bytes with this alignment. */
-function mapElf(space: AddressSpace, loaded: LoadedFile, place: (span: number, align: number) => number | undefined): Mapped | number {
+function mapElf(
+  space: AddressSpace,
+  loaded: LoadedFile,
+  place: (span: number, align: number) => number | undefined,
+): Mapped | number {
   const loads = loaded.elf.segments.filter((s) => s.type === PT.LOAD);
   if (!loads.every(isMappable)) return -E.NOEXEC;
   const low = Math.min(...loads.map((s) => pageDown(s.vaddr)));
   const high = Math.max(...loads.map((s) => pageUp(s.vaddr + s.memsz)));
-  const align = Math.max(PAGE_SIZE, ...loads.map((s) => (Number.isInteger(Math.log2(s.align)) ? Math.min(s.align, 1 << 30) : PAGE_SIZE)));
+  const align = Math.max(
+    PAGE_SIZE,
+    ...loads.map((s) => (Number.isInteger(Math.log2(s.align)) ? Math.min(s.align, 1 << 30) : PAGE_SIZE)),
+  );
   const base = place(high - low, align);
   if (base === undefined) return -E.NOMEM;
-  const bias = loaded.elf.type === 2 ? 0 : Math.ceil(base / align) * align - low;
+  const bias = loaded.elf.type === ET.EXEC ? 0 : Math.ceil(base / align) * align - low;
   if (bias + low < 0x1_0000 || bias + high > ADDRESS_LIMIT - PAGE_SIZE) return -E.NOMEM;
   for (const segment of loads) {
     if (!mapSegment(space, loaded, segment, bias)) return -E.NOEXEC;
@@ -115,7 +144,10 @@ function mapElf(space: AddressSpace, loaded: LoadedFile, place: (span: number, a
 }
 
 const isMappable = (s: Segment): boolean =>
-  s.memsz >= s.filesz && s.vaddr + s.memsz < ADDRESS_LIMIT && s.offset % PAGE_SIZE === s.vaddr % PAGE_SIZE && s.memsz > 0;
+  s.memsz >= s.filesz &&
+  s.vaddr + s.memsz < ADDRESS_LIMIT &&
+  s.offset % PAGE_SIZE === s.vaddr % PAGE_SIZE &&
+  s.memsz > 0;
 
 function mapSegment(space: AddressSpace, { file }: LoadedFile, s: Segment, bias: number): boolean {
   const prot = protOf(s.flags);
@@ -124,7 +156,14 @@ function mapSegment(space: AddressSpace, { file }: LoadedFile, s: Segment, bias:
   const end = bias + pageUp(s.vaddr + s.memsz);
   const mappedEnd = s.filesz === 0 ? start : pageUp(fileEnd);
   if (s.filesz > 0) {
-    space.map({ address: start, length: mappedEnd - start, prot, backing: file.backing, offset: pageDown(s.offset), name: file.path });
+    space.map({
+      address: start,
+      length: mappedEnd - start,
+      prot,
+      backing: file.backing,
+      offset: pageDown(s.offset),
+      name: file.path,
+    });
   }
   if (end > mappedEnd) space.map({ address: mappedEnd, length: end - mappedEnd, prot });
   if (s.memsz === s.filesz || mappedEnd === fileEnd || s.filesz === 0) return true;
@@ -140,7 +179,9 @@ function mapSegment(space: AddressSpace, { file }: LoadedFile, s: Segment, bias:
 }
 
 function describe({ elf }: LoadedFile, loads: readonly Segment[], bias: number): Mapped {
-  const holds = loads.find((s) => elf.phoff >= s.offset && elf.phoff + elf.phnum * PHDR_SIZE <= s.offset + s.filesz);
+  const holds = loads.find(
+    (s) => elf.phoff >= s.offset && elf.phoff + elf.phnum * PHDR_SIZE <= s.offset + s.filesz,
+  );
   const code = loads.filter((s) => (s.flags & PF.X) !== 0);
   const data = loads.filter((s) => (s.flags & PF.W) !== 0);
   const end = bias + Math.max(...loads.map((s) => s.vaddr + s.memsz));
@@ -169,10 +210,21 @@ function buildProgramStack(kernel: Kernel, task: Task, space: AddressSpace, next
   const limit = task.process.rlimits[RLIMIT.STACK][0];
   const stackFlags = program.elf.segments.find((s) => s.type === PT.GNU_STACK)?.flags ?? PF.R | PF.W;
   const auxv: (readonly [number, bigint])[] = [
-    [AT.HWCAP, BASELINE_HWCAP], [AT.PAGESZ, BigInt(PAGE_SIZE)], [AT.CLKTCK, BigInt(USER_HZ)], [AT.PHDR, BigInt(mapped.main.phdr)],
-    [AT.PHENT, BigInt(PHDR_SIZE)], [AT.PHNUM, BigInt(program.elf.phnum)], [AT.BASE, BigInt(mapped.interpreter?.bias ?? 0)], [AT.FLAGS, 0n],
-    [AT.ENTRY, BigInt(mapped.main.entry)], [AT.UID, BigInt(credentials.uid)], [AT.EUID, BigInt(credentials.euid)],
-    [AT.GID, BigInt(credentials.gid)], [AT.EGID, BigInt(credentials.egid)], [AT.SECURE, BigInt(secure)], [AT.HWCAP2, 0n],
+    [AT.HWCAP, BASELINE_HWCAP],
+    [AT.PAGESZ, BigInt(PAGE_SIZE)],
+    [AT.CLKTCK, BigInt(USER_HZ)],
+    [AT.PHDR, BigInt(mapped.main.phdr)],
+    [AT.PHENT, BigInt(PHDR_SIZE)],
+    [AT.PHNUM, BigInt(program.elf.phnum)],
+    [AT.BASE, BigInt(mapped.interpreter?.bias ?? 0)],
+    [AT.FLAGS, 0n],
+    [AT.ENTRY, BigInt(mapped.main.entry)],
+    [AT.UID, BigInt(credentials.uid)],
+    [AT.EUID, BigInt(credentials.euid)],
+    [AT.GID, BigInt(credentials.gid)],
+    [AT.EGID, BigInt(credentials.egid)],
+    [AT.SECURE, BigInt(secure)],
+    [AT.HWCAP2, 0n],
   ];
   return buildStack({
     space,
@@ -202,9 +254,7 @@ function leaveOldProgram(kernel: Kernel, task: Task): void {
     process.files = copyDescriptors(process.files);
   }
   process.files.slots.forEach((slot, fd) => {
-    if (slot?.cloexec !== true) return;
-    process.files.remove(fd);
-    kernel.dropFile(slot.file);
+    if (slot?.cloexec === true) closeDescriptor(kernel, process, fd);
   });
   process.actions = process.actions.map((action) => ({ ...action }));
   clearHandlers(process.actions);
@@ -212,7 +262,12 @@ function leaveOldProgram(kernel: Kernel, task: Task): void {
   task.altStack = { sp: 0, flags: SS.DISABLE, size: 0 };
 }
 
-function becomeProgram(kernel: Kernel, task: Task, space: AddressSpace, next: NewProgram & { readonly stack: BuiltStack }): void {
+function becomeProgram(
+  kernel: Kernel,
+  task: Task,
+  space: AddressSpace,
+  next: NewProgram & { readonly stack: BuiltStack },
+): void {
   const { process } = task;
   const { program, mapped, stack } = next;
   const { main } = mapped;
@@ -225,9 +280,16 @@ function becomeProgram(kernel: Kernel, task: Task, space: AddressSpace, next: Ne
   process.envp = next.envp;
   process.comm = program.execfn.slice(program.execfn.lastIndexOf('/') + 1).slice(0, 15);
   task.comm = process.comm;
-  process.layout = { ...stack, stackStart: stack.sp, codeStart: main.codeStart, codeEnd: main.codeEnd, dataStart: main.dataStart, dataEnd: main.dataEnd };
+  process.layout = {
+    ...stack,
+    stackStart: stack.sp,
+    codeStart: main.codeStart,
+    codeEnd: main.codeEnd,
+    dataStart: main.dataStart,
+    dataEnd: main.dataEnd,
+  };
   // A program without interpreter sits in the mmap area, where brk would have no room (as for ld.so called directly).
-  const roomless = program.elf.type !== 2 && program.interpreter === undefined;
+  const roomless = program.elf.type !== ET.EXEC && program.interpreter === undefined;
   process.brkStart = roomless ? kernel.layout.program : pageUp(main.end);
   process.brk = process.brkStart;
   process.growing = [kernel.layout.stackTop];

@@ -1,6 +1,14 @@
 // What is known of a mapped ELF file for naming code and unwinding: parsed once per file, kept by its backing.
 import { InputError } from '../bytes/index.ts';
-import { type Elf, ElfSource, type FunctionIndex, functionsOf, parseElf, PT, UnwindTable } from '../elf/index.ts';
+import {
+  type Elf,
+  ElfSource,
+  type FunctionIndex,
+  functionsOf,
+  PT,
+  parseElf,
+  UnwindTable,
+} from '../elf/index.ts';
 import type { Backing } from '../machine/index.ts';
 import type { Frame } from './events.ts';
 
@@ -30,7 +38,9 @@ export class Module {
 
   /** Virtual address in the file's own terms of what stands at a file offset; the offset itself where it is no ELF file. */
   virtualAddress(offset: number): number {
-    const segment = this.elf?.segments.find((s) => s.type === PT.LOAD && offset >= s.offset && offset < s.offset + s.filesz);
+    const segment = this.elf?.segments.find(
+      (s) => s.type === PT.LOAD && offset >= s.offset && offset < s.offset + s.filesz,
+    );
     return segment === undefined ? offset : segment.vaddr + (offset - segment.offset);
   }
 

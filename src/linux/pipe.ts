@@ -87,11 +87,15 @@ export class PipeFile extends OpenFile {
   readonly type: FileType;
   readonly mayRead: boolean;
   readonly mayWrite: boolean;
-  /** Of a FIFO: its path, as opened, and inode. */
+  /** Where it was opened by path (a FIFO, /proc/PID/fd/N): that path; of a FIFO the inode. */
   readonly name: string | undefined;
   readonly fifo: FifoInode | undefined;
 
-  constructor(pipe: Pipe, flags: number, fifo?: { readonly name: string; readonly inode: FifoInode }) {
+  constructor(
+    pipe: Pipe,
+    flags: number,
+    fifo?: { readonly name: string; readonly inode: FifoInode | undefined },
+  ) {
     super(flags);
     this.pipe = pipe;
     this.type = fifo === undefined ? 'p' : 'f';

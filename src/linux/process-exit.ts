@@ -1,10 +1,10 @@
 // The end of threads and processes: what they leave behind, who is told, zombies and their reaping (kernel/exit.c).
 import { CLD, SIG, SIG_IGN } from './abi-signal.ts';
-import type { DescriptorTable } from './file.ts';
 import { exitRobustList, wakeFutexAddress } from './futex.ts';
 import type { Kernel } from './kernel.ts';
 import { sharesSpace } from './process.ts';
 import { notifyParent, sendSignal } from './signals.ts';
+import { closeDescriptor } from './sys-file-open.ts';
 import { leaveQueues } from './syscall-end.ts';
 import type { Process, Task } from './task.ts';
 
@@ -57,13 +57,20 @@ export function releaseMemoryUse(kernel: Kernel, task: Task): void {
 function childLosesThread(kernel: Kernel, child: Process, parentTask: Task): void {
   if (parentTask.process.tasks.size > 0) return;
   for (const task of child.tasks) {
-    if (task.parentDeathSignal !== 0) sendSignal(kernel, child, task.parentDeathSignal, { code: 0, pid: parentTask.process.pid, uid: 0 }, { task });
+    if (task.parentDeathSignal !== 0)
+      sendSignal(
+        kernel,
+        child,
+        task.parentDeathSignal,
+        { code: 0, pid: parentTask.process.pid, uid: 0 },
+        { task },
+      );
   }
 }
 
 function endProcess(kernel: Kernel, process: Process, status: number): void {
   process.exitStatus = status;
-  dropDescriptors(kernel, process.files);
+  dropDescriptors(kernel, process);
   process.fs.references--;
   if (!sharesSpace(kernel, process)) process.space.release();
   process.timers.real.expires = undefined;
@@ -81,29 +88,30 @@ function endProcess(kernel: Kernel, process: Process, status: number): void {
 
 /** With pid 1 its pid namespace ends: everything else is killed. */
 function endContainer(kernel: Kernel): void {
-  for (const other of [...kernel.processes.values()]) if (other.pid !== 1 && other.exitStatus === undefined) exitProcess(kernel, other, SIG.KILL);
+  for (const other of [...kernel.processes.values()])
+    if (other.pid !== 1 && other.exitStatus === undefined) exitProcess(kernel, other, SIG.KILL);
 }
 
-export function dropDescriptors(kernel: Kernel, table: DescriptorTable): void {
-  table.references--;
-  if (table.references > 0) return;
-  for (let fd = 0; fd < table.slots.length; fd++) {
-    const file = table.remove(fd);
-    if (file !== undefined) kernel.dropFile(file);
-  }
+function dropDescriptors(kernel: Kernel, process: Process): void {
+  const { files } = process;
+  files.references--;
+  if (files.references > 0) return;
+  for (let fd = 0; fd < files.slots.length; fd++) closeDescriptor(kernel, process, fd);
 }
 
 /** Children go to the nearest living subreaper among the ancestors, else to pid 1. */
 function reparentChildren(kernel: Kernel, process: Process): void {
   const init = kernel.processes.get(1);
   let reaper: Process | undefined = process.parent;
-  while (reaper !== undefined && !(reaper.childSubreaper && reaper.exitStatus === undefined)) reaper = reaper.parent;
+  while (reaper !== undefined && !(reaper.childSubreaper && reaper.exitStatus === undefined))
+    reaper = reaper.parent;
   reaper ??= init;
   for (const child of process.children) {
     child.parent = reaper === child ? undefined : reaper;
     if (reaper !== undefined && reaper !== child && reaper !== process) reaper.children.add(child);
     child.exitSignal = SIG.CHLD;
-    if (child.exitStatus !== undefined && child.parent !== undefined && reaper !== process) announce(kernel, child);
+    if (child.exitStatus !== undefined && child.parent !== undefined && reaper !== process)
+      announce(kernel, child);
   }
   process.children.clear();
 }
@@ -115,7 +123,11 @@ function announce(kernel: Kernel, process: Process): void {
   const signal = status & 0x7f;
   const code = signal === 0 ? CLD.EXITED : (status & 0x80) !== 0 ? CLD.DUMPED : CLD.KILLED;
   const action = parent?.actions[SIG.CHLD - 1];
-  const unwanted = parent === undefined || (process.exitSignal === SIG.CHLD && action !== undefined && (action.handler === SIG_IGN || (action.flags & 2n) !== 0n));
+  const unwanted =
+    parent === undefined ||
+    (process.exitSignal === SIG.CHLD &&
+      action !== undefined &&
+      (action.handler === SIG_IGN || (action.flags & 2n) !== 0n));
   notifyParent(kernel, process, code, signal === 0 ? status >> 8 : signal);
   if (unwanted) reap(kernel, process);
 }
@@ -134,8 +146,12 @@ export function reap(kernel: Kernel, process: Process): void {
 function hangUpOrphanedGroup(kernel: Kernel, leaving: Process): void {
   for (const child of kernel.processes.values()) {
     if (child.stopSignal === 0 || child.sid !== leaving.sid) continue;
-    const members = [...kernel.processes.values()].filter((p) => p.pgid === child.pgid && p.exitStatus === undefined);
-    const anchored = members.some((p) => p.parent !== undefined && p.parent.pgid !== child.pgid && p.parent.sid === child.sid);
+    const members = [...kernel.processes.values()].filter(
+      (p) => p.pgid === child.pgid && p.exitStatus === undefined,
+    );
+    const anchored = members.some(
+      (p) => p.parent !== undefined && p.parent.pgid !== child.pgid && p.parent.sid === child.sid,
+    );
     if (anchored) continue;
     for (const member of members) {
       sendSignal(kernel, member, SIG.HUP, { code: 0 });

@@ -12,7 +12,10 @@ export function takePid(kernel: Kernel): number {
   for (;;) {
     const pid = kernel.nextPid++;
     if (kernel.nextPid > 4_194_303) kernel.nextPid = 300;
-    const taken = kernel.tasks.has(pid) || kernel.processes.has(pid) || [...kernel.processes.values()].some((p) => p.pgid === pid || p.sid === pid);
+    const taken =
+      kernel.tasks.has(pid) ||
+      kernel.processes.has(pid) ||
+      [...kernel.processes.values()].some((p) => p.pgid === pid || p.sid === pid);
     if (!taken) return pid;
   }
 }
@@ -21,7 +24,8 @@ export function copyCredentials(credentials: Credentials): Credentials {
   return { ...credentials, groups: [...credentials.groups] };
 }
 
-const copyActions = (actions: readonly SignalAction[]): SignalAction[] => actions.map((action) => ({ ...action }));
+const copyActions = (actions: readonly SignalAction[]): SignalAction[] =>
+  actions.map((action) => ({ ...action }));
 const disarmed = (): Timer => ({ expires: undefined, interval: 0n });
 
 /** Copies a descriptor table as fork does; every file gets a reference more. */
@@ -49,7 +53,9 @@ const has = (flags: number, flag: number): boolean => Math.floor(flags / flag) %
 export function cloneTask(kernel: Kernel, parent: Task, request: CloneRequest): Task {
   const { flags } = request;
   const tid = request.tid === 0 ? takePid(kernel) : request.tid;
-  const process = has(flags, CLONE.THREAD) ? parent.process : forkProcess(kernel, parent, tid, flags, request.exitSignal);
+  const process = has(flags, CLONE.THREAD)
+    ? parent.process
+    : forkProcess(kernel, parent, tid, flags, request.exitSignal);
   const registers = parent.registers.clone();
   registers.gpr[0] = 0n;
   if (request.stack !== 0) registers.gpr[4] = BigInt(request.stack);
@@ -144,13 +150,26 @@ export function groupMembers(kernel: Kernel, pgid: number): Process[] {
 
 /** Whether another process than this lives in the same address space (vfork, CLONE_VM). */
 export function sharesSpace(kernel: Kernel, process: Process): boolean {
-  for (const other of kernel.processes.values()) if (other !== process && other.exitStatus === undefined && other.space === process.space) return true;
+  for (const other of kernel.processes.values())
+    if (other !== process && other.exitStatus === undefined && other.space === process.space) return true;
   return false;
 }
 
 /** Signals that a task would let through now. */
 export const lets = (task: Task, signal: number): boolean => (task.blockedSignals & bit(signal)) === 0n;
 
-export function newProcessParts(): { actions: SignalAction[]; childQueue: WaitQueue; exitQueue: WaitQueue; signalQueue: WaitQueue; files: DescriptorTable } {
-  return { actions: defaultActions(), childQueue: new WaitQueue(), exitQueue: new WaitQueue(), signalQueue: new WaitQueue(), files: new DescriptorTable() };
+export function newProcessParts(): {
+  actions: SignalAction[];
+  childQueue: WaitQueue;
+  exitQueue: WaitQueue;
+  signalQueue: WaitQueue;
+  files: DescriptorTable;
+} {
+  return {
+    actions: defaultActions(),
+    childQueue: new WaitQueue(),
+    exitQueue: new WaitQueue(),
+    signalQueue: new WaitQueue(),
+    files: new DescriptorTable(),
+  };
 }

@@ -1,7 +1,8 @@
 // What a container runtime does in the file system before the entrypoint runs: looks up users, makes the working
 // directory. Without a task, so without permission checks and effects.
-import { createEntry } from './vfs-change.ts';
+
 import type { Kernel } from './kernel.ts';
+import { createEntry } from './vfs-change.ts';
 import { RegularInode } from './vfs-file.ts';
 import { StoredSuperblock, TreeDirectory } from './vfs-tree.ts';
 
@@ -21,7 +22,11 @@ export function makeDirectories(kernel: Kernel, path: string): void {
     if (walked.place !== undefined) continue;
     const { superblock } = walked.parent.dentry.inode;
     if (!(superblock instanceof StoredSuperblock)) return;
-    const made = createEntry({ kernel, task: undefined, actor: undefined }, walked, () => new TreeDirectory(superblock, 0o755));
+    const made = createEntry(
+      { kernel, task: undefined, actor: undefined },
+      walked,
+      () => new TreeDirectory(superblock, 0o755),
+    );
     if (typeof made === 'number') return;
   }
 }

@@ -2,18 +2,18 @@
 // clock. One instruction is one nanosecond; a system call costs a fixed amount. Time jumps only when every task
 // waits, and only as far as the owner allows.
 import type { EngineStop } from '../machine/index.ts';
+import { killedStatus } from './abi-process.ts';
 import { E } from './errno.ts';
 import type { Frame } from './events.ts';
 import { raiseFault } from './fault.ts';
 import type { Kernel } from './kernel.ts';
 import { exitProcess } from './process-exit.ts';
-import { killedStatus } from './abi-process.ts';
-import { deliverSignals } from './signals-deliver.ts';
 import { fatalSignal, hasDeliverable } from './signals.ts';
+import { deliverSignals } from './signals-deliver.ts';
 import { placeOf } from './stack.ts';
 import { growStack } from './stack-growth.ts';
-import { endSyscall, leaveQueues } from './syscall-end.ts';
 import { SysArgs } from './syscall.ts';
+import { endSyscall, leaveQueues } from './syscall-end.ts';
 import type { Task } from './task.ts';
 import { expireTimers, nextExpiry } from './timers.ts';
 import { type Block, isBlock, type SysResult } from './wait.ts';
@@ -22,6 +22,8 @@ import { type Block, isBlock, type SysResult } from './wait.ts';
 const QUANTUM = 50_000;
 /** What a system call counts, in instructions and nanoseconds. */
 const SYSCALL_COST = 100;
+/** A timer wakes its task this many ns late, as on a quiet host. */
+const TIMER_SLACK = 50_000n;
 /** Rounds in which no task did anything new after which the container only repeats itself: without any effect, and with. */
 const IDLE_ROUNDS = 64;
 const REPEATED_ROUNDS = 16;
@@ -52,7 +54,12 @@ export interface Waiting {
 export type RunStop =
   | { readonly kind: 'quiescent'; readonly repeating: boolean; readonly waiting: readonly Waiting[] }
   | { readonly kind: 'exited'; readonly status: number }
-  | { readonly kind: 'budget'; readonly exe: string; readonly at: Frame | undefined; readonly waiting: readonly Waiting[] };
+  | {
+      readonly kind: 'budget';
+      readonly exe: string;
+      readonly at: Frame | undefined;
+      readonly waiting: readonly Waiting[];
+    };
 
 export function run(kernel: Kernel, options: RunOptions): RunStop {
   const limit = kernel.now + (options.horizon ?? 10_000_000_000n);
@@ -60,19 +67,26 @@ export function run(kernel: Kernel, options: RunOptions): RunStop {
   let left = options.maxInstructions;
   while (left > 0) {
     const init = kernel.processes.get(1);
-    if (init === undefined || init.exitStatus !== undefined) return { kind: 'exited', status: init?.exitStatus ?? 0 };
+    if (init === undefined || init.exitStatus !== undefined)
+      return { kind: 'exited', status: init?.exitStatus ?? 0 };
     expireTimers(kernel);
     const used = round(kernel, left);
     left -= used;
     if (used > 0) continue;
     const next = nextExpiry(kernel);
-    if (next === undefined || next > limit) return { kind: 'quiescent', repeating: false, waiting: waiting(kernel) };
+    if (next === undefined || next > limit)
+      return { kind: 'quiescent', repeating: false, waiting: waiting(kernel) };
     if (repeats(kernel, rounds)) return { kind: 'quiescent', repeating: true, waiting: waiting(kernel) };
-    if (next > kernel.now) kernel.now = next;
+    kernel.now = (next > kernel.now ? next : kernel.now) + TIMER_SLACK;
   }
   const busy = [...kernel.tasks.values()].find((task) => task.state === 'runnable');
   const place = { exe: busy?.process.exe ?? '', at: busy === undefined ? undefined : placeOf(busy) };
-  kernel.cut({ kind: 'budget', what: `${options.maxInstructions} instructions`, consequence: 'what comes after is not seen', ...place });
+  kernel.cut({
+    kind: 'budget',
+    what: `${options.maxInstructions} instructions`,
+    consequence: 'what comes after is not seen',
+    ...place,
+  });
   return { kind: 'budget', ...place, waiting: waiting(kernel) };
 }
 
@@ -88,9 +102,15 @@ function round(kernel: Kernel, left: number): number {
 }
 
 /** Whether time has jumped often enough without anything new. */
-function repeats(kernel: Kernel, rounds: { sequence: number; novelty: number; idle: number; repeated: number }): boolean {
+function repeats(
+  kernel: Kernel,
+  rounds: { sequence: number; novelty: number; idle: number; repeated: number },
+): boolean {
   rounds.idle = kernel.sequence === rounds.sequence ? rounds.idle + 1 : 0;
-  rounds.repeated = kernel.novelty === rounds.novelty && kernel.sequence !== rounds.sequence ? rounds.repeated + 1 : rounds.repeated;
+  rounds.repeated =
+    kernel.novelty === rounds.novelty && kernel.sequence !== rounds.sequence
+      ? rounds.repeated + 1
+      : rounds.repeated;
   if (kernel.novelty !== rounds.novelty) rounds.repeated = 0;
   rounds.sequence = kernel.sequence;
   rounds.novelty = kernel.novelty;
@@ -102,7 +122,14 @@ export function waiting(kernel: Kernel): Waiting[] {
   for (const task of kernel.tasks.values()) {
     const syscall = task.syscall === undefined ? '' : (kernel.syscalls[task.syscall.nr]?.name ?? '');
     const reason = task.state === 'stopped' ? 'stopped' : (task.wait?.reason ?? 'running');
-    out.push({ pid: task.process.pid, tid: task.tid, exe: task.process.exe, syscall, reason, deadline: task.wait?.deadline });
+    out.push({
+      pid: task.process.pid,
+      tid: task.tid,
+      exe: task.process.exe,
+      syscall,
+      reason,
+      deadline: task.wait?.deadline,
+    });
   }
   return out;
 }
@@ -126,7 +153,8 @@ function runTask(kernel: Kernel, task: Task, quantum: number): number {
       resume(kernel, task);
       continue;
     }
-    if (task.pending.length + task.process.pending.length > 0 && deliverSignals(kernel, task) === 'acted') continue;
+    if (task.pending.length + task.process.pending.length > 0 && deliverSignals(kernel, task) === 'acted')
+      continue;
     const before = engine.executed;
     const stop = engine.run(task.registers, task.process.space, quantum - used);
     const ran = engine.executed - before;

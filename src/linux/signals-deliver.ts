@@ -1,7 +1,8 @@
 // What a pending signal does to a task on its way back to user mode: default actions, handlers, and what becomes of
 // the system call that it interrupted (signal(7), "Interruption of system calls").
-import { bit, defaultAction, SA, SIG, SIG_DFL, SIG_IGN, SYNCHRONOUS } from './abi-signal.ts';
+
 import { killedStatus } from './abi-process.ts';
+import { bit, defaultAction, SA, SIG, SIG_DFL, SIG_IGN, SYNCHRONOUS } from './abi-signal.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { exitProcess } from './process-exit.ts';
@@ -47,7 +48,11 @@ function actByDefault(kernel: Kernel, task: Task, pending: PendingSignal): boole
       stopProcess(kernel, process, signal);
       return true;
     case 'core':
-      exitProcess(kernel, process, killedStatus(signal, process.rlimits[4][0] > 0n && process.dumpable === 1));
+      exitProcess(
+        kernel,
+        process,
+        killedStatus(signal, process.rlimits[4][0] > 0n && process.dumpable === 1),
+      );
       return true;
     case 'terminate':
       exitProcess(kernel, process, killedStatus(signal, false));
@@ -71,7 +76,12 @@ function enter(kernel: Kernel, task: Task, action: SignalAction, pending: Pendin
   const mask = task.savedMask ?? task.blockedSignals;
   const view = new DataView(pending.info.buffer, pending.info.byteOffset);
   const address = pending.forced ? Number(view.getBigUint64(16, true)) : 0;
-  const fault = pending.forced ? { trap: trapNumber(pending.signal), address: pending.signal === SIG.SEGV || pending.signal === SIG.BUS ? address : 0 } : undefined;
+  const fault = pending.forced
+    ? {
+        trap: trapNumber(pending.signal),
+        address: pending.signal === SIG.SEGV || pending.signal === SIG.BUS ? address : 0,
+      }
+    : undefined;
   try {
     pushFrame(task, action, pending, mask, fault);
   } catch (error) {
@@ -91,7 +101,15 @@ function enter(kernel: Kernel, task: Task, action: SignalAction, pending: Pendin
 const isMemoryFault = (error: unknown): boolean => error instanceof Error && error.name === 'MemoryFault';
 
 const trapNumber = (signal: number): number =>
-  signal === SIG.SEGV || signal === SIG.BUS ? 14 : signal === SIG.ILL ? 6 : signal === SIG.TRAP ? 3 : signal === SIG.FPE ? 0 : 0;
+  signal === SIG.SEGV || signal === SIG.BUS
+    ? 14
+    : signal === SIG.ILL
+      ? 6
+      : signal === SIG.TRAP
+        ? 3
+        : signal === SIG.FPE
+          ? 0
+          : 0;
 
 /** A POSIX timer's signal carries how many expirations it stands for. */
 function noteOverrun(task: Task, pending: PendingSignal): void {

@@ -7,8 +7,9 @@
 //               err trapno oldmask cr2 fpstate u64, 8 reserved; uc_sigmask u64
 //         +312  siginfo 128 bytes
 //   above, 64-byte aligned: FXSAVE image 512 bytes
-import type { Kernel } from './kernel.ts';
+
 import { SA, SIGINFO_SIZE, SS } from './abi-signal.ts';
+import type { Kernel } from './kernel.ts';
 import { setMask } from './signals.ts';
 import type { PendingSignal, SignalAction, Task } from './task.ts';
 
@@ -41,7 +42,13 @@ export function onAltStack(task: Task, sp: number): boolean {
 }
 
 /** Builds the frame and points the registers at the handler. Throws MemoryFault where the stack can't take it. */
-export function pushFrame(task: Task, action: SignalAction, pending: PendingSignal, mask: bigint, fault: { readonly trap: number; readonly address: number } | undefined): void {
+export function pushFrame(
+  task: Task,
+  action: SignalAction,
+  pending: PendingSignal,
+  mask: bigint,
+  fault: { readonly trap: number; readonly address: number } | undefined,
+): void {
   const { registers } = task;
   const { space } = task.process;
   const sp = Number(registers.gpr[4]);
@@ -55,7 +62,11 @@ export function pushFrame(task: Task, action: SignalAction, pending: PendingSign
   u64(0, BigInt(action.restorer));
   u64(UCONTEXT, UC_FLAGS);
   u64(STACK, BigInt(task.altStack.sp));
-  view.setInt32(STACK + 8, task.altStack.size === 0 ? SS.DISABLE : onAltStack(task, sp) ? SS.ONSTACK : task.altStack.flags, true);
+  view.setInt32(
+    STACK + 8,
+    task.altStack.size === 0 ? SS.DISABLE : onAltStack(task, sp) ? SS.ONSTACK : task.altStack.flags,
+    true,
+  );
   u64(STACK + 16, BigInt(task.altStack.size));
   CONTEXT_ORDER.forEach((register, i) => {
     u64(CONTEXT + 8 * i, registers.gpr[register]);
@@ -70,7 +81,8 @@ export function pushFrame(task: Task, action: SignalAction, pending: PendingSign
   bytes.set(pending.info, INFO);
   space.write(fxsave, registers.fxsave());
   space.write(frame, bytes);
-  if (switches && (task.altStack.flags & SS.AUTODISARM) !== 0) task.altStack = { sp: 0, flags: SS.DISABLE, size: 0 };
+  if (switches && (task.altStack.flags & SS.AUTODISARM) !== 0)
+    task.altStack = { sp: 0, flags: SS.DISABLE, size: 0 };
   enterHandler(task, action, pending.signal, frame);
 }
 
@@ -106,6 +118,10 @@ export function popFrame(_kernel: Kernel, task: Task): void {
   const flags = view.getInt32(STACK + 8, true);
   if (!onAltStack(task, Number(registers.gpr[4]))) {
     const size = (flags & SS.DISABLE) !== 0 ? 0 : Number(u64(STACK + 16));
-    task.altStack = { sp: size === 0 ? 0 : Number(u64(STACK)), flags: size === 0 ? SS.DISABLE : flags & SS.AUTODISARM, size };
+    task.altStack = {
+      sp: size === 0 ? 0 : Number(u64(STACK)),
+      flags: size === 0 ? SS.DISABLE : flags & SS.AUTODISARM,
+      size,
+    };
   }
 }

@@ -1,6 +1,19 @@
 // Signals: sending, queues, masks. What a queued signal does to a task is in signals-deliver.ts. Follows
 // signal(7) and kernel/signal.c's rules; job control without terminals.
-import { bit, CLD, defaultAction, encodeSiginfo, SIG, SIG_DFL, SIG_IGN, SIGINFO_SIZE, type SignalInfo, SIGRTMIN, STOP_SIGNALS, UNBLOCKABLE } from './abi-signal.ts';
+import {
+  bit,
+  CLD,
+  defaultAction,
+  encodeSiginfo,
+  SIG,
+  SIG_DFL,
+  SIG_IGN,
+  SIGINFO_SIZE,
+  SIGRTMIN,
+  type SignalInfo,
+  STOP_SIGNALS,
+  UNBLOCKABLE,
+} from './abi-signal.ts';
 import type { Kernel } from './kernel.ts';
 import type { PendingSignal, Process, SignalAction, Task } from './task.ts';
 
@@ -31,17 +44,31 @@ export interface SendOptions {
 }
 
 /** Queues a signal for a process (or one of its threads) and wakes who is to take it. 0 sends nothing. */
-export function sendSignal(kernel: Kernel, process: Process, signal: number, info: SignalInfo | Uint8Array, options: SendOptions = {}): void {
+export function sendSignal(
+  kernel: Kernel,
+  process: Process,
+  signal: number,
+  info: SignalInfo | Uint8Array,
+  options: SendOptions = {},
+): void {
   if (signal === 0 || process.exitStatus !== undefined || process.tasks.size === 0) return;
   prepareStopAndContinue(kernel, process, signal);
   const { task } = options;
-  const blocked = task === undefined ? [...process.tasks].every((t) => (t.blockedSignals & bit(signal)) !== 0n) : (task.blockedSignals & bit(signal)) !== 0n;
+  const blocked =
+    task === undefined
+      ? [...process.tasks].every((t) => (t.blockedSignals & bit(signal)) !== 0n)
+      : (task.blockedSignals & bit(signal)) !== 0n;
   const outside = options.outside === true;
   if (!blocked && (ignored(process, signal) || shielded(process, signal, outside))) return;
   const queue = task === undefined ? process.pending : task.pending;
   if (signal < SIGRTMIN && queue.some((pending) => pending.signal === signal)) return;
   const bytes = info instanceof Uint8Array ? info : encodeSiginfo(signal, info);
-  queue.push({ signal, info: bytes, forced: outside && (signal === SIG.KILL || signal === SIG.STOP), timer: options.timer });
+  queue.push({
+    signal,
+    info: bytes,
+    forced: outside && (signal === SIG.KILL || signal === SIG.STOP),
+    timer: options.timer,
+  });
   process.signalQueue.wake();
   wakeTaker(process, signal, task);
 }
@@ -61,7 +88,8 @@ function prepareStopAndContinue(kernel: Kernel, process: Process, signal: number
 /** Takes every queued instance of a signal away. */
 export function dropPending(process: Process, signal: number): void {
   process.pending = process.pending.filter((pending) => pending.signal !== signal);
-  for (const task of process.tasks) task.pending = task.pending.filter((pending) => pending.signal !== signal);
+  for (const task of process.tasks)
+    task.pending = task.pending.filter((pending) => pending.signal !== signal);
 }
 
 function resumeTasks(process: Process): void {
@@ -80,7 +108,8 @@ function continueProcess(kernel: Kernel, process: Process): void {
 export function stopProcess(kernel: Kernel, process: Process, signal: number): void {
   process.stopSignal = signal;
   process.stopReport = { kind: 'stopped', signal };
-  for (const task of process.tasks) if (task.state === 'runnable' || task.state === 'blocked') task.state = 'stopped';
+  for (const task of process.tasks)
+    if (task.state === 'runnable' || task.state === 'blocked') task.state = 'stopped';
   notifyParent(kernel, process, CLD.STOPPED, signal);
 }
 
@@ -92,18 +121,21 @@ export function notifyParent(kernel: Kernel, process: Process, code: number, sta
   const quiet = stopping && (parent.actions[SIG.CHLD - 1].flags & 1n) !== 0n;
   if (!quiet) {
     const signal = stopping ? SIG.CHLD : process.exitSignal;
-    if (signal !== 0) sendSignal(kernel, parent, signal, { code, pid: process.pid, uid: process.credentials.uid, status });
+    if (signal !== 0)
+      sendSignal(kernel, parent, signal, { code, pid: process.pid, uid: process.credentials.uid, status });
   }
   parent.childQueue.wake();
 }
 
 /** Wakes a thread that can take the signal: the given one, the leader if it does not block it, else the first. */
 function wakeTaker(process: Process, signal: number, task: Task | undefined): void {
-  const takers = task === undefined ? [...process.tasks].filter((t) => (t.blockedSignals & bit(signal)) === 0n) : [task];
+  const takers =
+    task === undefined ? [...process.tasks].filter((t) => (t.blockedSignals & bit(signal)) === 0n) : [task];
   const taker = takers.find((t) => t.tid === process.pid) ?? takers[0];
   if (taker === undefined || (taker.blockedSignals & bit(signal)) !== 0n) return;
   const fatal = signal === SIG.KILL || (process.actions[signal - 1].handler === SIG_DFL && isFatal(signal));
-  for (const t of fatal ? process.tasks : [taker]) if (t.state === 'blocked' && (fatal || t.wait?.interruptible === true)) t.wake();
+  for (const t of fatal ? process.tasks : [taker])
+    if (t.state === 'blocked' && (fatal || t.wait?.interruptible === true)) t.wake();
 }
 
 export function isFatal(signal: number): boolean {
@@ -166,7 +198,13 @@ export function temporaryMask(task: Task, mask: bigint): void {
 
 /** SIGPIPE for a write to something that nobody reads any more. */
 export function raiseSigpipe(kernel: Kernel, task: Task): void {
-  sendSignal(kernel, task.process, SIG.PIPE, { code: 0, pid: task.process.pid, uid: task.process.credentials.uid }, { task });
+  sendSignal(
+    kernel,
+    task.process,
+    SIG.PIPE,
+    { code: 0, pid: task.process.pid, uid: task.process.credentials.uid },
+    { task },
+  );
 }
 
 /**
@@ -185,7 +223,15 @@ export function forceSignal(kernel: Kernel, task: Task, signal: number, info: Si
 }
 
 /** For signalfd and sigtimedwait: the info of a queued signal of `set`, taken out of the queue. */
-export function takeSiginfo(task: Task, set: bigint): { readonly signal: number; readonly info: Uint8Array } | undefined {
+export function takeSiginfo(
+  task: Task,
+  set: bigint,
+): { readonly signal: number; readonly info: Uint8Array } | undefined {
   const taken = takeSignal(task, set);
-  return taken === undefined ? undefined : { signal: taken.signal, info: taken.info.length === SIGINFO_SIZE ? taken.info : new Uint8Array(SIGINFO_SIZE) };
+  return taken === undefined
+    ? undefined
+    : {
+        signal: taken.signal,
+        info: taken.info.length === SIGINFO_SIZE ? taken.info : new Uint8Array(SIGINFO_SIZE),
+      };
 }

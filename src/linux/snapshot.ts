@@ -81,7 +81,10 @@ class GraphCopier {
     }
     if (object instanceof Map) return this.copyMap(object);
     if (object instanceof Set) return this.copySet(object);
-    assert(!(object instanceof WeakMap || object instanceof WeakSet || object instanceof Promise), 'kernel state is plain data');
+    assert(
+      !(object instanceof WeakMap || object instanceof WeakSet || object instanceof Promise),
+      'kernel state is plain data',
+    );
     const out = Object.create(Object.getPrototypeOf(object)) as Plain;
     this.work.push(() => {
       for (const key of Object.keys(object)) out[key] = this.value((object as Plain)[key]);

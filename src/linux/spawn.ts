@@ -40,8 +40,16 @@ export function spawnInit(kernel: Kernel, spec: ProcessSpec): Task {
   const [program] = spec.argv;
   if (program === undefined || program === '') throw new InputError('no program to start', 'entrypoint');
   const path = program.includes('/') ? program : searchPath(kernel, task, program, env);
-  const result = execve(kernel, task, { dirfd: -100, path, argv: spec.argv, envp: env, emptyPath: false, noFollow: false });
-  if (result !== 'none') throw new InputError(`cannot be started: ${errnoName(-result)}`, path, explain(-result));
+  const result = execve(kernel, task, {
+    dirfd: -100,
+    path,
+    argv: spec.argv,
+    envp: env,
+    emptyPath: false,
+    noFollow: false,
+  });
+  if (result !== 'none')
+    throw new InputError(`cannot be started: ${errnoName(-result)}`, path, explain(-result));
   return task;
 }
 
@@ -88,8 +96,22 @@ function initCredentials(user: User, capabilities: bigint, noNewPrivileges: bool
   const { uid, gid, groups } = user;
   const held = uid === 0 ? capabilities : 0n;
   return {
-    uid, euid: uid, suid: uid, fsuid: uid, gid, egid: gid, sgid: gid, fsgid: gid, groups: [...groups], effective: held, permitted: held,
-    inheritable: 0n, bounding: capabilities, ambient: 0n, noNewPrivileges, securebits: 0,
+    uid,
+    euid: uid,
+    suid: uid,
+    fsuid: uid,
+    gid,
+    egid: gid,
+    sgid: gid,
+    fsgid: gid,
+    groups: [...groups],
+    effective: held,
+    permitted: held,
+    inheritable: 0n,
+    bounding: capabilities,
+    ambient: 0n,
+    noNewPrivileges,
+    securebits: 0,
   };
 }
 
@@ -106,7 +128,10 @@ function searchPath(kernel: Kernel, task: Task, name: string, env: readonly stri
   const path = env.find((entry) => entry.startsWith('PATH='))?.slice(5) ?? DEFAULT_PATH;
   for (const directory of path.split(':')) {
     const candidate = `${directory === '' ? '.' : directory}/${name}`;
-    const found = kernel.vfs.openExecutable(kernel, task, -100, candidate, { emptyPath: false, noFollow: false });
+    const found = kernel.vfs.openExecutable(kernel, task, -100, candidate, {
+      emptyPath: false,
+      noFollow: false,
+    });
     if (typeof found !== 'number') return candidate;
   }
   throw new InputError(`no such program in PATH (${path})`, name);

@@ -69,7 +69,8 @@ export function placeOf(task: Task): Frame | undefined {
 function codeAt(space: AddressSpace, address: number, exact: boolean): Code | undefined {
   const region = space.find(exact ? address : address - 1);
   if (region === undefined || (region.prot & PROT.EXEC) === 0) return undefined;
-  if (region.backing === undefined || region.name === '') return { frame: { module: '', offset: address, symbol: undefined }, row: undefined };
+  if (region.backing === undefined || region.name === '')
+    return { frame: { module: '', offset: address, symbol: undefined }, row: undefined };
   const module = moduleOf(region.backing, region.name);
   const at = exact ? address : address - 1;
   const vaddr = module.virtualAddress(region.offset + (at - region.start));
@@ -87,7 +88,11 @@ function rowAt(module: ReturnType<typeof moduleOf>, vaddr: number): UnwindRow | 
 }
 
 /** The caller's registers; 'end' at the outermost frame; undefined where it can't be told. */
-function step(space: AddressSpace, context: Context, row: UnwindRow | undefined): { readonly context: Context; readonly guessed: boolean } | 'end' | undefined {
+function step(
+  space: AddressSpace,
+  context: Context,
+  row: UnwindRow | undefined,
+): { readonly context: Context; readonly guessed: boolean } | 'end' | undefined {
   const unwound = row === undefined ? undefined : unwind(space, context, row);
   if (unwound === 'end') return 'end';
   if (unwound !== undefined) return { context: unwound, guessed: false };
@@ -107,8 +112,14 @@ function load(space: AddressSpace, address: bigint, bytes = 8): bigint | undefin
 }
 
 function unwind(space: AddressSpace, context: Context, row: UnwindRow): Context | 'end' | undefined {
-  const expression = { register: (n: number) => context[n], load: (address: bigint, bytes: number) => load(space, address, bytes) };
-  const cfa = row.cfa.kind === 'expression' ? evaluate(row.cfa.code, expression, undefined) : plus(context[row.cfa.register], row.cfa.offset);
+  const expression = {
+    register: (n: number) => context[n],
+    load: (address: bigint, bytes: number) => load(space, address, bytes),
+  };
+  const cfa =
+    row.cfa.kind === 'expression'
+      ? evaluate(row.cfa.code, expression, undefined)
+      : plus(context[row.cfa.register], row.cfa.offset);
   if (cfa === undefined) return undefined;
   const rule = row.registers.get(row.returnRegister);
   if (rule?.kind === 'undefined') return 'end';
@@ -122,7 +133,8 @@ function unwind(space: AddressSpace, context: Context, row: UnwindRow): Context 
   return target === undefined || (!row.signalFrame && (context[RSP] ?? 0n) >= cfa) ? undefined : caller;
 }
 
-const plus = (value: bigint | undefined, offset: number): bigint | undefined => (value === undefined ? undefined : BigInt.asUintN(64, value + BigInt(offset)));
+const plus = (value: bigint | undefined, offset: number): bigint | undefined =>
+  value === undefined ? undefined : BigInt.asUintN(64, value + BigInt(offset));
 
 type Expression = Parameters<typeof evaluateExpression>[1];
 
@@ -135,7 +147,13 @@ function evaluate(code: Uint8Array, expression: Expression, initial: bigint | un
   }
 }
 
-function apply(space: AddressSpace, context: Context, cfa: bigint, rule: RegisterRule, expression: Expression): bigint | undefined {
+function apply(
+  space: AddressSpace,
+  context: Context,
+  cfa: bigint,
+  rule: RegisterRule,
+  expression: Expression,
+): bigint | undefined {
   switch (rule.kind) {
     case 'undefined':
       return undefined;
@@ -157,7 +175,8 @@ function apply(space: AddressSpace, context: Context, cfa: bigint, rule: Registe
 function followFramePointer(space: AddressSpace, context: Context): Context | undefined {
   const rbp = context[RBP];
   const rsp = context[RSP];
-  if (rbp === undefined || rsp === undefined || rbp < rsp || rbp - rsp > 0x80_0000n || rbp % 8n !== 0n) return undefined;
+  if (rbp === undefined || rsp === undefined || rbp < rsp || rbp - rsp > 0x80_0000n || rbp % 8n !== 0n)
+    return undefined;
   const target = load(space, rbp + 8n);
   if (target === undefined || !followsCall(space, target)) return undefined;
   const caller: Context = [];

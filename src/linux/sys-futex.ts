@@ -1,14 +1,29 @@
 // futex(2): WAIT, WAKE, REQUEUE, CMP_REQUEUE, WAKE_OP and the bitset forms. Priority inheritance is refused.
 import { row } from './catalogue.ts';
 import { E } from './errno.ts';
-import { futexKey, FutexWaiter } from './futex.ts';
+import { FutexWaiter, futexKey } from './futex.ts';
 import type { Kernel } from './kernel.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Task } from './task.ts';
 import { absoluteToNow, CLOCK, readTimespec } from './time.ts';
 import { block, type SysResult } from './wait.ts';
 
-const OP = { WAIT: 0, WAKE: 1, FD: 2, REQUEUE: 3, CMP_REQUEUE: 4, WAKE_OP: 5, LOCK_PI: 6, UNLOCK_PI: 7, TRYLOCK_PI: 8, WAIT_BITSET: 9, WAKE_BITSET: 10, WAIT_REQUEUE_PI: 11, CMP_REQUEUE_PI: 12, LOCK_PI2: 13 } as const;
+const OP = {
+  WAIT: 0,
+  WAKE: 1,
+  FD: 2,
+  REQUEUE: 3,
+  CMP_REQUEUE: 4,
+  WAKE_OP: 5,
+  LOCK_PI: 6,
+  UNLOCK_PI: 7,
+  TRYLOCK_PI: 8,
+  WAIT_BITSET: 9,
+  WAKE_BITSET: 10,
+  WAIT_REQUEUE_PI: 11,
+  CMP_REQUEUE_PI: 12,
+  LOCK_PI2: 13,
+} as const;
 const PRIVATE = 128;
 const CLOCK_REALTIME = 256;
 const ALL_BITS = 0xffffffff;
@@ -40,7 +55,11 @@ function futex(kernel: Kernel, task: Task, args: SysArgs): SysResult {
     case OP.WAIT_REQUEUE_PI:
     case OP.CMP_REQUEUE_PI:
     case OP.LOCK_PI2:
-      kernel.cutHere(task, { kind: 'syscall-option', what: 'futex with priority inheritance', consequence: 'answered ENOSYS' });
+      kernel.cutHere(task, {
+        kind: 'syscall-option',
+        what: 'futex with priority inheritance',
+        consequence: 'answered ENOSYS',
+      });
       return -E.NOSYS;
     default:
       return -E.NOSYS;
@@ -68,12 +87,18 @@ function wait(kernel: Kernel, task: Task, args: SysArgs, options: WaitOptions): 
     waiter = new FutexWaiter(task, key, options.bitset);
     kernel.futexes.add(waiter);
     const clock = options.realtime ? CLOCK.REALTIME : CLOCK.MONOTONIC;
-    task.restart = timeout === undefined ? {} : { deadline: options.absolute ? absoluteToNow(kernel, clock, timeout) : kernel.now + timeout };
+    task.restart =
+      timeout === undefined
+        ? {}
+        : { deadline: options.absolute ? absoluteToNow(kernel, clock, timeout) : kernel.now + timeout };
   }
   if (waiter.woken) return 0;
   const deadline = task.restart?.['deadline'] as bigint | undefined;
   if (deadline !== undefined && kernel.now >= deadline) return -E.TIMEDOUT;
-  return block([waiter.queue], `futex 0x${address.toString(16)}`, { deadline, restart: deadline === undefined ? 'restart' : 'restart-nohand' });
+  return block([waiter.queue], `futex 0x${address.toString(16)}`, {
+    deadline,
+    restart: deadline === undefined ? 'restart' : 'restart-nohand',
+  });
 }
 
 /** Counts are C ints; as in Linux a wake of 0 or less still wakes one. */
@@ -81,10 +106,20 @@ const atLeastOne = (count: number): number => Math.max(1, count);
 
 function wake(kernel: Kernel, task: Task, args: SysArgs, shared: boolean, bitset: number): SysResult {
   if (bitset === 0) return -E.INVAL;
-  return kernel.futexes.wake(futexKey(task.process.space, args.pointer(0), shared), atLeastOne(args.int(2)), bitset);
+  return kernel.futexes.wake(
+    futexKey(task.process.space, args.pointer(0), shared),
+    atLeastOne(args.int(2)),
+    bitset,
+  );
 }
 
-function requeue(kernel: Kernel, task: Task, args: SysArgs, shared: boolean, expected: number | undefined): SysResult {
+function requeue(
+  kernel: Kernel,
+  task: Task,
+  args: SysArgs,
+  shared: boolean,
+  expected: number | undefined,
+): SysResult {
   const { space } = task.process;
   const [toWake, toMove] = [args.int(2), args.int(3)];
   if (toWake < 0 || toMove < 0 || args.pointer(4) % 4 !== 0) return -E.INVAL;
@@ -112,7 +147,14 @@ function wakeOp(kernel: Kernel, task: Task, args: SysArgs, shared: boolean): Sys
   const to = futexKey(space, second, shared);
   const old = space.read32(second) | 0;
   const results = [operand, old + operand, old | operand, old & ~operand, old ^ operand];
-  const holds = [old === against, old !== against, old < against, old <= against, old > against, old >= against][compare];
+  const holds = [
+    old === against,
+    old !== against,
+    old < against,
+    old <= against,
+    old > against,
+    old >= against,
+  ][compare];
   if (operation >= results.length || holds === undefined) return -E.NOSYS;
   space.write32(second, results[operation] >>> 0);
   let woken = kernel.futexes.wake(from, atLeastOne(args.int(2)), ALL_BITS);
@@ -120,4 +162,6 @@ function wakeOp(kernel: Kernel, task: Task, args: SysArgs, shared: boolean): Sys
   return woken;
 }
 
-export const futexRows: readonly SyscallRow[] = [row('futex', futex, 'partial', 'priority inheritance answers ENOSYS and is a cut')];
+export const futexRows: readonly SyscallRow[] = [
+  row('futex', futex, 'partial', 'priority inheritance answers ENOSYS and is a cut'),
+];

@@ -4,14 +4,24 @@ import { CAP, capBit, RLIMIT } from './abi-process.ts';
 import { refused, row } from './catalogue.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import type { SysArgs, SyscallHandler, SyscallRow } from './syscall.ts';
 import { regionsIn } from './sys-memory.ts';
+import type { SysArgs, SyscallHandler, SyscallRow } from './syscall.ts';
 import type { Task } from './task.ts';
 import type { SysResult } from './wait.ts';
 
-const MADV = { DONTNEED: 4, FREE: 8, REMOVE: 9, MERGEABLE: 12, UNMERGEABLE: 13, WIPEONFORK: 18, DONTNEED_LOCKED: 24 } as const;
+const MADV = {
+  DONTNEED: 4,
+  FREE: 8,
+  REMOVE: 9,
+  MERGEABLE: 12,
+  UNMERGEABLE: 13,
+  WIPEONFORK: 18,
+  DONTNEED_LOCKED: 24,
+} as const;
 /** Advice without an effect that a program can see. */
-const IDLE_ADVICE: ReadonlySet<number> = new Set([0, 1, 2, 3, 8, 10, 11, 14, 15, 16, 17, 19, 20, 21, 22, 23, 25]);
+const IDLE_ADVICE: ReadonlySet<number> = new Set([
+  0, 1, 2, 3, 8, 10, 11, 14, 15, 16, 17, 19, 20, 21, 22, 23, 25,
+]);
 
 const pageUp = (length: number): number => Math.ceil(length / PAGE_SIZE) * PAGE_SIZE;
 
@@ -33,7 +43,11 @@ function madvise(kernel: Kernel, task: Task, args: SysArgs): SysResult {
 function refuse(kernel: Kernel, task: Task, advice: number): number {
   const known = Object.entries(MADV).find(([, value]) => value === advice);
   if (known !== undefined && advice !== MADV.MERGEABLE && advice !== MADV.UNMERGEABLE) {
-    kernel.cutHere(task, { kind: 'syscall-option', what: `madvise MADV_${known[0]}`, consequence: 'answered EINVAL' });
+    kernel.cutHere(task, {
+      kind: 'syscall-option',
+      what: `madvise MADV_${known[0]}`,
+      consequence: 'answered EINVAL',
+    });
   }
   return -E.INVAL;
 }
@@ -45,7 +59,8 @@ function msync(kernel: Kernel, { process }: Task, args: SysArgs): SysResult {
   if (address % PAGE_SIZE !== 0 || (flags & ~7) !== 0 || (flags & 5) === 5) return -E.INVAL;
   const regions = regionsIn(process, address, address + length);
   if (regions === undefined) return -E.NOMEM;
-  for (const region of regions) if (region.shared && region.backing !== undefined) kernel.machine.memory.sync(region.backing);
+  for (const region of regions)
+    if (region.shared && region.backing !== undefined) kernel.machine.memory.sync(region.backing);
   return 0;
 }
 
@@ -53,7 +68,8 @@ function mincore(_kernel: Kernel, { process }: Task, args: SysArgs): SysResult {
   const address = args.pointer(0);
   const length = pageUp(args.size(1));
   if (address % PAGE_SIZE !== 0) return -E.INVAL;
-  if (address + length > ADDRESS_LIMIT || regionsIn(process, address, address + length) === undefined) return -E.NOMEM;
+  if (address + length > ADDRESS_LIMIT || regionsIn(process, address, address + length) === undefined)
+    return -E.NOMEM;
   process.space.write(args.pointer(2), new Uint8Array(length / PAGE_SIZE).fill(1));
   return 0;
 }

@@ -10,7 +10,18 @@ import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Process, Task } from './task.ts';
 import type { SysResult } from './wait.ts';
 
-const MAP = { SHARED: 1, PRIVATE: 2, SHARED_VALIDATE: 3, TYPE: 15, FIXED: 0x10, ANONYMOUS: 0x20, BIT32: 0x40, GROWSDOWN: 0x100, HUGETLB: 0x40000, FIXED_NOREPLACE: 0x100000 } as const;
+const MAP = {
+  SHARED: 1,
+  PRIVATE: 2,
+  SHARED_VALIDATE: 3,
+  TYPE: 15,
+  FIXED: 0x10,
+  ANONYMOUS: 0x20,
+  BIT32: 0x40,
+  GROWSDOWN: 0x100,
+  HUGETLB: 0x40000,
+  FIXED_NOREPLACE: 0x100000,
+} as const;
 const PROT_GROWSDOWN = 0x01000000;
 const PROT_GROWSUP = 0x02000000;
 const MREMAP = { MAYMOVE: 1, FIXED: 2, DONTUNMAP: 4 } as const;
@@ -23,7 +34,8 @@ const HIGHEST = ADDRESS_LIMIT - PAGE_SIZE;
 const pageUp = (length: number): number => Math.ceil(length / PAGE_SIZE) * PAGE_SIZE;
 const isPage = (address: number): boolean => address % PAGE_SIZE === 0;
 
-const isFree = (process: Process, address: number, length: number): boolean => process.space.findFree(length, address + length) === address;
+const isFree = (process: Process, address: number, length: number): boolean =>
+  process.space.findFree(length, address + length) === address;
 
 /** Whether `more` bytes fit RLIMIT_AS. */
 function fitsLimit(process: Process, more: number): boolean {
@@ -42,7 +54,12 @@ function brk(_kernel: Kernel, { process }: Task, args: SysArgs): SysResult {
     const limit = process.rlimits[RLIMIT.DATA][0];
     if (BigInt(wanted - process.brkStart) > limit || !fitsLimit(process, newEnd - oldEnd)) return process.brk;
     if (!isFree(process, oldEnd, newEnd - oldEnd)) return process.brk;
-    process.space.map({ address: oldEnd, length: newEnd - oldEnd, prot: PROT.READ | PROT.WRITE, name: '[heap]' });
+    process.space.map({
+      address: oldEnd,
+      length: newEnd - oldEnd,
+      prot: PROT.READ | PROT.WRITE,
+      name: '[heap]',
+    });
   } else if (newEnd < oldEnd) {
     process.space.unmap(newEnd, oldEnd - newEnd);
   }
@@ -64,7 +81,8 @@ function mmap(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   if (!anonymous && file === undefined) return -E.BADF;
   const mapping = { length: pageUp(args.size(1)), prot: args.int(2) & 7, flags, offset: args.size(5) };
   const result = place(kernel, task, args.pointer(0), mapping, file);
-  if (file !== undefined) kernel.effect(task, { op: 'MMAP', resource: file.resource(), access: letters(mapping) }, result);
+  if (file !== undefined)
+    kernel.effect(task, { op: 'MMAP', resource: file.resource(), access: letters(mapping) }, result);
   return result;
 }
 
@@ -75,7 +93,13 @@ function letters({ prot, flags }: Mapping): string {
 }
 
 /** The address of the mapping, or a negative errno. */
-function place(kernel: Kernel, task: Task, hint: number, mapping: Mapping, file: OpenFile | undefined): number {
+function place(
+  kernel: Kernel,
+  task: Task,
+  hint: number,
+  mapping: Mapping,
+  file: OpenFile | undefined,
+): number {
   const { process } = task;
   const { length, flags, offset } = mapping;
   const type = flags & MAP.TYPE;
@@ -88,7 +112,12 @@ function place(kernel: Kernel, task: Task, hint: number, mapping: Mapping, file:
   if (address < 0) return address;
   const name = file === undefined ? '' : nameOf(file.resource());
   process.space.map({
-    address, length, prot: mapping.prot, offset: file === undefined ? 0 : offset, shared: type !== MAP.PRIVATE, name,
+    address,
+    length,
+    prot: mapping.prot,
+    offset: file === undefined ? 0 : offset,
+    shared: type !== MAP.PRIVATE,
+    name,
     ...(backing === undefined ? {} : { backing }),
   });
   if ((flags & MAP.GROWSDOWN) !== 0) process.growing.push(address + length);
@@ -155,7 +184,8 @@ function mprotect(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   }
   const prot = flags & 7;
   const result = process.space.protect(address, length, prot) ? 0 : -E.NOMEM;
-  if ((prot & PROT.EXEC) !== 0) kernel.effect(task, { op: 'MPROTECT', resource: { kind: 'none' }, access: '' }, result);
+  if ((prot & PROT.EXEC) !== 0)
+    kernel.effect(task, { op: 'MPROTECT', resource: { kind: 'none' }, access: '' }, result);
   return result;
 }
 
@@ -167,9 +197,14 @@ function mremap(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const newLength = pageUp(args.size(2));
   const flags = args.int(3);
   const fixed = (flags & MREMAP.FIXED) !== 0;
-  if (!isPage(from) || newLength === 0 || (flags & ~7) !== 0 || (fixed && (flags & MREMAP.MAYMOVE) === 0)) return -E.INVAL;
+  if (!isPage(from) || newLength === 0 || (flags & ~7) !== 0 || (fixed && (flags & MREMAP.MAYMOVE) === 0))
+    return -E.INVAL;
   if (oldLength === 0 || (flags & MREMAP.DONTUNMAP) !== 0) {
-    kernel.cutHere(task, { kind: 'syscall-option', what: oldLength === 0 ? 'mremap of length 0' : 'MREMAP_DONTUNMAP', consequence: 'answered EINVAL' });
+    kernel.cutHere(task, {
+      kind: 'syscall-option',
+      what: oldLength === 0 ? 'mremap of length 0' : 'MREMAP_DONTUNMAP',
+      consequence: 'answered EINVAL',
+    });
     return -E.INVAL;
   }
   if (regionsIn(process, from, from + oldLength) === undefined) return -E.FAULT;
@@ -181,7 +216,11 @@ function mremap(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const region = space.find(from);
   if (region === undefined || region.end < from + oldLength) return -E.FAULT;
   if (!fitsLimit(process, newLength - oldLength)) return -E.NOMEM;
-  if (region.end === from + oldLength && from + newLength <= HIGHEST && isFree(process, from + oldLength, newLength - oldLength)) {
+  if (
+    region.end === from + oldLength &&
+    from + newLength <= HIGHEST &&
+    isFree(process, from + oldLength, newLength - oldLength)
+  ) {
     extend(process, region, from + oldLength, newLength - oldLength);
     return from;
   }
@@ -189,20 +228,42 @@ function mremap(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const to = space.findFree(newLength, kernel.layout.mmapTop);
   if (to === undefined) return -E.NOMEM;
   space.move(from, oldLength, to);
-  extend(process, { ...region, offset: region.offset + (from - region.start), start: to, end: to + oldLength }, to + oldLength, newLength - oldLength);
+  extend(
+    process,
+    { ...region, offset: region.offset + (from - region.start), start: to, end: to + oldLength },
+    to + oldLength,
+    newLength - oldLength,
+  );
   return to;
 }
 
 /** Maps more of what a region maps, behind it. */
 function extend(process: Process, region: Region, at: number, length: number): void {
   const { prot, shared, name, backing } = region;
-  process.space.map({ address: at, length, prot, shared, name, offset: region.offset + (at - region.start), ...(backing === undefined ? {} : { backing }) });
+  process.space.map({
+    address: at,
+    length,
+    prot,
+    shared,
+    name,
+    offset: region.offset + (at - region.start),
+    ...(backing === undefined ? {} : { backing }),
+  });
 }
 
-function moveTo(task: Task, move: { readonly from: number; readonly oldLength: number; readonly newLength: number; readonly to: number }): number {
+function moveTo(
+  task: Task,
+  move: {
+    readonly from: number;
+    readonly oldLength: number;
+    readonly newLength: number;
+    readonly to: number;
+  },
+): number {
   const { process } = task;
   const { from, newLength, to } = move;
-  if (!isPage(to) || to + newLength > HIGHEST || (to < from + move.oldLength && from < to + newLength)) return -E.INVAL;
+  if (!isPage(to) || to + newLength > HIGHEST || (to < from + move.oldLength && from < to + newLength))
+    return -E.INVAL;
   if (to < LOWEST) return -E.PERM;
   const region = process.space.find(from);
   if (region === undefined || region.end < from + Math.min(move.oldLength, newLength)) return -E.FAULT;
@@ -211,7 +272,12 @@ function moveTo(task: Task, move: { readonly from: number; readonly oldLength: n
   const moved = Math.min(move.oldLength, newLength);
   process.space.move(from, moved, to);
   if (newLength > moved) {
-    extend(process, { ...region, offset: region.offset + (from - region.start), start: to, end: to + moved }, to + moved, newLength - moved);
+    extend(
+      process,
+      { ...region, offset: region.offset + (from - region.start), start: to, end: to + moved },
+      to + moved,
+      newLength - moved,
+    );
   }
   return to;
 }

@@ -10,10 +10,12 @@ import type { SysResult } from './wait.ts';
 
 type Option = (kernel: Kernel, task: Task, args: SysArgs) => SysResult;
 
-const has = (task: Task, capability: number): boolean => (task.process.credentials.effective & capBit(capability)) !== 0n;
+const has = (task: Task, capability: number): boolean =>
+  (task.process.credentials.effective & capBit(capability)) !== 0n;
 
 /** Arguments that must be 0. */
-const unused = (args: SysArgs, from: number): boolean => [1, 2, 3, 4].slice(from - 1).every((i) => args.raw[i] === 0n);
+const unused = (args: SysArgs, from: number): boolean =>
+  [1, 2, 3, 4].slice(from - 1).every((i) => args.raw[i] === 0n);
 
 const ok: Option = () => 0;
 const invalid: Option = () => -E.INVAL;
@@ -25,7 +27,8 @@ const put32 =
   };
 
 function setName(_kernel: Kernel, task: Task, args: SysArgs): SysResult {
-  const bytes = task.process.space.readCString(args.pointer(1), 16) ?? task.process.space.read(args.pointer(1), 15);
+  const bytes =
+    task.process.space.readCString(args.pointer(1), 16) ?? task.process.space.read(args.pointer(1), 15);
   task.comm = decodeText(bytes.subarray(0, 15));
   if (task.tid === task.process.pid) task.process.comm = task.comm;
   return 0;
@@ -103,11 +106,30 @@ function setSecurebits(_kernel: Kernel, task: Task, args: SysArgs): SysResult {
   return 0;
 }
 
+function setTimerSlack(_kernel: Kernel, task: Task, args: SysArgs): SysResult {
+  task.timerSlack = args.raw[1] === 0n ? 50_000n : args.raw[1];
+  return 0;
+}
+
+function setSubreaper(_kernel: Kernel, { process }: Task, args: SysArgs): SysResult {
+  process.childSubreaper = args.raw[1] !== 0n;
+  return 0;
+}
+
+function getTidAddress(_kernel: Kernel, task: Task, args: SysArgs): SysResult {
+  task.process.space.write64(args.pointer(1), BigInt(task.clearChildTid));
+  return 0;
+}
+
 /** Mode 1 strict, 2 filter. */
 function setSeccomp(kernel: Kernel, task: Task, mode: number): SysResult {
   if (mode !== 1 && mode !== 2) return -E.INVAL;
   if (mode === 2 && !task.process.credentials.noNewPrivileges && !has(task, CAP.SYS_ADMIN)) return -E.ACCES;
-  kernel.cutHere(task, { kind: 'syscall-option', what: mode === 1 ? 'seccomp strict mode' : 'seccomp filter', consequence: 'recorded, not applied' });
+  kernel.cutHere(task, {
+    kind: 'syscall-option',
+    what: mode === 1 ? 'seccomp strict mode' : 'seccomp filter',
+    consequence: 'recorded, not applied',
+  });
   task.seccomp = mode;
   return 0;
 }
@@ -124,7 +146,11 @@ function seccomp(kernel: Kernel, task: Task, args: SysArgs): SysResult {
       space.read64(Number(space.read64(args.pointer(2) + 8)));
       return (args.uint(1) & 8) !== 0 ? -E.INVAL : setSeccomp(kernel, task, 2);
     case 2: // GET_ACTION_AVAIL
-      return [0, 0x80000000, 0x30000, 0x50000, 0x7ffc0000, 0x7fff0000].includes(space.read32(args.pointer(2)) >>> 0) ? 0 : -E.OPNOTSUPP;
+      return [0, 0x80000000, 0x30000, 0x50000, 0x7ffc0000, 0x7fff0000].includes(
+        space.read32(args.pointer(2)) >>> 0,
+      )
+        ? 0
+        : -E.OPNOTSUPP;
     case 3: // GET_NOTIF_SIZES
       space.write16(args.pointer(2), 80);
       space.write16(args.pointer(2) + 2, 24);
@@ -155,18 +181,18 @@ const OPTIONS: ReadonlyMap<number, Option> = new Map<number, Option>([
   [PR.SET_TSC, ok],
   [PR.GET_SECUREBITS, (_kernel, { process }) => process.credentials.securebits],
   [PR.SET_SECUREBITS, setSecurebits],
-  [PR.SET_TIMERSLACK, (_kernel, task, args) => ((task.timerSlack = args.raw[1] === 0n ? 50_000n : args.raw[1]), 0)],
+  [PR.SET_TIMERSLACK, setTimerSlack],
   [PR.GET_TIMERSLACK, (_kernel, task) => task.timerSlack],
   [PR.TASK_PERF_EVENTS_DISABLE, ok],
   [PR.TASK_PERF_EVENTS_ENABLE, ok],
   [PR.MCE_KILL, ok],
   [PR.MCE_KILL_GET, () => 2],
   [PR.SET_MM, () => -E.PERM],
-  [PR.SET_CHILD_SUBREAPER, (_kernel, { process }, args) => ((process.childSubreaper = args.raw[1] !== 0n), 0)],
+  [PR.SET_CHILD_SUBREAPER, setSubreaper],
   [PR.GET_CHILD_SUBREAPER, put32(({ process }) => Number(process.childSubreaper))],
   [PR.SET_NO_NEW_PRIVS, setNoNewPrivileges],
   [PR.GET_NO_NEW_PRIVS, (_kernel, { process }) => Number(process.credentials.noNewPrivileges)],
-  [PR.GET_TID_ADDRESS, (_kernel, task, args) => (task.process.space.write64(args.pointer(1), BigInt(task.clearChildTid)), 0)],
+  [PR.GET_TID_ADDRESS, getTidAddress],
   [PR.SET_THP_DISABLE, (_kernel, _task, args) => (unused(args, 2) ? 0 : -E.INVAL)],
   [PR.GET_THP_DISABLE, ok],
   [PR.CAP_AMBIENT, ambient],
@@ -184,11 +210,20 @@ const OPTIONS: ReadonlyMap<number, Option> = new Map<number, Option>([
 function prctl(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const option = OPTIONS.get(args.int(0));
   if (option !== undefined) return option(kernel, task, args);
-  kernel.cutHere(task, { kind: 'syscall-option', what: `prctl option ${args.int(0)}`, consequence: 'answered EINVAL' });
+  kernel.cutHere(task, {
+    kind: 'syscall-option',
+    what: `prctl option ${args.int(0)}`,
+    consequence: 'answered EINVAL',
+  });
   return -E.INVAL;
 }
 
 export const prctlRows: readonly SyscallRow[] = [
-  row('prctl', prctl, 'partial', 'the options that daemons and runtimes use; others answer EINVAL and are a cut'),
+  row(
+    'prctl',
+    prctl,
+    'partial',
+    'the options that daemons and runtimes use; others answer EINVAL and are a cut',
+  ),
   row('seccomp', seccomp, 'partial', 'filters are recorded, not applied; no user notification'),
 ];

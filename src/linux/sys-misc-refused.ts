@@ -1,6 +1,7 @@
 // Calls that a container may not make: the error that it gets, and the effect where the attempt matters.
-import type { Effect, Op } from '../effect/index.ts';
+
 import { decodeText } from '../bytes/index.ts';
+import type { Effect, Op } from '../effect/index.ts';
 import { refused, row } from './catalogue.ts';
 import { E } from './errno.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
@@ -9,7 +10,12 @@ import type { Task } from './task.ts';
 type Describe = (task: Task, args: SysArgs) => Effect['resource'];
 
 /** A refused call whose attempt is an effect. */
-function denied(name: string, op: Op, errno: number, describe: Describe = () => ({ kind: 'none' })): SyscallRow {
+function denied(
+  name: string,
+  op: Op,
+  errno: number,
+  describe: Describe = () => ({ kind: 'none' }),
+): SyscallRow {
   return row(
     name,
     (kernel, task, args) => {
@@ -36,7 +42,10 @@ const pathArgument =
     }
   };
 
-const flagsOf = (i: number): Describe => (_task, args) => text(`0x${args.uint(i).toString(16)}`);
+const flagsOf =
+  (i: number): Describe =>
+  (_task, args) =>
+    text(`0x${args.uint(i).toString(16)}`);
 
 export const refusedRows: readonly SyscallRow[] = [
   denied('mount', 'MOUNT', E.PERM, pathArgument(1)),
@@ -50,7 +59,12 @@ export const refusedRows: readonly SyscallRow[] = [
   denied('fspick', 'MOUNT', E.PERM),
   denied('mount_setattr', 'MOUNT', E.PERM),
   denied('unshare', 'UNSHARE', E.PERM, flagsOf(0)),
-  denied('setns', 'SETNS', E.PERM, (task, args) => task.process.files.get(args.int(0))?.resource() ?? { kind: 'none' }),
+  denied(
+    'setns',
+    'SETNS',
+    E.PERM,
+    (task, args) => task.process.files.get(args.int(0))?.resource() ?? { kind: 'none' },
+  ),
   denied('ptrace', 'PTRACE', E.PERM, (_task, args) => ({ kind: 'task', what: `ptrace:${args.raw[0]}` })),
   denied('process_vm_readv', 'PTRACE', E.PERM, () => ({ kind: 'task', what: 'read' })),
   denied('process_vm_writev', 'PTRACE', E.PERM, () => ({ kind: 'task', what: 'write' })),
@@ -63,14 +77,54 @@ export const refusedRows: readonly SyscallRow[] = [
   denied('reboot', 'REBOOT', E.PERM),
   denied('kexec_load', 'REBOOT', E.PERM),
   denied('kexec_file_load', 'REBOOT', E.PERM),
-  ...['swapon', 'swapoff', 'iopl', 'ioperm', 'perf_event_open', 'syslog', 'vhangup', 'quotactl', 'quotactl_fd', 'lookup_dcookie', 'add_key', 'request_key', 'keyctl', 'fanotify_init', 'process_madvise', 'process_mrelease', 'statmount', 'listmount'].map(
-    (name) => refused(name, E.PERM, 'not in a container'),
+  ...[
+    'swapon',
+    'swapoff',
+    'iopl',
+    'ioperm',
+    'perf_event_open',
+    'syslog',
+    'vhangup',
+    'quotactl',
+    'quotactl_fd',
+    'lookup_dcookie',
+    'add_key',
+    'request_key',
+    'keyctl',
+    'fanotify_init',
+    'process_madvise',
+    'process_mrelease',
+    'statmount',
+    'listmount',
+  ].map((name) => refused(name, E.PERM, 'not in a container')),
+  ...[
+    'uselib',
+    '_sysctl',
+    'create_module',
+    'get_kernel_syms',
+    'query_module',
+    'nfsservctl',
+    'getpmsg',
+    'putpmsg',
+    'afs_syscall',
+    'tuxcall',
+    'security',
+    'epoll_ctl_old',
+    'epoll_wait_old',
+    'vserver',
+    'set_thread_area',
+    'get_thread_area',
+    'uretprobe',
+  ].map((name) => refused(name, E.NOSYS, 'not in Linux on x86-64')),
+  ...[
+    'landlock_create_ruleset',
+    'landlock_add_rule',
+    'landlock_restrict_self',
+    'lsm_get_self_attr',
+    'lsm_set_self_attr',
+    'lsm_list_modules',
+  ].map((name) => refused(name, E.OPNOTSUPP, 'as a kernel without that security module')),
+  ...['io_uring_setup', 'io_uring_enter', 'io_uring_register'].map((name) =>
+    refused(name, E.PERM, 'not in a container'),
   ),
-  ...['uselib', '_sysctl', 'create_module', 'get_kernel_syms', 'query_module', 'nfsservctl', 'getpmsg', 'putpmsg', 'afs_syscall', 'tuxcall', 'security', 'epoll_ctl_old', 'epoll_wait_old', 'vserver', 'set_thread_area', 'get_thread_area', 'uretprobe'].map(
-    (name) => refused(name, E.NOSYS, 'not in Linux on x86-64'),
-  ),
-  ...['landlock_create_ruleset', 'landlock_add_rule', 'landlock_restrict_self', 'lsm_get_self_attr', 'lsm_set_self_attr', 'lsm_list_modules'].map((name) =>
-    refused(name, E.OPNOTSUPP, 'as a kernel without that security module'),
-  ),
-  ...['io_uring_setup', 'io_uring_enter', 'io_uring_register'].map((name) => refused(name, E.PERM, 'not in a container')),
 ];

@@ -17,7 +17,14 @@ const UTS_FIELD = 65;
 function uname(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const { environment } = kernel;
   const bytes = new Uint8Array(6 * UTS_FIELD);
-  const fields = ['Linux', environment.hostName, environment.kernelRelease, '#1 SMP PREEMPT_DYNAMIC', 'x86_64', '(none)'];
+  const fields = [
+    'Linux',
+    environment.hostName,
+    environment.kernelRelease,
+    '#1 SMP PREEMPT_DYNAMIC',
+    'x86_64',
+    '(none)',
+  ];
   fields.forEach((text, i) => {
     bytes.set(encodeText(text).subarray(0, UTS_FIELD - 1), i * UTS_FIELD);
   });
@@ -74,7 +81,16 @@ function archPrctl(_kernel: Kernel, task: Task, args: SysArgs): SysResult {
   }
 }
 
-const MEMBARRIER = { QUERY: 0, GLOBAL: 1, GLOBAL_EXPEDITED: 2, REGISTER_GLOBAL_EXPEDITED: 4, PRIVATE_EXPEDITED: 8, REGISTER_PRIVATE_EXPEDITED: 16, PRIVATE_EXPEDITED_SYNC_CORE: 32, REGISTER_PRIVATE_EXPEDITED_SYNC_CORE: 64 } as const;
+const MEMBARRIER = {
+  QUERY: 0,
+  GLOBAL: 1,
+  GLOBAL_EXPEDITED: 2,
+  REGISTER_GLOBAL_EXPEDITED: 4,
+  PRIVATE_EXPEDITED: 8,
+  REGISTER_PRIVATE_EXPEDITED: 16,
+  PRIVATE_EXPEDITED_SYNC_CORE: 32,
+  REGISTER_PRIVATE_EXPEDITED_SYNC_CORE: 64,
+} as const;
 const MEMBARRIER_ALL = 127;
 
 /** Tasks run one after the other, so every barrier holds already. */
@@ -117,7 +133,12 @@ function pidfdGetfd(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   if (!(pidfd instanceof PidFile)) return -E.BADF;
   const { process } = pidfd;
   const own = task.process.credentials;
-  if (process !== task.process && own.euid !== process.credentials.uid && (own.effective & capBit(CAP.SYS_PTRACE)) === 0n) return -E.PERM;
+  if (
+    process !== task.process &&
+    own.euid !== process.credentials.uid &&
+    (own.effective & capBit(CAP.SYS_PTRACE)) === 0n
+  )
+    return -E.PERM;
   if (process.exitStatus !== undefined) return -E.SRCH;
   const file = process.files.get(args.int(1));
   return file === undefined ? -E.BADF : install(kernel, task, file, true);

@@ -12,7 +12,8 @@ const NOT_CHANGED = 0xffffffff;
 /** SECBIT_NO_SETUID_FIXUP */
 const NO_FIXUP = 4;
 
-const can = (credentials: Credentials, capability: number): boolean => (credentials.effective & capBit(capability)) !== 0n;
+const can = (credentials: Credentials, capability: number): boolean =>
+  (credentials.effective & capBit(capability)) !== 0n;
 
 type Id = 'uid' | 'gid';
 type Op = 'SETUID' | 'SETGID';
@@ -86,9 +87,13 @@ const setTwo =
     const value = effective === NOT_CHANGED ? real : effective;
     const allowed =
       can(credentials, powerOf(which)) ||
-      ([NOT_CHANGED, ids.real, ids.effective].includes(real) && [NOT_CHANGED, ids.real, ids.effective, ids.saved].includes(effective));
+      ([NOT_CHANGED, ids.real, ids.effective].includes(real) &&
+        [NOT_CHANGED, ids.real, ids.effective, ids.saved].includes(effective));
     if (!allowed) return answer(kernel, task, opOf(which), value, -E.PERM);
-    const next = { real: real === NOT_CHANGED ? ids.real : real, effective: effective === NOT_CHANGED ? ids.effective : effective };
+    const next = {
+      real: real === NOT_CHANGED ? ids.real : real,
+      effective: effective === NOT_CHANGED ? ids.effective : effective,
+    };
     const savedFollows = real !== NOT_CHANGED || (effective !== NOT_CHANGED && effective !== ids.real);
     setIds(task, which, { ...next, saved: savedFollows ? next.effective : ids.saved });
     return answer(kernel, task, opOf(which), value, 0);
@@ -102,10 +107,16 @@ const setThree =
     const ids = idsOf(credentials, which);
     const wanted = [args.uint(0), args.uint(1), args.uint(2)];
     const value = wanted[1] === NOT_CHANGED ? (wanted[0] === NOT_CHANGED ? wanted[2] : wanted[0]) : wanted[1];
-    const allowed = can(credentials, powerOf(which)) || wanted.every((id) => [NOT_CHANGED, ids.real, ids.effective, ids.saved].includes(id));
+    const allowed =
+      can(credentials, powerOf(which)) ||
+      wanted.every((id) => [NOT_CHANGED, ids.real, ids.effective, ids.saved].includes(id));
     if (!allowed) return answer(kernel, task, opOf(which), value, -E.PERM);
     const pick = (id: number, old: number): number => (id === NOT_CHANGED ? old : id);
-    setIds(task, which, { real: pick(wanted[0], ids.real), effective: pick(wanted[1], ids.effective), saved: pick(wanted[2], ids.saved) });
+    setIds(task, which, {
+      real: pick(wanted[0], ids.real),
+      effective: pick(wanted[1], ids.effective),
+      saved: pick(wanted[2], ids.saved),
+    });
     return answer(kernel, task, opOf(which), value, 0);
   };
 
@@ -125,7 +136,10 @@ function setfsuid(_kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const { credentials } = task.process;
   const old = credentials.fsuid;
   const id = args.uint(0);
-  if (id !== NOT_CHANGED && (can(credentials, CAP.SETUID) || [credentials.uid, credentials.euid, credentials.suid, old].includes(id))) {
+  if (
+    id !== NOT_CHANGED &&
+    (can(credentials, CAP.SETUID) || [credentials.uid, credentials.euid, credentials.suid, old].includes(id))
+  ) {
     credentials.fsuid = id;
   }
   return old;
@@ -134,7 +148,10 @@ function setfsgid(_kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const { credentials } = task.process;
   const old = credentials.fsgid;
   const id = args.uint(0);
-  if (id !== NOT_CHANGED && (can(credentials, CAP.SETGID) || [credentials.gid, credentials.egid, credentials.sgid, old].includes(id))) {
+  if (
+    id !== NOT_CHANGED &&
+    (can(credentials, CAP.SETGID) || [credentials.gid, credentials.egid, credentials.sgid, old].includes(id))
+  ) {
     credentials.fsgid = id;
   }
   return old;
@@ -156,7 +173,11 @@ function setgroups(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const size = args.uint(0);
   const groups: number[] = [];
   const done = (result: number): number => {
-    kernel.effect(task, { op: 'SETGROUPS', resource: { kind: 'id', value: groups.join(',') }, access: '' }, result);
+    kernel.effect(
+      task,
+      { op: 'SETGROUPS', resource: { kind: 'id', value: groups.join(',') }, access: '' },
+      result,
+    );
     return result;
   };
   if (!can(task.process.credentials, CAP.SETGID)) return done(-E.PERM);
@@ -205,7 +226,8 @@ function capset(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   if (pid !== 0 && pid !== task.tid && pid !== task.process.pid) return -E.PERM;
   const read = (k: number): bigint => {
     let set = 0n;
-    for (let i = 0; i < words; i++) set |= BigInt(space.read32(args.pointer(1) + 12 * i + 4 * k) >>> 0) << BigInt(32 * i);
+    for (let i = 0; i < words; i++)
+      set |= BigInt(space.read32(args.pointer(1) + 12 * i + 4 * k) >>> 0) << BigInt(32 * i);
     return set;
   };
   const [effective, permitted, inheritable] = [read(0), read(1), read(2)];
@@ -214,20 +236,41 @@ function capset(kernel: Kernel, task: Task, args: SysArgs): SysResult {
     kernel.effect(task, { op: 'SETCAP', resource: { kind: 'none' }, access: '' }, result);
     return result;
   };
-  if (!can(credentials, CAP.SETPCAP) && outside(inheritable, credentials.inheritable | credentials.permitted)) return done(-E.PERM);
+  if (!can(credentials, CAP.SETPCAP) && outside(inheritable, credentials.inheritable | credentials.permitted))
+    return done(-E.PERM);
   if (outside(inheritable, credentials.inheritable | credentials.bounding)) return done(-E.PERM);
   if (outside(permitted, credentials.permitted) || outside(effective, permitted)) return done(-E.PERM);
-  Object.assign(credentials, { effective, permitted, inheritable, ambient: credentials.ambient & permitted & inheritable });
+  Object.assign(credentials, {
+    effective,
+    permitted,
+    inheritable,
+    ambient: credentials.ambient & permitted & inheritable,
+  });
   return done(0);
 }
 
-const value = (pick: (credentials: Credentials) => number): SyscallHandler => (_kernel, task) => pick(task.process.credentials);
+const value =
+  (pick: (credentials: Credentials) => number): SyscallHandler =>
+  (_kernel, task) =>
+    pick(task.process.credentials);
 
 export const credentialRows: readonly SyscallRow[] = [
-  row('getuid', value((c) => c.uid)),
-  row('geteuid', value((c) => c.euid)),
-  row('getgid', value((c) => c.gid)),
-  row('getegid', value((c) => c.egid)),
+  row(
+    'getuid',
+    value((c) => c.uid),
+  ),
+  row(
+    'geteuid',
+    value((c) => c.euid),
+  ),
+  row(
+    'getgid',
+    value((c) => c.gid),
+  ),
+  row(
+    'getegid',
+    value((c) => c.egid),
+  ),
   row('setuid', setOne('uid')),
   row('setgid', setOne('gid')),
   row('setreuid', setTwo('uid')),

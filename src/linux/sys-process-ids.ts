@@ -9,10 +9,14 @@ import type { Process, Task } from './task.ts';
 import { writeTimespec } from './time.ts';
 import type { SysResult } from './wait.ts';
 
-const simple = (value: (task: Task) => number): SyscallHandler => (_kernel, task) => value(task);
+const simple =
+  (value: (task: Task) => number): SyscallHandler =>
+  (_kernel, task) =>
+    value(task);
 
 /** The process that a pid argument means: 0 is the caller. */
-const target = (kernel: Kernel, task: Task, pid: number): Process | undefined => (pid === 0 ? task.process : kernel.processes.get(pid));
+const target = (kernel: Kernel, task: Task, pid: number): Process | undefined =>
+  pid === 0 ? task.process : kernel.processes.get(pid);
 
 function getpgid(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   return target(kernel, task, args.int(0))?.pgid ?? -E.SRCH;
@@ -33,7 +37,8 @@ function setpgid(kernel: Kernel, task: Task, args: SysArgs): SysResult {
     if (process.execed) return -E.ACCES;
   }
   if (process.sid === process.pid) return -E.PERM;
-  if (pgid !== process.pid && !groupMembers(kernel, pgid).some((member) => member.sid === task.process.sid)) return -E.PERM;
+  if (pgid !== process.pid && !groupMembers(kernel, pgid).some((member) => member.sid === task.process.sid))
+    return -E.PERM;
   process.pgid = pgid;
   return 0;
 }
@@ -56,7 +61,9 @@ function prioritized(kernel: Kernel, task: Task, which: number, who: number): Pr
     case 1:
       return all.filter((process) => process.pgid === (who === 0 ? task.process.pgid : who));
     case 2:
-      return all.filter((process) => process.credentials.uid === (who === 0 ? task.process.credentials.uid : who));
+      return all.filter(
+        (process) => process.credentials.uid === (who === 0 ? task.process.credentials.uid : who),
+      );
     default:
       return -E.INVAL;
   }
@@ -79,13 +86,15 @@ function setpriority(kernel: Kernel, task: Task, args: SysArgs): SysResult {
     const { credentials } = process;
     const own = task.process.credentials;
     if (own.euid !== credentials.uid && own.euid !== credentials.euid && !mayNice(task)) return -E.PERM;
-    if (nice < process.nice && !mayNice(task) && BigInt(20 - nice) > process.rlimits[RLIMIT.NICE][0]) return -E.ACCES;
+    if (nice < process.nice && !mayNice(task) && BigInt(20 - nice) > process.rlimits[RLIMIT.NICE][0])
+      return -E.ACCES;
   }
   for (const process of processes) process.nice = nice;
   return 0;
 }
 
-const taskOf = (kernel: Kernel, task: Task, tid: number): Task | undefined => (tid === 0 ? task : kernel.tasks.get(tid));
+const taskOf = (kernel: Kernel, task: Task, tid: number): Task | undefined =>
+  tid === 0 ? task : kernel.tasks.get(tid);
 
 /** SCHED_OTHER 0, FIFO 1, RR 2, BATCH 3, IDLE 5. */
 const isRealtimePolicy = (policy: number): boolean => policy === 1 || policy === 2;
@@ -157,7 +166,8 @@ function schedSetaffinity(kernel: Kernel, task: Task, args: SysArgs): SysResult 
   const wanted = taskOf(kernel, task, args.int(0));
   if (wanted === undefined) return -E.SRCH;
   let mask = 0n;
-  for (let i = 0; i < Math.min(8, args.size(1)); i++) mask |= BigInt(task.process.space.read8(args.pointer(2) + i)) << BigInt(8 * i);
+  for (let i = 0; i < Math.min(8, args.size(1)); i++)
+    mask |= BigInt(task.process.space.read8(args.pointer(2) + i)) << BigInt(8 * i);
   mask &= allCpus(kernel);
   if (mask === 0n) return -E.INVAL;
   wanted.affinity = mask;
@@ -171,7 +181,8 @@ export const allCpus = (kernel: Kernel): bigint => (1n << BigInt(Math.min(64, ke
 function schedGetattr(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const wanted = taskOf(kernel, task, args.int(0));
   const size = args.uint(2);
-  if (args.pointer(1) === 0 || args.int(0) < 0 || size < 48 || size > 4096 || args.uint(3) !== 0) return -E.INVAL;
+  if (args.pointer(1) === 0 || args.int(0) < 0 || size < 48 || size > 4096 || args.uint(3) !== 0)
+    return -E.INVAL;
   if (wanted === undefined) return -E.SRCH;
   const bytes = new Uint8Array(Math.min(size, 56));
   const view = new DataView(bytes.buffer);
@@ -193,7 +204,8 @@ function schedSetattr(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   if (size !== 0 && size < 48) return -E['2BIG'];
   const policy = space.read32(at + 4);
   const result = setScheduler(task, wanted, policy, space.read32(at + 20));
-  if (result === 0 && !isRealtimePolicy(policy)) wanted.process.nice = Math.max(-20, Math.min(19, space.read32(at + 16) | 0));
+  if (result === 0 && !isRealtimePolicy(policy))
+    wanted.process.nice = Math.max(-20, Math.min(19, space.read32(at + 16) | 0));
   return result;
 }
 
@@ -219,10 +231,22 @@ function ioprioSet(kernel: Kernel, task: Task, args: SysArgs): SysResult {
 }
 
 export const idRows: readonly SyscallRow[] = [
-  row('getpid', simple((task) => task.process.pid)),
-  row('gettid', simple((task) => task.tid)),
-  row('getppid', simple((task) => task.process.parent?.pid ?? 0)),
-  row('getpgrp', simple((task) => task.process.pgid)),
+  row(
+    'getpid',
+    simple((task) => task.process.pid),
+  ),
+  row(
+    'gettid',
+    simple((task) => task.tid),
+  ),
+  row(
+    'getppid',
+    simple((task) => task.process.parent?.pid ?? 0),
+  ),
+  row(
+    'getpgrp',
+    simple((task) => task.process.pgid),
+  ),
   row('getpgid', getpgid),
   row('setpgid', setpgid),
   row('getsid', getsid),
@@ -236,7 +260,12 @@ export const idRows: readonly SyscallRow[] = [
   row('sched_get_priority_max', priorityBound(99)),
   row('sched_get_priority_min', priorityBound(1)),
   row('sched_rr_get_interval', schedRrGetInterval),
-  row('sched_setaffinity', schedSetaffinity, 'partial', 'recorded; there is one processor that all tasks share'),
+  row(
+    'sched_setaffinity',
+    schedSetaffinity,
+    'partial',
+    'recorded; there is one processor that all tasks share',
+  ),
   row('sched_getaffinity', schedGetaffinity),
   row('sched_setattr', schedSetattr, 'partial', 'recorded; scheduling is round robin'),
   row('sched_getattr', schedGetattr),

@@ -49,7 +49,9 @@ function prlimit64(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   if (process === undefined) return -E.SRCH;
   const own = task.process.credentials;
   const other = process.credentials;
-  const alike = [other.uid, other.euid, other.suid].every((id) => id === own.uid) && [other.gid, other.egid, other.sgid].every((id) => id === own.gid);
+  const alike =
+    [other.uid, other.euid, other.suid].every((id) => id === own.uid) &&
+    [other.gid, other.egid, other.sgid].every((id) => id === own.gid);
   if (process !== task.process && !alike && (own.effective & capBit(CAP.SYS_RESOURCE)) === 0n) return -E.PERM;
   const old = process.rlimits[resource];
   if (args.pointer(2) !== 0) {
@@ -64,7 +66,11 @@ function getrusage(_kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const who = args.int(0);
   if (who < -1 || who > 1) return -E.INVAL;
   const { process } = task;
-  writeRusage(process.space, args.pointer(1), who === 0 ? process.cpuTime : who === 1 ? task.cpuTime : process.childCpuTime);
+  writeRusage(
+    process.space,
+    args.pointer(1),
+    who === 0 ? process.cpuTime : who === 1 ? task.cpuTime : process.childCpuTime,
+  );
   return 0;
 }
 
@@ -81,7 +87,10 @@ function times(kernel: Kernel, task: Task, args: SysArgs): SysResult {
 
 /** What a container gets when its runtime sets nothing. */
 export function defaultLimits(): [bigint, bigint][] {
-  const limits: [bigint, bigint][] = Array.from({ length: RLIMIT_COUNT }, () => [RLIM_INFINITY, RLIM_INFINITY]);
+  const limits: [bigint, bigint][] = Array.from({ length: RLIMIT_COUNT }, () => [
+    RLIM_INFINITY,
+    RLIM_INFINITY,
+  ]);
   limits[RLIMIT.STACK] = [8n << 20n, RLIM_INFINITY];
   limits[RLIMIT.NOFILE] = [1024n, 524288n];
   limits[RLIMIT.MEMLOCK] = [8n << 20n, 8n << 20n];

@@ -24,13 +24,17 @@ interface Wanted {
 /** A child with something to report; ECHILD without any that is meant; undefined: not yet. */
 function findChange(task: Task, wanted: Wanted): Change | number | undefined {
   const { options } = wanted;
-  const children = [...task.process.children].filter((child) => wanted.accepts(child) && isKind(child, options));
+  const children = [...task.process.children].filter(
+    (child) => wanted.accepts(child) && isKind(child, options),
+  );
   if (children.length === 0) return -E.CHILD;
   for (const child of children) {
     if (child.exitStatus !== undefined) {
       if ((options & WAIT.EXITED) !== 0) return { child, kind: 'ended' };
-    } else if (child.stopReport?.kind === 'stopped' && (options & WAIT.UNTRACED) !== 0) return { child, kind: 'stopped' };
-    else if (child.stopReport?.kind === 'continued' && (options & WAIT.CONTINUED) !== 0) return { child, kind: 'continued' };
+    } else if (child.stopReport?.kind === 'stopped' && (options & WAIT.UNTRACED) !== 0)
+      return { child, kind: 'stopped' };
+    else if (child.stopReport?.kind === 'continued' && (options & WAIT.CONTINUED) !== 0)
+      return { child, kind: 'continued' };
   }
   return undefined;
 }
@@ -56,33 +60,54 @@ function waitStatus({ child, kind }: Change): number {
 function wait4(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const pid = args.int(0);
   const options = args.int(2);
-  if ((options & ~(WAIT.NOHANG | WAIT.UNTRACED | WAIT.CONTINUED | WAIT.NOTHREAD | WAIT.ALL | WAIT.CLONE)) !== 0) return -E.INVAL;
+  if (
+    (options & ~(WAIT.NOHANG | WAIT.UNTRACED | WAIT.CONTINUED | WAIT.NOTHREAD | WAIT.ALL | WAIT.CLONE)) !==
+    0
+  )
+    return -E.INVAL;
   if (pid === -0x80000000) return -E.SRCH;
   const group = pid === 0 ? task.process.pgid : -pid;
-  const accepts = (child: Process): boolean => pid === -1 || (pid > 0 ? child.pid === pid : child.pgid === group);
+  const accepts = (child: Process): boolean =>
+    pid === -1 || (pid > 0 ? child.pid === pid : child.pgid === group);
   const change = findChange(task, { accepts, options: options | WAIT.EXITED });
   if (typeof change === 'number') return change;
-  if (change === undefined) return (options & WAIT.NOHANG) !== 0 ? 0 : block([task.process.childQueue], pid > 0 ? `child ${pid}` : 'a child');
+  if (change === undefined)
+    return (options & WAIT.NOHANG) !== 0
+      ? 0
+      : block([task.process.childQueue], pid > 0 ? `child ${pid}` : 'a child');
   const { space } = task.process;
   if (args.pointer(1) !== 0) space.write32(args.pointer(1), waitStatus(change));
-  if (args.pointer(3) !== 0) writeRusage(space, args.pointer(3), change.child.cpuTime + change.child.childCpuTime);
+  if (args.pointer(3) !== 0)
+    writeRusage(space, args.pointer(3), change.child.cpuTime + change.child.childCpuTime);
   consume(kernel, change, options);
   return change.child.pid;
 }
 
 function waitid(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const options = args.int(3);
-  const known = WAIT.NOHANG | WAIT.NOWAIT | WAIT.EXITED | WAIT.UNTRACED | WAIT.CONTINUED | WAIT.NOTHREAD | WAIT.ALL | WAIT.CLONE;
-  if ((options & ~known) !== 0 || (options & (WAIT.EXITED | WAIT.UNTRACED | WAIT.CONTINUED)) === 0) return -E.INVAL;
+  const known =
+    WAIT.NOHANG |
+    WAIT.NOWAIT |
+    WAIT.EXITED |
+    WAIT.UNTRACED |
+    WAIT.CONTINUED |
+    WAIT.NOTHREAD |
+    WAIT.ALL |
+    WAIT.CLONE;
+  if ((options & ~known) !== 0 || (options & (WAIT.EXITED | WAIT.UNTRACED | WAIT.CONTINUED)) === 0)
+    return -E.INVAL;
   const accepts = acceptor(task, args.int(0), args.int(1));
   if (typeof accepts === 'number') return accepts;
   const change = findChange(task, { accepts, options });
   if (typeof change === 'number') return change;
-  if (change === undefined && (options & WAIT.NOHANG) === 0) return block([task.process.childQueue], 'a child');
+  if (change === undefined && (options & WAIT.NOHANG) === 0)
+    return block([task.process.childQueue], 'a child');
   const { space } = task.process;
-  if (args.pointer(2) !== 0) space.write(args.pointer(2), change === undefined ? new Uint8Array(128) : report(change));
+  if (args.pointer(2) !== 0)
+    space.write(args.pointer(2), change === undefined ? new Uint8Array(128) : report(change));
   if (change === undefined) return 0;
-  if (args.pointer(4) !== 0) writeRusage(space, args.pointer(4), change.child.cpuTime + change.child.childCpuTime);
+  if (args.pointer(4) !== 0)
+    writeRusage(space, args.pointer(4), change.child.cpuTime + change.child.childCpuTime);
   consume(kernel, change, options);
   return 0;
 }
@@ -112,11 +137,14 @@ function acceptor(task: Task, type: number, id: number): ((child: Process) => bo
 function report(change: Change): Uint8Array {
   const status = waitStatus(change);
   const { pid, credentials } = change.child;
-  const info = (code: number, value: number): Uint8Array => encodeSiginfo(SIG.CHLD, { code, pid, uid: credentials.uid, status: value });
+  const info = (code: number, value: number): Uint8Array =>
+    encodeSiginfo(SIG.CHLD, { code, pid, uid: credentials.uid, status: value });
   if (change.kind === 'stopped') return info(CLD.STOPPED, status >> 8);
   if (change.kind === 'continued') return info(CLD.CONTINUED, SIG.CONT);
   const signal = status & 0x7f;
-  return signal === 0 ? info(CLD.EXITED, status >> 8) : info((status & 0x80) !== 0 ? CLD.DUMPED : CLD.KILLED, signal);
+  return signal === 0
+    ? info(CLD.EXITED, status >> 8)
+    : info((status & 0x80) !== 0 ? CLD.DUMPED : CLD.KILLED, signal);
 }
 
 export const waitRows: readonly SyscallRow[] = [row('wait4', wait4), row('waitid', waitid)];

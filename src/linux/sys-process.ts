@@ -1,14 +1,14 @@
 // clone, clone3, fork, vfork, execve, execveat, exit, exit_group, and the thread's bookkeeping calls.
 import { decodeText } from '../bytes/index.ts';
 import type { AddressSpace } from '../machine/index.ts';
-import { CAP, capBit, CLONE, exitedStatus, RLIMIT } from './abi-process.ts';
+import { CAP, CLONE, capBit, exitedStatus, RLIMIT } from './abi-process.ts';
 import { SIG } from './abi-signal.ts';
 import { row } from './catalogue.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { execve } from './loader.ts';
 import { openPidfd } from './pidfd.ts';
-import { cloneTask, type CloneRequest } from './process.ts';
+import { type CloneRequest, cloneTask } from './process.ts';
 import { exitProcess, exitTask } from './process-exit.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Task } from './task.ts';
@@ -16,7 +16,8 @@ import { block, type SysResult, WaitQueue } from './wait.ts';
 
 /** Tasks of one container at most, so that a fork bomb ends in an error as under a pids limit. */
 const TASK_LIMIT = 4096;
-const NAMESPACES = CLONE.NEWNS + CLONE.NEWCGROUP + CLONE.NEWUTS + CLONE.NEWIPC + CLONE.NEWUSER + CLONE.NEWPID + CLONE.NEWNET;
+const NAMESPACES =
+  CLONE.NEWNS + CLONE.NEWCGROUP + CLONE.NEWUTS + CLONE.NEWIPC + CLONE.NEWUSER + CLONE.NEWPID + CLONE.NEWNET;
 
 interface Clone extends CloneRequest {
   readonly parentTid: number;
@@ -44,11 +45,19 @@ function checkFlags(task: Task, flags: number, pidfd: boolean): number {
 
 function overLimit(kernel: Kernel, task: Task): boolean {
   if (kernel.tasks.size >= TASK_LIMIT) {
-    kernel.cutHere(task, { kind: 'budget', what: `${TASK_LIMIT} tasks`, consequence: 'clone answered EAGAIN' });
+    kernel.cutHere(task, {
+      kind: 'budget',
+      what: `${TASK_LIMIT} tasks`,
+      consequence: 'clone answered EAGAIN',
+    });
     return true;
   }
   const { credentials, rlimits } = task.process;
-  if (credentials.uid === 0 || (credentials.effective & (capBit(CAP.SYS_RESOURCE) | capBit(CAP.SYS_ADMIN))) !== 0n) return false;
+  if (
+    credentials.uid === 0 ||
+    (credentials.effective & (capBit(CAP.SYS_RESOURCE) | capBit(CAP.SYS_ADMIN))) !== 0n
+  )
+    return false;
   let count = 0n;
   for (const other of kernel.tasks.values()) if (other.process.credentials.uid === credentials.uid) count++;
   return count >= rlimits[RLIMIT.NPROC][0];
@@ -102,15 +111,30 @@ function clone(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const pidfd = has(flags, CLONE.PIDFD);
   if (pidfd && has(flags, CLONE.PARENT_SETTID)) return -E.INVAL;
   return doClone(kernel, task, {
-    flags, exitSignal: raw % 256, stack: args.pointer(1), parentTid: args.pointer(2), childTid: args.pointer(3), tls: args.raw[4], tid: 0,
+    flags,
+    exitSignal: raw % 256,
+    stack: args.pointer(1),
+    parentTid: args.pointer(2),
+    childTid: args.pointer(3),
+    tls: args.raw[4],
+    tid: 0,
     pidfd: args.pointer(2),
   });
 }
 
-const FORK = { stack: 0, tls: 0n, tid: 0, parentTid: 0, childTid: 0, pidfd: 0, exitSignal: SIG.CHLD } as const;
+const FORK = {
+  stack: 0,
+  tls: 0n,
+  tid: 0,
+  parentTid: 0,
+  childTid: 0,
+  pidfd: 0,
+  exitSignal: SIG.CHLD,
+} as const;
 
 const fork = (kernel: Kernel, task: Task): SysResult => doClone(kernel, task, { ...FORK, flags: 0 });
-const vfork = (kernel: Kernel, task: Task): SysResult => doClone(kernel, task, { ...FORK, flags: CLONE.VFORK + CLONE.VM });
+const vfork = (kernel: Kernel, task: Task): SysResult =>
+  doClone(kernel, task, { ...FORK, flags: CLONE.VFORK + CLONE.VM });
 
 /** struct clone_args: flags pidfd child_tid parent_tid exit_signal stack stack_size tls set_tid set_tid_size cgroup, u64 each. */
 function clone3(kernel: Kernel, task: Task, args: SysArgs): SysResult {
@@ -125,7 +149,7 @@ function clone3(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const stack = Number(field(5));
   const stackSize = Number(field(6));
   const exitSignal = Number(field(4));
-  if (field(0) > 0x7ffffffffn || flags % 256 !== 0 && !has(flags, CLONE.NEWTIME)) return -E.INVAL;
+  if (field(0) > 0x7ffffffffn || (flags % 256 !== 0 && !has(flags, CLONE.NEWTIME))) return -E.INVAL;
   if (has(flags, CLONE.NEWTIME)) return -E.PERM;
   if (has(flags, CLONE.DETACHED) || exitSignal > 64 || (stack === 0) !== (stackSize === 0)) return -E.INVAL;
   if ((has(flags, CLONE.THREAD) || has(flags, CLONE.PARENT)) && exitSignal !== 0) return -E.INVAL;
@@ -133,7 +157,13 @@ function clone3(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   if (field(9) > 1n || (field(9) === 1n && field(8) === 0n)) return -E.INVAL;
   if (field(9) === 1n) return -E.PERM; // set_tid needs CAP_CHECKPOINT_RESTORE
   return doClone(kernel, task, {
-    flags, exitSignal, stack: stack + stackSize, parentTid: Number(field(3)), childTid: Number(field(2)), tls: field(7), tid: 0,
+    flags,
+    exitSignal,
+    stack: stack + stackSize,
+    parentTid: Number(field(3)),
+    childTid: Number(field(2)),
+    tls: field(7),
+    tid: 0,
     pidfd: Number(field(1)),
   });
 }
@@ -171,16 +201,35 @@ function exec(kernel: Kernel, task: Task, at: ExecArgs): SysResult {
   const envp = stringsAt(space, at.envp);
   if (typeof envp === 'number') return envp;
   const emptyPath = (at.flags & 0x1000) !== 0;
-  return execve(kernel, task, { dirfd: at.dirfd, path: decodeText(path), argv, envp, emptyPath, noFollow: (at.flags & 0x100) !== 0 });
+  return execve(kernel, task, {
+    dirfd: at.dirfd,
+    path: decodeText(path),
+    argv,
+    envp,
+    emptyPath,
+    noFollow: (at.flags & 0x100) !== 0,
+  });
 }
 
 const execveCall = (kernel: Kernel, task: Task, args: SysArgs): SysResult =>
-  exec(kernel, task, { dirfd: -100, path: args.pointer(0), argv: args.pointer(1), envp: args.pointer(2), flags: 0 });
+  exec(kernel, task, {
+    dirfd: -100,
+    path: args.pointer(0),
+    argv: args.pointer(1),
+    envp: args.pointer(2),
+    flags: 0,
+  });
 
 function execveat(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const flags = args.int(4);
   if ((flags & ~0x1100) !== 0) return -E.INVAL;
-  return exec(kernel, task, { dirfd: args.int(0), path: args.pointer(1), argv: args.pointer(2), envp: args.pointer(3), flags });
+  return exec(kernel, task, {
+    dirfd: args.int(0),
+    path: args.pointer(1),
+    argv: args.pointer(2),
+    envp: args.pointer(3),
+    flags,
+  });
 }
 
 function exit(kernel: Kernel, task: Task, args: SysArgs): SysResult {

@@ -1,12 +1,32 @@
 // Signal actions, masks, sending, waiting for signals, alternate stacks.
-import { bit, defaultAction, SI, SIG, SIG_DFL, SIG_IGN, SIGINFO_SIZE, SIGNAL_COUNT, SS, UNBLOCKABLE } from './abi-signal.ts';
+
 import { CAP, capBit } from './abi-process.ts';
+import {
+  bit,
+  defaultAction,
+  SI,
+  SIG,
+  SIG_DFL,
+  SIG_IGN,
+  SIGINFO_SIZE,
+  SIGNAL_COUNT,
+  SS,
+  UNBLOCKABLE,
+} from './abi-signal.ts';
 import { row } from './catalogue.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { PidFile } from './pidfd.ts';
 import { groupMembers } from './process.ts';
-import { dropPending, forceSignal, pendingSet, sendSignal, setMask, takeSiginfo, temporaryMask } from './signals.ts';
+import {
+  dropPending,
+  forceSignal,
+  pendingSet,
+  sendSignal,
+  setMask,
+  takeSiginfo,
+  temporaryMask,
+} from './signals.ts';
 import { onAltStack, popFrame } from './signals-frame.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Process, Task } from './task.ts';
@@ -34,8 +54,14 @@ function rtSigaction(_kernel: Kernel, task: Task, args: SysArgs): SysResult {
   }
   if (words === undefined) return 0;
   const [handler, flags, restorer, mask] = words;
-  Object.assign(action, { handler: Number(handler), flags: flags & KNOWN_FLAGS, restorer: Number(restorer), mask: mask & ~UNBLOCKABLE });
-  if (action.handler === SIG_IGN || (action.handler === SIG_DFL && defaultAction(signal) === 'ignore')) dropPending(process, signal);
+  Object.assign(action, {
+    handler: Number(handler),
+    flags: flags & KNOWN_FLAGS,
+    restorer: Number(restorer),
+    mask: mask & ~UNBLOCKABLE,
+  });
+  if (action.handler === SIG_IGN || (action.handler === SIG_DFL && defaultAction(signal) === 'ignore'))
+    dropPending(process, signal);
   return 0;
 }
 
@@ -101,18 +127,28 @@ function sigaltstack(_kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const old = task.altStack;
   const active = onAltStack(task, sp);
   const at = args.pointer(0);
-  const wanted = at === 0 ? undefined : { sp: Number(space.read64(at)), flags: space.read32(at + 8), size: Number(space.read64(at + 16)) };
+  const wanted =
+    at === 0
+      ? undefined
+      : { sp: Number(space.read64(at)), flags: space.read32(at + 8), size: Number(space.read64(at + 16)) };
   if (wanted !== undefined) {
     if (active) return -E.PERM;
     const mode = wanted.flags & ~SS.AUTODISARM;
     if (mode !== SS.DISABLE && mode !== SS.ONSTACK && mode !== 0) return -E.INVAL;
     if (mode !== SS.DISABLE && wanted.size < 2048) return -E.NOMEM;
-    task.altStack = mode === SS.DISABLE ? { sp: 0, flags: SS.DISABLE, size: 0 } : { sp: wanted.sp, flags: wanted.flags & SS.AUTODISARM, size: wanted.size };
+    task.altStack =
+      mode === SS.DISABLE
+        ? { sp: 0, flags: SS.DISABLE, size: 0 }
+        : { sp: wanted.sp, flags: wanted.flags & SS.AUTODISARM, size: wanted.size };
   }
   if (args.pointer(1) !== 0) {
     const out = args.pointer(1);
     space.write64(out, BigInt(old.sp));
-    space.write64(out + 8, BigInt((old.size === 0 ? SS.DISABLE : active ? SS.ONSTACK : 0) | (old.flags & SS.AUTODISARM)) & 0xffffffffn);
+    space.write64(
+      out + 8,
+      BigInt((old.size === 0 ? SS.DISABLE : active ? SS.ONSTACK : 0) | (old.flags & SS.AUTODISARM)) &
+        0xffffffffn,
+    );
     space.write64(out + 16, BigInt(old.size));
   }
   return 0;
@@ -127,7 +163,11 @@ function maySignal(task: Task, target: Process, signal: number): boolean {
 }
 
 function killEffect(kernel: Kernel, task: Task, signal: number, result: number): number {
-  kernel.effect(task, { op: 'KILL', resource: { kind: 'task', what: `signal:${signal}` }, access: '' }, result);
+  kernel.effect(
+    task,
+    { op: 'KILL', resource: { kind: 'task', what: `signal:${signal}` }, access: '' },
+    result,
+  );
   return result;
 }
 
@@ -152,15 +192,26 @@ function killTargets(kernel: Kernel, task: Task, pid: number): Process[] {
     const process = kernel.tasks.get(pid)?.process ?? kernel.processes.get(pid);
     return process === undefined ? [] : [process];
   }
-  if (pid === -1) return [...kernel.processes.values()].filter((process) => process.pid !== 1 && process !== task.process);
+  if (pid === -1)
+    return [...kernel.processes.values()].filter((process) => process.pid !== 1 && process !== task.process);
   return groupMembers(kernel, pid === 0 ? task.process.pgid : -pid);
 }
 
-function sendToThread(kernel: Kernel, task: Task, request: { readonly tgid: number | undefined; readonly tid: number; readonly signal: number; readonly info?: Uint8Array }): number {
+function sendToThread(
+  kernel: Kernel,
+  task: Task,
+  request: {
+    readonly tgid: number | undefined;
+    readonly tid: number;
+    readonly signal: number;
+    readonly info?: Uint8Array;
+  },
+): number {
   const { tgid, tid, signal } = request;
   if (tid <= 0 || (tgid !== undefined && tgid <= 0) || !validSignal(signal)) return -E.INVAL;
   const target = kernel.tasks.get(tid);
-  if (target === undefined || (tgid !== undefined && target.process.pid !== tgid)) return killEffect(kernel, task, signal, -E.SRCH);
+  if (target === undefined || (tgid !== undefined && target.process.pid !== tgid))
+    return killEffect(kernel, task, signal, -E.SRCH);
   if (!maySignal(task, target.process, signal)) return killEffect(kernel, task, signal, -E.PERM);
   killEffect(kernel, task, signal, 0);
   const info = request.info ?? { code: SI.TKILL, pid: task.process.pid, uid: task.process.credentials.uid };
@@ -168,8 +219,10 @@ function sendToThread(kernel: Kernel, task: Task, request: { readonly tgid: numb
   return 0;
 }
 
-const tkill = (kernel: Kernel, task: Task, args: SysArgs): SysResult => sendToThread(kernel, task, { tgid: undefined, tid: args.int(0), signal: args.int(1) });
-const tgkill = (kernel: Kernel, task: Task, args: SysArgs): SysResult => sendToThread(kernel, task, { tgid: args.int(0), tid: args.int(1), signal: args.int(2) });
+const tkill = (kernel: Kernel, task: Task, args: SysArgs): SysResult =>
+  sendToThread(kernel, task, { tgid: undefined, tid: args.int(0), signal: args.int(1) });
+const tgkill = (kernel: Kernel, task: Task, args: SysArgs): SysResult =>
+  sendToThread(kernel, task, { tgid: args.int(0), tid: args.int(1), signal: args.int(2) });
 
 /** A siginfo of the caller's; only its own process may be told that the kernel or kill sent it. */
 function callerInfo(task: Task, target: number, signal: number, address: number): Uint8Array | number {
@@ -211,7 +264,12 @@ function pidfdSendSignal(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   if (kernel.processes.get(process.pid) !== process) return killEffect(kernel, task, signal, -E.SRCH);
   if (!maySignal(task, process, signal)) return killEffect(kernel, task, signal, -E.PERM);
   killEffect(kernel, task, signal, 0);
-  sendSignal(kernel, process, signal, info ?? { code: SI.USER, pid: task.process.pid, uid: task.process.credentials.uid });
+  sendSignal(
+    kernel,
+    process,
+    signal,
+    info ?? { code: SI.USER, pid: task.process.pid, uid: task.process.credentials.uid },
+  );
   return 0;
 }
 

@@ -4,7 +4,16 @@ import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { PosixTimer, Task, Timer } from './task.ts';
-import { absoluteToNow, CLOCK, readClock, readTimespec, readTimeval, SECOND, writeTimespec, writeTimeval } from './time.ts';
+import {
+  absoluteToNow,
+  CLOCK,
+  readClock,
+  readTimespec,
+  readTimeval,
+  SECOND,
+  writeTimespec,
+  writeTimeval,
+} from './time.ts';
 import { posixNow } from './timers.ts';
 import type { SysResult } from './wait.ts';
 
@@ -22,7 +31,8 @@ function intervalTimer(kernel: Kernel, task: Task, which: number): Interval | un
   return which === 2 ? { timer: timers.prof, now: cpuTime } : undefined;
 }
 
-const left = ({ timer, now }: Interval): bigint => (timer.expires === undefined ? 0n : timer.expires > now ? timer.expires - now : 1000n);
+const left = ({ timer, now }: Interval): bigint =>
+  timer.expires === undefined ? 0n : timer.expires > now ? timer.expires - now : 1000n;
 
 /** struct itimerval: interval, value. */
 function writeInterval(task: Task, address: number, interval: Interval): void {
@@ -70,17 +80,32 @@ function timerCreate(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const { process } = task;
   const { space } = process;
   const clock = args.int(0);
-  if (readClock(kernel, task, clock) === undefined || clock === CLOCK.REALTIME_COARSE || clock === CLOCK.MONOTONIC_COARSE) return -E.INVAL;
+  if (
+    readClock(kernel, task, clock) === undefined ||
+    clock === CLOCK.REALTIME_COARSE ||
+    clock === CLOCK.MONOTONIC_COARSE
+  )
+    return -E.INVAL;
   if (clock === CLOCK.MONOTONIC_RAW) return -E.OPNOTSUPP;
   const at = args.pointer(1);
   const id = process.nextTimer++;
   const event =
     at === 0
       ? { value: BigInt(id), signal: 14, notify: 0, tid: 0 }
-      : { value: space.read64(at), signal: space.read32(at + 8) | 0, notify: space.read32(at + 12) | 0, tid: space.read32(at + 16) | 0 };
+      : {
+          value: space.read64(at),
+          signal: space.read32(at + 8) | 0,
+          notify: space.read32(at + 12) | 0,
+          tid: space.read32(at + 16) | 0,
+        };
   const target = event.notify === 4 ? kernel.tasks.get(event.tid) : task;
   const knownNotify = event.notify === 0 || event.notify === 1 || event.notify === 2 || event.notify === 4;
-  if (!knownNotify || (event.notify !== 1 && (event.signal < 1 || event.signal > 64)) || target?.process !== process) return -E.INVAL;
+  if (
+    !knownNotify ||
+    (event.notify !== 1 && (event.signal < 1 || event.signal > 64)) ||
+    target?.process !== process
+  )
+    return -E.INVAL;
   process.posixTimers.set(id, { id, clock, ...event, expires: undefined, interval: 0n, overrun: 0 });
   space.write32(args.pointer(2), id);
   return 0;
@@ -92,7 +117,11 @@ const timerOf = (task: Task, id: number): PosixTimer | undefined => task.process
 function writePosix(kernel: Kernel, task: Task, address: number, timer: PosixTimer): void {
   const now = posixNow(kernel, task.process, timer);
   writeTimespec(task.process.space, address, timer.interval);
-  writeTimespec(task.process.space, address + 16, timer.expires === undefined ? 0n : timer.expires > now ? timer.expires - now : 1n);
+  writeTimespec(
+    task.process.space,
+    address + 16,
+    timer.expires === undefined ? 0n : timer.expires > now ? timer.expires - now : 1n,
+  );
 }
 
 function timerSettime(kernel: Kernel, task: Task, args: SysArgs): SysResult {

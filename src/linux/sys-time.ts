@@ -5,7 +5,16 @@ import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Task } from './task.ts';
-import { absoluteToNow, CLOCK, readClock, readTimespec, realtime, SECOND, writeTimespec, writeTimeval } from './time.ts';
+import {
+  absoluteToNow,
+  CLOCK,
+  readClock,
+  readTimespec,
+  realtime,
+  SECOND,
+  writeTimespec,
+  writeTimeval,
+} from './time.ts';
 import { block, type SysResult } from './wait.ts';
 
 /** Sleeps until the deadline in task.restart; tells what is left when a signal ends it. */
@@ -29,7 +38,14 @@ function clockNanosleep(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const clock = args.int(0);
   const absolute = (args.int(1) & TIMER_ABSTIME) !== 0;
   if (clock === CLOCK.THREAD_CPUTIME || readClock(kernel, task, clock) === undefined) return -E.INVAL;
-  if (clock === CLOCK.MONOTONIC_RAW || clock === CLOCK.REALTIME_COARSE || clock === CLOCK.MONOTONIC_COARSE || clock === CLOCK.PROCESS_CPUTIME || clock < 0) return -E.OPNOTSUPP;
+  if (
+    clock === CLOCK.MONOTONIC_RAW ||
+    clock === CLOCK.REALTIME_COARSE ||
+    clock === CLOCK.MONOTONIC_COARSE ||
+    clock === CLOCK.PROCESS_CPUTIME ||
+    clock < 0
+  )
+    return -E.OPNOTSUPP;
   const time = readTimespec(task.process.space, args.pointer(2));
   if (typeof time === 'number') return time;
   task.restart ??= { deadline: absolute ? absoluteToNow(kernel, clock, time) : kernel.now + time };
@@ -74,7 +90,8 @@ function setTime(kernel: Kernel, task: Task): SysResult {
 function adjtimex(kernel: Kernel, task: Task, address: number): SysResult {
   const { space } = task.process;
   const modes = space.read32(address);
-  if (modes !== 0 && (task.process.credentials.effective & capBit(CAP.SYS_TIME)) === 0n) return setTime(kernel, task);
+  if (modes !== 0 && (task.process.credentials.effective & capBit(CAP.SYS_TIME)) === 0n)
+    return setTime(kernel, task);
   const bytes = new Uint8Array(208);
   const view = new DataView(bytes.buffer);
   view.setBigInt64(64, 10_000n, true); // tick
@@ -94,6 +111,11 @@ export const timeRows: readonly SyscallRow[] = [
   row('clock_settime', setTime, 'refused', 'needs CAP_SYS_TIME'),
   row('settimeofday', setTime, 'refused', 'needs CAP_SYS_TIME'),
   row('adjtimex', (kernel, task, args) => adjtimex(kernel, task, args.pointer(0)), 'partial', 'reading only'),
-  row('clock_adjtime', (kernel, task, args) => adjtimex(kernel, task, args.pointer(1)), 'partial', 'reading only'),
+  row(
+    'clock_adjtime',
+    (kernel, task, args) => adjtimex(kernel, task, args.pointer(1)),
+    'partial',
+    'reading only',
+  ),
   refused('acct', E.PERM, 'needs CAP_SYS_PACCT'),
 ];

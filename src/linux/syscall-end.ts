@@ -16,7 +16,12 @@ export function leaveQueues(task: Task): void {
  * Ends the system call that the task is in. `none`: the registers are already as they should be. `interrupted`: a
  * signal handler comes next, which takes care of the temporary mask.
  */
-export function endSyscall(kernel: Kernel, task: Task, result: number | bigint | 'none', interrupted: boolean): void {
+export function endSyscall(
+  kernel: Kernel,
+  task: Task,
+  result: number | bigint | 'none',
+  interrupted: boolean,
+): void {
   const { syscall } = task;
   leaveQueues(task);
   kernel.futexes.forget(task);
@@ -31,7 +36,12 @@ export function endSyscall(kernel: Kernel, task: Task, result: number | bigint |
   if (syscall !== undefined) trace(kernel, task, syscall, result);
 }
 
-function trace(kernel: Kernel, task: Task, syscall: { readonly nr: number; readonly args: readonly bigint[] }, result: SysResult): void {
+function trace(
+  kernel: Kernel,
+  task: Task,
+  syscall: { readonly nr: number; readonly args: readonly bigint[] },
+  result: SysResult,
+): void {
   const row = kernel.syscalls[syscall.nr];
   if (row !== undefined) kernel.hooks.onSyscall?.(task, row, syscall.args, result);
 }

@@ -7,8 +7,29 @@ import type { SysResult } from './wait.ts';
 
 /** How an argument prints and what it is. */
 export const ARG_TYPES = [
-  'int', 'uint', 'long', 'size', 'hex', 'pointer', 'fd', 'dirfd', 'path', 'string', 'buffer', 'flags', 'mode', 'signal', 'pid', 'offset',
-  'iovec', 'sockaddr', 'timespec', 'argv', 'clock', 'uid', 'gid',
+  'int',
+  'uint',
+  'long',
+  'size',
+  'hex',
+  'pointer',
+  'fd',
+  'dirfd',
+  'path',
+  'string',
+  'buffer',
+  'flags',
+  'mode',
+  'signal',
+  'pid',
+  'offset',
+  'iovec',
+  'sockaddr',
+  'timespec',
+  'argv',
+  'clock',
+  'uid',
+  'gid',
 ] as const;
 export type ArgType = (typeof ARG_TYPES)[number];
 

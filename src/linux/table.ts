@@ -21,15 +21,35 @@ import type { SyscallRow } from './syscall.ts';
 
 /** Every family. A call that two have is the first one's; a test holds that there is none. */
 export const families: readonly (readonly SyscallRow[])[] = [
-  fileRows, pollRows, socketRows, processRows, waitRows, idRows, credentialRows, limitRows, memoryRows, memoryAdviceRows, signalRows, timeRows,
-  timerRows, futexRows, miscRows, prctlRows, refusedRows,
+  fileRows,
+  pollRows,
+  socketRows,
+  processRows,
+  waitRows,
+  idRows,
+  credentialRows,
+  limitRows,
+  memoryRows,
+  memoryAdviceRows,
+  signalRows,
+  timeRows,
+  timerRows,
+  futexRows,
+  miscRows,
+  prctlRows,
+  refusedRows,
 ];
 
 function join(): readonly (SyscallRow | undefined)[] {
   const table: (SyscallRow | undefined)[] = [];
   for (const rows of families) for (const row of rows) table[row.nr] ??= row;
   for (const entry of catalogue) {
-    table[entry.nr] ??= { ...entry, level: 'missing', note: 'answers ENOSYS and is a cut', handler: () => -38 };
+    table[entry.nr] ??= {
+      ...entry,
+      level: 'missing',
+      note: 'answers ENOSYS and is a cut',
+      handler: () => -38,
+    };
   }
   return table;
 }

@@ -106,7 +106,19 @@ export class Process {
   exeBacking: Backing | undefined = undefined;
   comm = '';
   /** Where argument strings, environment and auxiliary vector stand in memory (/proc/pid/cmdline, environ, auxv). */
-  layout = { argStart: 0, argEnd: 0, envStart: 0, envEnd: 0, auxv: 0, auxvLength: 0, stackStart: 0, codeStart: 0, codeEnd: 0, dataStart: 0, dataEnd: 0 };
+  layout = {
+    argStart: 0,
+    argEnd: 0,
+    envStart: 0,
+    envEnd: 0,
+    auxv: 0,
+    auxvLength: 0,
+    stackStart: 0,
+    codeStart: 0,
+    codeEnd: 0,
+    dataStart: 0,
+    dataEnd: 0,
+  };
   brkStart = 0;
   brk = 0;
   /** End addresses of mappings that grow downwards; the stack's is one of them. */
@@ -119,6 +131,8 @@ export class Process {
   /** Stopped by this signal (job control); 0: not stopped. */
   stopSignal = 0;
   dumpable = 1;
+  /** /proc/PID/oom_score_adj; inherited. */
+  oomScoreAdj = 0;
   keepCaps = false;
   childSubreaper = false;
   /** Signal to the parent at exit. */
@@ -128,7 +142,9 @@ export class Process {
   personality = 0;
   nice = 0;
   timers: { real: Timer; virtual: Timer; prof: Timer } = {
-    real: { expires: undefined, interval: 0n }, virtual: { expires: undefined, interval: 0n }, prof: { expires: undefined, interval: 0n },
+    real: { expires: undefined, interval: 0n },
+    virtual: { expires: undefined, interval: 0n },
+    prof: { expires: undefined, interval: 0n },
   };
   readonly posixTimers = new Map<number, PosixTimer>();
   nextTimer = 0;
@@ -142,8 +158,17 @@ export class Process {
   constructor(
     pid: number,
     parts: {
-      space: AddressSpace; files: DescriptorTable; fs: FsContext; credentials: Credentials; actions: SignalAction[]; childQueue: WaitQueue;
-      exitQueue: WaitQueue; signalQueue: WaitQueue; pgid: number; sid: number; startTime: bigint;
+      space: AddressSpace;
+      files: DescriptorTable;
+      fs: FsContext;
+      credentials: Credentials;
+      actions: SignalAction[];
+      childQueue: WaitQueue;
+      exitQueue: WaitQueue;
+      signalQueue: WaitQueue;
+      pgid: number;
+      sid: number;
+      startTime: bigint;
     },
   ) {
     this.pid = pid;

@@ -8,8 +8,17 @@ import type { Task } from './task.ts';
 export const SECOND = 1_000_000_000n;
 
 export const CLOCK = {
-  REALTIME: 0, MONOTONIC: 1, PROCESS_CPUTIME: 2, THREAD_CPUTIME: 3, MONOTONIC_RAW: 4, REALTIME_COARSE: 5, MONOTONIC_COARSE: 6, BOOTTIME: 7,
-  REALTIME_ALARM: 8, BOOTTIME_ALARM: 9, TAI: 11,
+  REALTIME: 0,
+  MONOTONIC: 1,
+  PROCESS_CPUTIME: 2,
+  THREAD_CPUTIME: 3,
+  MONOTONIC_RAW: 4,
+  REALTIME_COARSE: 5,
+  MONOTONIC_COARSE: 6,
+  BOOTTIME: 7,
+  REALTIME_ALARM: 8,
+  BOOTTIME_ALARM: 9,
+  TAI: 11,
 } as const;
 
 /** CLOCK_REALTIME, epoch ns. */
@@ -49,7 +58,11 @@ function processorClock(kernel: Kernel, task: Task, clock: number): bigint | und
 }
 
 /** Whether a clock runs with real time, so that its absolute times convert to kernel.now by environment.time. */
-const isRealtime = (clock: number): boolean => clock === CLOCK.REALTIME || clock === CLOCK.REALTIME_ALARM || clock === CLOCK.TAI || clock === CLOCK.REALTIME_COARSE;
+const isRealtime = (clock: number): boolean =>
+  clock === CLOCK.REALTIME ||
+  clock === CLOCK.REALTIME_ALARM ||
+  clock === CLOCK.TAI ||
+  clock === CLOCK.REALTIME_COARSE;
 
 /** kernel.now at which a clock reads `time`. */
 export function absoluteToNow(kernel: Kernel, clock: number, time: bigint): bigint {

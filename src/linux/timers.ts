@@ -8,13 +8,18 @@ import type { PosixTimer, Process, Timer } from './task.ts';
 /** Wakes tasks whose wait has ended by time, and fires the timers that are due. */
 export function expireTimers(kernel: Kernel): void {
   for (const task of kernel.tasks.values()) {
-    if (task.state === 'blocked' && task.wait?.deadline !== undefined && task.wait.deadline <= kernel.now) task.wake();
+    if (task.state === 'blocked' && task.wait?.deadline !== undefined && task.wait.deadline <= kernel.now)
+      task.wake();
   }
   for (const process of kernel.processes.values()) {
     if (process.exitStatus !== undefined) continue;
     fire(process.timers.real, kernel.now, () => sendSignal(kernel, process, SIG.ALRM, { code: SI.KERNEL }));
-    fire(process.timers.virtual, process.cpuTime, () => sendSignal(kernel, process, SIG.VTALRM, { code: SI.KERNEL }));
-    fire(process.timers.prof, process.cpuTime, () => sendSignal(kernel, process, SIG.PROF, { code: SI.KERNEL }));
+    fire(process.timers.virtual, process.cpuTime, () =>
+      sendSignal(kernel, process, SIG.VTALRM, { code: SI.KERNEL }),
+    );
+    fire(process.timers.prof, process.cpuTime, () =>
+      sendSignal(kernel, process, SIG.PROF, { code: SI.KERNEL }),
+    );
     for (const timer of process.posixTimers.values()) {
       const missed = fire(timer, posixNow(kernel, process, timer), () => undefined);
       if (missed > 0) expirePosix(kernel, process, timer, missed);
@@ -52,7 +57,13 @@ function expirePosix(kernel: Kernel, process: Process, timer: PosixTimer, count:
   }
   timer.overrun = count - 1;
   const info = { code: SI.TIMER, pid: timer.id, uid: 0, value: timer.value };
-  sendSignal(kernel, process, timer.signal, info, task === undefined ? { timer: timer.id } : { timer: timer.id, task });
+  sendSignal(
+    kernel,
+    process,
+    timer.signal,
+    info,
+    task === undefined ? { timer: timer.id } : { timer: timer.id, task },
+  );
 }
 
 /** Virtual ns of the next thing that happens by time alone; undefined: nothing will. */
@@ -65,7 +76,8 @@ export function nextExpiry(kernel: Kernel): bigint | undefined {
   for (const process of kernel.processes.values()) {
     if (process.exitStatus !== undefined) continue;
     consider(process.timers.real.expires);
-    for (const timer of process.posixTimers.values()) if (posixNow(kernel, process, timer) === kernel.now) consider(timer.expires);
+    for (const timer of process.posixTimers.values())
+      if (posixNow(kernel, process, timer) === kernel.now) consider(timer.expires);
   }
   return next;
 }

@@ -32,18 +32,34 @@ export function findUser(kernel: Kernel, text: string): User {
   const wanted = userPart === '' ? '0' : userPart;
   const entry = lines(kernel, '/etc/passwd')
     .map(parsePasswd)
-    .find((row) => row !== undefined && (row.name === wanted || (isNumber(wanted) && row.uid === Number(wanted))));
-  if (entry === undefined && !isNumber(wanted)) throw new InputError(`user ${JSON.stringify(wanted)} is not in /etc/passwd of the image`, 'user');
+    .find(
+      (row) => row !== undefined && (row.name === wanted || (isNumber(wanted) && row.uid === Number(wanted))),
+    );
+  if (entry === undefined && !isNumber(wanted))
+    throw new InputError(`user ${JSON.stringify(wanted)} is not in /etc/passwd of the image`, 'user');
   const uid = entry?.uid ?? Number(wanted);
-  const groups = lines(kernel, '/etc/group').map(parseGroup).filter((group) => group !== undefined);
+  const groups = lines(kernel, '/etc/group')
+    .map(parseGroup)
+    .filter((group) => group !== undefined);
   if (groupPart !== undefined && groupPart !== '') {
-    const gid = groups.find((group) => group.name === groupPart)?.gid ?? (isNumber(groupPart) ? Number(groupPart) : undefined);
-    if (gid === undefined) throw new InputError(`group ${JSON.stringify(groupPart)} is not in /etc/group of the image`, 'user');
+    const gid =
+      groups.find((group) => group.name === groupPart)?.gid ??
+      (isNumber(groupPart) ? Number(groupPart) : undefined);
+    if (gid === undefined)
+      throw new InputError(`group ${JSON.stringify(groupPart)} is not in /etc/group of the image`, 'user');
     return { uid, gid, groups: [gid], home: entry?.home ?? '/' };
   }
   const gid = entry?.gid ?? 0;
-  const others = entry === undefined ? [] : groups.filter((group) => group.members.includes(entry.name)).map((group) => group.gid);
-  return { uid, gid, groups: [...new Set([gid, ...others])], home: entry?.home === undefined || entry.home === '' ? '/' : entry.home };
+  const others =
+    entry === undefined
+      ? []
+      : groups.filter((group) => group.members.includes(entry.name)).map((group) => group.gid);
+  return {
+    uid,
+    gid,
+    groups: [...new Set([gid, ...others])],
+    home: entry?.home === undefined || entry.home === '' ? '/' : entry.home,
+  };
 }
 
 function lines(kernel: Kernel, path: string): string[] {
@@ -53,7 +69,9 @@ function lines(kernel: Kernel, path: string): string[] {
 
 function parsePasswd(line: string): Passwd | undefined {
   const [name, , uid, gid, , home] = line.split(':');
-  return uid !== undefined && gid !== undefined && isNumber(uid) && isNumber(gid) ? { name, uid: Number(uid), gid: Number(gid), home: home ?? '' } : undefined;
+  return uid !== undefined && gid !== undefined && isNumber(uid) && isNumber(gid)
+    ? { name, uid: Number(uid), gid: Number(gid), home: home ?? '' }
+    : undefined;
 }
 
 function parseGroup(line: string): Group | undefined {

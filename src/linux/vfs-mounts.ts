@@ -5,6 +5,8 @@ import type { Node } from '../image/index.ts';
 import { S } from './abi-file.ts';
 import { DeviceInode, STANDARD_DEVICES, STANDARD_LINKS } from './devfs.ts';
 import type { EnvironmentValues } from './events.ts';
+import { createProc } from './procfs.ts';
+import { createCgroup, createSys } from './sysfs.ts';
 import type { VfsOptions } from './vfs.ts';
 import { RegularInode } from './vfs-file.ts';
 import {
@@ -17,6 +19,7 @@ import {
   type MountFlags,
   type Place,
   realTime,
+  Superblock,
 } from './vfs-inode.ts';
 import { StoredSuperblock, StoredSymlink, TreeDirectory, wrapNode } from './vfs-tree.ts';
 
@@ -69,7 +72,11 @@ class Builder {
     type: FileSystemType,
     options: { readonly capacity?: number; readonly firstIno?: number } = {},
   ): StoredSuperblock {
-    return new StoredSuperblock(type, this.nextMinor++, { magic: MAGIC[type], ...options });
+    return new StoredSuperblock(type, this.takeMinor(), { magic: MAGIC[type], ...options });
+  }
+
+  takeMinor(): number {
+    return this.nextMinor++;
   }
 
   stamp<T extends Inode>(inode: T): T {
@@ -178,10 +185,58 @@ export function buildMounts(options: VfsOptions): {
     options: 'lowerdir=/l,upperdir=/u,workdir=/w',
   });
   builder.root = { mount, dentry: top };
+  mountProc(builder);
   mountDev(builder);
+  mountSys(builder, options.environment);
+  coverProc(builder);
   mountEtc(builder, options.environment);
   for (const spec of options.mounts ?? []) mountSpec(builder, spec);
   return { root: builder.root, mounts: builder.mounts, anonymous: builder.superblock('tmpfs') };
+}
+
+function mountProc(builder: Builder): void {
+  const superblock = new Superblock('proc', builder.takeMinor(), { magic: MAGIC.proc, firstIno: 4026531840 });
+  builder.mount('/proc', createProc(superblock), STRICT, { source: 'proc', options: '' });
+}
+
+/** What runtimes hide of /proc and /sys or make read-only. */
+function coverProc(builder: Builder): void {
+  for (const path of ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']) {
+    const { dentry } = builder.reach(path);
+    builder.mount(
+      path,
+      dentry,
+      { ...STRICT, readOnly: true },
+      { source: 'proc', options: '', within: path.slice(5) },
+    );
+  }
+  for (const path of ['/proc/acpi', '/proc/scsi', '/sys/firmware']) {
+    builder.tmpfs(
+      path,
+      { ...PLAIN, readOnly: true },
+      { source: 'tmpfs', mode: 0o755, size: 0, text: 'inode64' },
+    );
+  }
+  const nothing = builder.reach('/dev/null').dentry;
+  for (const path of ['/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list']) {
+    builder.mount(
+      path,
+      nothing,
+      { ...PLAIN, nosuid: true },
+      { source: 'tmpfs', options: 'size=65536k,mode=755,inode64', within: '/null' },
+    );
+  }
+}
+
+function mountSys(builder: Builder, environment: EnvironmentValues): void {
+  const readOnly = { ...STRICT, readOnly: true };
+  const sys = new Superblock('sysfs', builder.takeMinor(), { magic: MAGIC.sysfs });
+  builder.mount('/sys', createSys(sys, environment), readOnly, { source: 'sysfs', options: '' });
+  const cgroup = new Superblock('cgroup2', builder.takeMinor(), { magic: MAGIC.cgroup2 });
+  builder.mount('/sys/fs/cgroup', createCgroup(cgroup), readOnly, {
+    source: 'cgroup',
+    options: 'nsdelegate',
+  });
 }
 
 function mountDev(builder: Builder): void {

@@ -48,8 +48,19 @@ export interface Block {
   readonly restart: 'restart' | 'eintr' | 'restart-nohand';
 }
 
-export function block(queues: readonly WaitQueue[], reason: string, options: Partial<Pick<Block, 'deadline' | 'interruptible' | 'restart'>> = {}): Block {
-  return { kind: 'block', queues, deadline: options.deadline, interruptible: options.interruptible ?? true, reason, restart: options.restart ?? 'restart' };
+export function block(
+  queues: readonly WaitQueue[],
+  reason: string,
+  options: Partial<Pick<Block, 'deadline' | 'interruptible' | 'restart'>> = {},
+): Block {
+  return {
+    kind: 'block',
+    queues,
+    deadline: options.deadline,
+    interruptible: options.interruptible ?? true,
+    reason,
+    restart: options.restart ?? 'restart',
+  };
 }
 
 /** What a handler answers: the value for rax (negative errno on failure), a wait, or `none` when it set the registers itself (execve, rt_sigreturn, exit). */

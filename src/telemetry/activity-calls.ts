@@ -1,211 +1,41 @@
 // One row a system call: what it does to descriptors, names, processes and identities. A call that is not here has no
 // effect outside of its task, or none that we know; the list is also what recorders need to trace.
 import type { FileType, Op } from '../effect/index.ts';
-import type { Activity, ActivityTracker, ProcessState } from './activity.ts';
+import type { ActivityTracker, ProcessState } from './activity.ts';
 import {
-  absolutePath,
-  agrees,
-  type Family,
-  fileOf,
-  learn,
-  newSocket,
-  type OpenFile,
-  type OpenSocket,
-} from './descriptors.ts';
-import { CONSTANTS } from './linux-names.ts';
+  address,
+  base,
+  common,
+  descriptorOf,
+  fileAt,
+  final,
+  flag,
+  number,
+  O_CLOEXEC,
+  onDescriptor,
+  onPath,
+  onText,
+  opened,
+  path,
+  text,
+  texts,
+  word,
+} from './activity-parts.ts';
+import { type Family, learn, newSocket, type OpenFile, type OpenSocket } from './descriptors.ts';
 import type { Arg, DescriptorTarget, SocketAddress, SyscallEvent } from './syscall-event.ts';
 
 type Handler = (tracker: ActivityTracker, process: ProcessState, event: SyscallEvent, ret: number) => void;
 
-const flag = (name: string): number => {
-  const value = CONSTANTS.get(name);
-  if (value === undefined) throw new Error(`internal error: no constant ${name}`);
-  return value;
-};
 const O_CREAT_FLAGS = flag('O_CREAT') | flag('O_WRONLY') | flag('O_TRUNC');
 const O_DIRECTORY = flag('O_DIRECTORY');
-const O_CLOEXEC = flag('O_CLOEXEC');
 const AT_REMOVEDIR = flag('AT_REMOVEDIR');
 const MAP_ANONYMOUS = flag('MAP_ANONYMOUS');
+const MAP_PRIVATE = flag('MAP_PRIVATE');
+const MAP_TYPE = 15;
+const PROT_READ = flag('PROT_READ');
+const PROT_WRITE = flag('PROT_WRITE');
 const PROT_EXEC = flag('PROT_EXEC');
 const CLONE_THREAD = flag('CLONE_THREAD');
-
-// Arguments
-
-const final = (arg: Arg | undefined): Arg | undefined => (arg?.kind === 'change' ? arg.after : arg);
-
-function number(event: SyscallEvent, index: number): number {
-  const arg = final(event.args[index]);
-  return arg?.kind === 'number' ? arg.value : arg?.kind === 'fd' ? arg.fd : 0;
-}
-
-function text(event: SyscallEvent, index: number): string {
-  const arg = event.args[index];
-  return arg?.kind === 'string' ? arg.text : '';
-}
-
-/** A list of strings; `...` at its end where the recorder cut it or one of them short. */
-function texts(arg: Arg | undefined): readonly string[] {
-  if (arg?.kind !== 'list') return [];
-  const out = arg.items.map((item) =>
-    item.kind === 'string' ? `${item.text}${item.whole ? '' : '...'}` : '',
-  );
-  return arg.whole ? out : [...out, '...'];
-}
-
-function address(arg: Arg | undefined): SocketAddress | undefined {
-  const value = final(arg);
-  return value?.kind === 'address' ? value.address : undefined;
-}
-
-// Descriptors
-
-const descriptorOf = (
-  arg: Arg | undefined,
-): { readonly fd: number; readonly target: DescriptorTarget | undefined } | undefined =>
-  arg?.kind === 'fd' ? arg : arg?.kind === 'number' ? { fd: arg.value, target: undefined } : undefined;
-
-/** What an argument's descriptor refers to; an annotation overrules a table that cannot be right. */
-function fileAt(
-  tracker: ActivityTracker,
-  process: ProcessState,
-  event: SyscallEvent,
-  index: number,
-): { fd: number; file: OpenFile } | undefined {
-  const descriptor = descriptorOf(event.args[index]);
-  if (descriptor === undefined || descriptor.fd < 0) return undefined;
-  const file = known(tracker, process, descriptor.fd, descriptor.target);
-  if (file === undefined && event.ret !== undefined && event.ret >= 0)
-    tracker.gap(`descriptor of unknown origin: ${event.name}`);
-  return file === undefined ? undefined : { fd: descriptor.fd, file };
-}
-
-function known(
-  tracker: ActivityTracker,
-  process: ProcessState,
-  fd: number,
-  target: DescriptorTarget | undefined,
-): OpenFile | undefined {
-  const { descriptors } = process;
-  const file = descriptors.get(fd);
-  if (target === undefined) return file;
-  if (file !== undefined && agrees(file, target)) {
-    if (file.kind === 'socket') learn(file, target);
-    return file;
-  }
-  const found = fileOf(target, tracker.strip);
-  descriptors.set(fd, found, false);
-  return found;
-}
-
-/** The result is a new descriptor for this file. */
-function opened(process: ProcessState, fd: number, file: OpenFile, flags: number): void {
-  process.descriptors.set(fd, file, (flags & O_CLOEXEC) !== 0);
-}
-
-// Names
-
-/** Where relative names start: the directory that an argument refers to, or the working directory. */
-function base(
-  tracker: ActivityTracker,
-  process: ProcessState,
-  event: SyscallEvent,
-  index: number | undefined,
-): string {
-  if (index === undefined) return process.cwd;
-  const directory = descriptorOf(event.args[index]);
-  if (directory === undefined) return process.cwd;
-  if (directory.fd === flag('AT_FDCWD')) {
-    if (directory.target?.kind === 'path') process.cwd = tracker.strip(directory.target.path);
-    return process.cwd;
-  }
-  const file = known(tracker, process, directory.fd, directory.target);
-  return file?.kind === 'file' ? file.path : process.cwd;
-}
-
-function path(
-  tracker: ActivityTracker,
-  process: ProcessState,
-  event: SyscallEvent,
-  directory: number | undefined,
-  index: number,
-): string {
-  const from = base(tracker, process, event, directory);
-  const arg = event.args[index];
-  return arg?.kind === 'string' ? absolutePath(from, arg.text) : '';
-}
-
-// Activities
-
-function common(
-  process: ProcessState,
-  event: SyscallEvent,
-  op: Op,
-  ret: number,
-): Omit<Extract<Activity, { kind: 'exit' }>, 'kind' | 'last'> {
-  return { time: event.time, start: event.start, process, tid: event.tid, syscall: event.name, op, ret };
-}
-
-interface OnDescriptor {
-  readonly flags?: number;
-  readonly peer?: SocketAddress | undefined;
-  readonly bytes?: number;
-}
-
-function onDescriptor(
-  tracker: ActivityTracker,
-  process: ProcessState,
-  event: SyscallEvent,
-  op: Op,
-  at: { fd: number; file: OpenFile } | undefined,
-  more: OnDescriptor = {},
-): void {
-  const ret = event.ret ?? 0;
-  if (at === undefined) return;
-  tracker.emit({
-    ...common(process, event, op, ret),
-    kind: 'descriptor',
-    ...at,
-    flags: more.flags ?? 0,
-    peer: more.peer,
-    bytes: more.bytes ?? Math.max(0, ret),
-  });
-}
-
-interface OnPath {
-  readonly path: string;
-  readonly to?: string | undefined;
-  readonly type?: FileType;
-  readonly flags?: number;
-}
-
-function onPath(
-  tracker: ActivityTracker,
-  process: ProcessState,
-  event: SyscallEvent,
-  op: Op,
-  what: OnPath,
-): void {
-  tracker.emit({
-    ...common(process, event, op, event.ret ?? 0),
-    kind: 'path',
-    path: what.path,
-    to: what.to,
-    type: what.type ?? '?',
-    flags: what.flags ?? 0,
-  });
-}
-
-function onText(
-  tracker: ActivityTracker,
-  process: ProcessState,
-  event: SyscallEvent,
-  op: Op,
-  about: 'id' | 'task' | 'none',
-  value: string,
-): void {
-  tracker.emit({ ...common(process, event, op, event.ret ?? 0), kind: 'text', text: value, about });
-}
 
 // Families of calls
 
@@ -443,8 +273,10 @@ const socketName =
 
 const mmap: Handler = (tracker, process, event) => {
   if ((number(event, 3) & MAP_ANONYMOUS) !== 0) return;
+  // Writing to a private mapping changes no file.
+  const written = (number(event, 3) & MAP_TYPE) === MAP_PRIVATE ? 0 : PROT_WRITE;
   onDescriptor(tracker, process, event, 'MMAP', fileAt(tracker, process, event, 4), {
-    flags: number(event, 2),
+    flags: number(event, 2) & (PROT_READ | PROT_EXEC | written),
     bytes: 0,
   });
 };
@@ -663,7 +495,7 @@ export const CALLS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['tgkill', signals(2)],
   ['rt_sigqueueinfo', signals(1)],
   ['pidfd_send_signal', signals(1)],
-  ['ptrace', words('PTRACE', 'task', (event) => `ptrace:${number(event, 0)}`)],
+  ['ptrace', words('PTRACE', 'task', (event) => `ptrace:${word(event, 0)}`)],
   ['process_vm_writev', words('PTRACE', 'task', () => 'write')],
   // Identity, namespaces, machine
   ['setuid', identity('SETUID', 0)],

@@ -36,7 +36,7 @@ interface Base {
 }
 
 export type Activity =
-  /** On something open. `flags`: O_ flags of OPEN, PROT_ flags of MMAP. `peer`: of one datagram, where it names one. */
+  /** On something open. `flags`: O_ flags of OPEN, PROT_ flags of MMAP (no WRITE where private). `peer`: of one datagram, where it names one. */
   | (Base & {
       readonly kind: 'descriptor';
       readonly fd: number;

@@ -168,3 +168,9 @@ export function absolutePath(base: string, path: string): string {
   }
   return `/${parts.join('/')}`;
 }
+
+/** The path that a unix socket goes by: the peer's that it connected to, else its own; '' without a name. */
+export function unixPath(socket: OpenSocket): string {
+  const end = socket.peer?.kind === 'unix' && socket.peer.path !== '' ? socket.peer : socket.local;
+  return end?.kind === 'unix' ? end.path : '';
+}

@@ -11,7 +11,7 @@
 // Differences: bytes of sendmmsg and recvmmsg are bytes, not messages; unix sockets are named by inode numbers, where
 // the collector has kernel addresses; names in file events are made absolute but links in them are not followed.
 import type { Activity, ProcessState } from './activity.ts';
-import { absolutePath, type OpenFile, type OpenSocket } from './descriptors.ts';
+import { absolutePath, type OpenFile, type OpenSocket, unixPath } from './descriptors.ts';
 import { CONSTANTS } from './linux-names.ts';
 import type { SocketAddress } from './syscall-event.ts';
 import { DESCRIPTOR_CALLS, NAME_CALLS } from './sysflow-calls.ts';
@@ -519,10 +519,8 @@ function protocolOf(socket: OpenSocket): number {
 /** `inode->inode path`, as the collector writes kernel addresses; '' for a socket without connection or name. */
 function unixName(socket: OpenSocket): string {
   const digits = (inode: number | undefined): string => (inode ?? 0).toString(16).padStart(16, '0');
-  const end = socket.peer?.kind === 'unix' && socket.peer.path !== '' ? socket.peer : socket.local;
-  const path = end?.kind === 'unix' ? end.path : '';
   if (socket.peerInode === undefined && socket.peer === undefined) return '';
-  return `${digits(socket.inode)}->${digits(socket.peerInode)} ${path}`.trimEnd();
+  return `${digits(socket.inode)}->${digits(socket.peerInode)} ${unixPath(socket)}`.trimEnd();
 }
 
 const openBits = (

@@ -10,6 +10,7 @@ export {
 } from './avro-compile.ts';
 export { type AvroType, parseSchema } from './avro-schema.ts';
 export type { OpenFile, OpenSocket } from './descriptors.ts';
+export { ExactObserver, openStrace, type StraceSourceOptions, straceTraits } from './exact.ts';
 export { SysFlowCollector, type SysFlowCollectorOptions } from './flows.ts';
 export * from './observation.ts';
 export { defaultOcfLimits, type OcfItem, type OcfLimits, OcfReader } from './ocf.ts';

@@ -391,7 +391,8 @@ function constant(word: string): { readonly value: number; readonly unknown: rea
 function single(part: string): number | undefined {
   if (/^(0x[0-9a-fA-F]+|-?[1-9][0-9]*|0)$/.test(part)) return Number(part);
   if (/^0[0-7]+$/.test(part)) return Number.parseInt(part, 8);
-  return CONSTANTS.get(part) ?? SIGNALS.get(part);
+  const realTime = /^SIGRT_(\d+)$/.exec(part);
+  return realTime === null ? (CONSTANTS.get(part) ?? SIGNALS.get(part)) : 32 + Number(realTime[1]);
 }
 
 /** Bitwise or beyond 32 bits. */

@@ -163,7 +163,9 @@ export class PipeFile extends OpenFile {
     const atomic = bytes.length <= PIPE_BUF;
     if (pipe.room >= rest || (!atomic && pipe.room > 0)) {
       const part = Math.min(rest, pipe.room);
-      pipe.push(bytes.slice(done, done + part));
+      const piece = bytes.slice(done, done + part);
+      pipe.push(piece);
+      if (pipe.sink !== undefined) kernel.told(pipe, piece);
       done += part;
       pipe.queue.wake(POLL.IN | POLL.RDNORM);
     }

@@ -9,7 +9,7 @@ import type { Cut, EffectEvent, EnvironmentValues } from './events.ts';
 import type { OpenFile } from './file.ts';
 import { FutexTable } from './futex.ts';
 import type { Net } from './net.ts';
-import { PipeFile } from './pipe.ts';
+import { type Pipe, PipeFile } from './pipe.ts';
 import { RandomSource } from './random.ts';
 import { type RunOptions, type RunStop, run } from './scheduler.ts';
 import { snapshot } from './snapshot.ts';
@@ -29,6 +29,8 @@ export interface KernelHooks {
   onPath?(task: Task, path: string): void;
   /** Every syscall that ended, for tracing; formatSyscall gives its text. */
   onSyscall?(task: Task, row: SyscallRow, args: readonly bigint[], result: SysResult): void;
+  /** What the container writes to its standard output (1) or error (2), as it is written and all of it; a copy. */
+  onOutput?(stream: 1 | 2, bytes: Uint8Array): void;
 }
 
 /** Where guest code runs and guest memory comes from. Shared between a kernel and its snapshots. */
@@ -191,6 +193,12 @@ export class Kernel {
   /** What the container wrote to its standard output, then error; bounded. */
   output(): string {
     return this.streams.map((file) => (file instanceof PipeFile ? sinkText(file) : '')).join('');
+  }
+
+  /** A container's output stream took bytes. */
+  told(pipe: Pipe, bytes: Uint8Array): void {
+    const stream = this.streams.findIndex((file) => file instanceof PipeFile && file.pipe === pipe);
+    if (stream > 0) this.hooks.onOutput?.(stream === 1 ? 1 : 2, bytes);
   }
 
   private noteNovelty(text: string): void {

@@ -64,6 +64,8 @@ export interface GuestRun {
   readonly kernel: Kernel;
   readonly stop: RunStop;
   readonly stdout: string;
+  /** Bytes written to standard output [1] and error [2], one character a byte, however many. */
+  readonly streams: readonly [string, string, string];
   readonly effects: readonly EffectEvent[];
   readonly cuts: readonly Cut[];
   /** strace-like, when asked for. */
@@ -83,6 +85,7 @@ export function runGuest(builder: TreeBuilder, spec: ProcessSpec, options: Guest
   const effects: EffectEvent[] = [];
   const cuts: Cut[] = [];
   const trace: string[] = [];
+  const streams: [string, string, string] = ['', '', ''];
   const kernel = createKernel({
     environment,
     ...options,
@@ -90,6 +93,9 @@ export function runGuest(builder: TreeBuilder, spec: ProcessSpec, options: Guest
     hooks: {
       onEffect: (event) => effects.push(event),
       onCut: (cut) => cuts.push(cut),
+      onOutput: (stream, bytes) => {
+        streams[stream] += Buffer.from(bytes).toString('latin1');
+      },
       ...(options.trace === true
         ? {
             onSyscall: (task, row, args, result) =>
@@ -107,6 +113,7 @@ export function runGuest(builder: TreeBuilder, spec: ProcessSpec, options: Guest
     kernel,
     stop,
     stdout: kernel.output(),
+    streams,
     effects,
     cuts,
     trace,

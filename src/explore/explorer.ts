@@ -21,6 +21,7 @@ import { CLIENT_PORTS, type Environment } from './environments.ts';
 import type { NameSearch } from './names.ts';
 import { type Action, encodePayload, type Scenario } from './scenario.ts';
 import type { ScenarioTrace, Step } from './trace.ts';
+import { wordsOf } from './words.ts';
 
 export interface Budgets {
   /** Instructions of a boot, all tasks together. */
@@ -129,8 +130,27 @@ export class Explorer {
       }
     }
     for (const nr of kernel.syscallsUsed) this.syscallsServing.add(nr);
+    const ended = kernel.exited;
     kernel.release();
-    return { name: scenario.name, steps: recorder.steps };
+    return {
+      ended,
+      name: scenario.name,
+      steps: recorder.steps,
+      chosen: options.name ?? this.environment.token,
+    };
+  }
+
+  /** Words that the listening programs hold, which clients may have to say. */
+  words(): readonly string[] {
+    const paths = new Set(
+      [...this.booted.processes.values()]
+        .filter((process) => process.exitStatus === undefined)
+        .map((process) => process.exe),
+    );
+    return [...paths].flatMap((path) => {
+      const node = this.tree.lookup(path);
+      return node?.kind === 'file' ? wordsOf(node, path) : [];
+    });
   }
 
   /** Names in a directory of the image that a service could be asked for. */

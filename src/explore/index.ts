@@ -4,6 +4,7 @@ export { type BootResult, type Budgets, DEFAULT_BUDGETS, Explorer } from './expl
 export { NameSearch } from './names.ts';
 export {
   type Action,
+  chainScenario,
   connectionScenarios,
   datagramScenarios,
   encodePayload,
@@ -12,5 +13,6 @@ export {
   payloadScenarios,
   type Scenario,
   signalScenarios,
+  wordScenarios,
 } from './scenario.ts';
 export type { EnvironmentTrace, ScenarioTrace, Step, WaitStep } from './trace.ts';

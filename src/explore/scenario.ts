@@ -141,6 +141,44 @@ export function connectionScenarios(listener: number): Scenario[] {
   ];
 }
 
+/** A word that the program knows, as a command: alone and with arguments, on one connection each. */
+export function wordScenarios(listener: Listening, word: string): Scenario[] {
+  const payloads = [`${word}\n`, `${word} {token}\n`, `${word} {token} {token}\r\n`, `${word} /{token}\n`];
+  if (!listener.stream)
+    return [
+      {
+        name: `word ${word}`,
+        actions: payloads.map((payload) => ({ do: 'datagram', listener: listener.index, payload })),
+      },
+    ];
+  return [
+    {
+      name: `word ${word}`,
+      actions: payloads.flatMap((payload, i): Action[] => [
+        { do: 'connect', listener: listener.index, id: `c${i}` },
+        { do: 'send', id: `c${i}`, payload },
+        { do: 'close', id: `c${i}` },
+      ]),
+    },
+  ];
+}
+
+/** All of these scenarios one after the other, twice: what one leaves behind, another may need. */
+export function chainScenario(scenarios: readonly Scenario[]): Scenario {
+  const actions = [...scenarios, ...scenarios].flatMap((scenario, i) =>
+    scenario.actions.map(
+      (action): Action => ('id' in action ? { ...action, id: `${i}${action.id}` } : action),
+    ),
+  );
+  return { name: 'all words in turn', actions };
+}
+
+/** A listener as scenarios name it. */
+export interface Listening {
+  readonly index: number;
+  readonly stream: boolean;
+}
+
 export function datagramScenarios(listener: number, name: string, payload: Payload): Scenario[] {
   return [
     {

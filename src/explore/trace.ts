@@ -16,6 +16,10 @@ export type Step = { readonly kind: 'effect'; readonly event: EffectEvent } | Wa
 export interface ScenarioTrace {
   readonly name: string;
   readonly steps: readonly Step[];
+  /** What the client wrote where it could write anything. */
+  readonly chosen: string;
+  /** Whether the container's first process ended in it. */
+  readonly ended: boolean;
 }
 
 /** A boot and everything that was tried on it. */

@@ -24,18 +24,32 @@ import { stackKey } from './stack.ts';
 export interface Run {
   readonly before: readonly EffectEvent[];
   readonly events: readonly EffectEvent[];
+  /** Texts that belong to the environment (host name, addresses), for events without a counterpart. */
+  readonly known: readonly string[];
+  /** What the clients of this run wrote where they could write anything; '' where nothing. */
+  readonly chosen: string;
 }
 
 /** Patterns of the texts of an event's resource, in the order of `resourceTexts`. */
 export type EventPatterns = Map<EffectEvent, readonly Pattern[]>;
 
 /**
- * Narrowest pattern of the kind prefix-class-suffix that matches all texts; literal where they agree. Adjacent
- * characters of the same class are not swallowed: callers choose environment values that differ everywhere.
+ * Narrowest pattern that matches all texts: what clients chose (`chosen[i]` in text i) is any name, the rest is of the
+ * kind prefix-class-suffix, literal where texts agree. Adjacent characters of the same class are not swallowed:
+ * callers choose environment values that differ everywhere.
  */
-export function generalizeTexts(texts: readonly string[]): Pattern {
+export function generalizeTexts(texts: readonly string[], chosen: readonly string[] = []): Pattern {
   const first = texts[0];
   if (texts.every((text) => text === first)) return literal(first);
+  const pieces = texts.map((text, i) =>
+    chosen[i] === undefined || chosen[i] === '' ? [text] : text.split(chosen[i]),
+  );
+  const count = pieces[0].length;
+  if (count > 1 && pieces.every((list) => list.length === count)) {
+    const parts = pieces[0].map((_, k) => generalizeTexts(pieces.map((list) => list[k])));
+    // Names with slashes between them: clients can write slashes, too.
+    return parts.join('*').replaceAll('*/*', '**') as Pattern;
+  }
   const shortest = Math.min(...texts.map((text) => text.length));
   let prefix = 0;
   while (prefix < shortest && texts.every((text) => text[prefix] === first[prefix])) prefix++;
@@ -76,22 +90,21 @@ function contextKey(event: EffectEvent): string {
 /**
  * Aligns the events of several runs of the same scenario and returns a pattern for every text of every event after
  * `before` (which only tells how tasks came to be).
- * `known[i]` are texts that belong to environment i (host name, addresses), for events without a counterpart.
  */
-export function alignRuns(runs: readonly Run[], known: readonly (readonly string[])[]): EventPatterns {
+export function alignRuns(runs: readonly Run[]): EventPatterns {
   const patterns: EventPatterns = new Map();
   const split = runs.map(byTask);
   const keys = new Set(split.flatMap((tasks) => [...tasks.keys()]));
   for (const key of keys) {
     const columns = split.map((tasks) => tasks.get(key) ?? []);
-    for (const row of alignColumns(columns)) patternsOfRow(row, known, patterns);
+    for (const row of alignColumns(columns)) patternsOfRow(row, runs, patterns);
   }
   return patterns;
 }
 
 function patternsOfRow(
   row: readonly (EffectEvent | undefined)[],
-  known: readonly (readonly string[])[],
+  runs: readonly Run[],
   into: EventPatterns,
 ): void {
   const present = row.flatMap((event, run) => (event === undefined ? [] : [{ event, run }]));
@@ -99,25 +112,27 @@ function patternsOfRow(
   const isNet = present[0].event.effect.resource.kind === 'net';
   const result = texts[0].map((_, i) => {
     const column = texts.map((list) => list[i]);
-    const environment = known[present[0].run];
-    if (present.length > 1) return isNet ? generalizeEndpoint(column) : generalizeTexts(column);
-    return isNet && environment.includes(column[0])
-      ? classPattern([column[0]])
-      : withoutKnown(column[0], environment);
+    const chosen = present.map(({ run }) => runs[run].chosen);
+    if (present.length > 1) return isNet ? generalizeEndpoint(column) : generalizeTexts(column, chosen);
+    const { known } = runs[present[0].run];
+    return isNet && known.includes(column[0])
+      ? classPattern(column)
+      : withoutKnown(column[0], known, chosen[0]);
   });
   for (const { event } of present) into.set(event, result);
 }
 
-/** The text with every known value of the environment replaced by a class. */
-export function withoutKnown(text: string, known: readonly string[]): Pattern {
+/** The text with every known value of the environment replaced by a class, and what clients chose by any name. */
+export function withoutKnown(text: string, known: readonly string[], chosen = ''): Pattern {
   let parts: PatternPart[] = [{ kind: 'literal', text }];
-  for (const value of known) {
+  for (const value of [chosen, ...known]) {
     if (value.length < 3) continue;
     parts = parts.flatMap((part) => {
       if (part.kind === 'class') return [part];
       const pieces = part.text.split(value);
       return pieces.flatMap((piece, i): PatternPart[] => {
-        const out: PatternPart[] = i > 0 ? [{ kind: 'class', class: classOf(value) }] : [];
+        const out: PatternPart[] =
+          i > 0 ? [{ kind: 'class', class: value === chosen ? '*' : classOf(value) }] : [];
         return piece === '' ? out : [...out, { kind: 'literal', text: piece }];
       });
     });

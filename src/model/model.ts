@@ -2,6 +2,7 @@
 import { literal } from '../effect/index.ts';
 import {
   type Budgets,
+  chainScenario,
   connectionScenarios,
   datagramScenarios,
   type Environment,
@@ -14,12 +15,13 @@ import {
   type ScenarioTrace,
   type Step,
   signalScenarios,
+  wordScenarios,
 } from '../explore/index.ts';
 import type { Image } from '../image/index.ts';
 import type { EffectEvent, Frame, Listener, Machine, ProcessSpec } from '../linux/index.ts';
 import type { Policy, PolicyCut } from '../policy/index.ts';
 import { POLICY_FORMAT } from '../policy/index.ts';
-import { alignRuns } from './generalize.ts';
+import { alignRuns, type Run } from './generalize.ts';
 import { GraphBuilder, type Places } from './graph.ts';
 import { ProgramTable } from './programs.ts';
 
@@ -165,13 +167,24 @@ function serveAll(explorers: readonly Explorer[], options: ModelOptions): Scenar
       options.stopSignal,
     ),
   );
-  const total = plain.length + probing.length;
+  const words = listeners.flatMap(({ stream }, index) =>
+    first.words().flatMap((word) => wordScenarios({ index, stream }, word)),
+  );
+  const total = plain.length + words.length + 1 + probing.length;
   const tick = (): void =>
     options.onProgress?.({ pass: 'serve', done: rows.length, of: Math.max(total, rows.length) });
   for (const scenario of plain) {
     tick();
     rows.push(explorers.map((explorer) => explorer.play(scenario)));
   }
+  const lasting: Scenario[] = [];
+  for (const scenario of words) {
+    tick();
+    const row = explorers.map((explorer) => explorer.play(scenario));
+    if (!row.some((trace) => trace.ended)) lasting.push(scenario);
+    rows.push(row);
+  }
+  rows.push(explorers.map((explorer) => explorer.play(chainScenario(lasting))));
   for (const { scenario, listener, payload, name } of probing) {
     tick();
     const search = new NameSearch(first.environment.token);
@@ -222,12 +235,16 @@ function foldRuns(
   explorers: readonly Explorer[],
   serve: readonly (readonly ScenarioTrace[])[],
 ): void {
-  const known = explorers.map((explorer) => knownTexts(explorer.environment));
   const boots = explorers.map(({ boot }) => eventsOf(boot.steps));
-  const bootPatterns = alignRuns(
-    boots.map((events) => ({ before: [], events })),
-    known,
+  const runs = explorers.map(
+    (explorer, i): Run => ({
+      before: [],
+      events: boots[i],
+      known: knownTexts(explorer.environment),
+      chosen: '',
+    }),
   );
+  const bootPatterns = alignRuns(runs);
   const afterBoot = explorers.map(({ boot }): Places => {
     const places = builder.start(boot.first.tid, boot.first.exe, boot.first.args.map(literal));
     builder.add(boot.steps, places, 'boot', bootPatterns, 'executed');
@@ -235,8 +252,12 @@ function foldRuns(
   });
   for (const row of serve) {
     const patterns = alignRuns(
-      row.map((trace, i) => ({ before: boots[i], events: eventsOf(trace.steps) })),
-      known,
+      row.map((trace, i) => ({
+        ...runs[i],
+        before: boots[i],
+        events: eventsOf(trace.steps),
+        chosen: trace.chosen,
+      })),
     );
     row.forEach((trace, i) => {
       builder.add(trace.steps, new Map(afterBoot[i]), 'serve', patterns, 'executed');

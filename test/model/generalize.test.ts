@@ -7,6 +7,7 @@ import {
   commonSubsequence,
   contextFrames,
   generalizeTexts,
+  type Run,
   withoutKnown,
 } from '../../src/model/index.ts';
 
@@ -27,6 +28,19 @@ test('what differs becomes a class, what is the same stays', () => {
     assert.equal(pattern, expected);
     for (const text of texts) assert.ok(matcher(pattern)(text), `${pattern} matches ${text}`);
   }
+});
+
+test('what clients chose is any name, with slashes where they can be', () => {
+  const chosen = ['qzkva', 'wjxpb'];
+  const cases: readonly (readonly [readonly string[], string])[] = [
+    [['/www/qzkva', '/www/wjxpb'], '/www/*'],
+    [['/www/qzkva/qzkva', '/www/wjxpb/wjxpb'], '/www/**'],
+    [['/www/qzkva.html', '/www/wjxpb.html'], '/www/*.html'],
+    [['/tmp/12-qzkva', '/tmp/345-wjxpb'], '/tmp/[0-9]+-*'],
+    [['/www/QZKVA', '/www/WJXPB'], '/www/[0-9A-Za-z]+'],
+  ];
+  for (const [texts, expected] of cases) assert.equal(generalizeTexts(texts, chosen), expected);
+  assert.equal(withoutKnown('/www/qzkva.b7c1f0e2a934', ['b7c1f0e2a934'], 'qzkva'), '/www/*.[0-9a-f]+');
 });
 
 test('known values of the environment never stay literal', () => {
@@ -74,6 +88,13 @@ function clone(tid: number, child: number): EffectEvent {
   };
 }
 
+const run = (events: readonly EffectEvent[], before: readonly EffectEvent[] = []): Run => ({
+  before,
+  events,
+  known: [],
+  chosen: '',
+});
+
 test('tasks correspond by how they came to be, events by their context', () => {
   const a = [
     open(1, '/etc/conf'),
@@ -90,13 +111,7 @@ test('tasks correspond by how they came to be, events by their context', () => {
     open(470, '/tmp/470.x', 2),
     open(471, '/tmp/471.x', 2),
   ];
-  const patterns = alignRuns(
-    [
-      { before: [], events: a },
-      { before: [], events: b },
-    ],
-    [[], []],
-  );
+  const patterns = alignRuns([run(a), run(b)]);
   assert.deepEqual(patterns.get(a[0]), ['/etc/conf']);
   assert.deepEqual(patterns.get(a[4]), ['/tmp/[0-9]+.x']);
   assert.deepEqual(patterns.get(b[3]), patterns.get(a[4]));
@@ -118,13 +133,7 @@ test('an address or port that differs is any address or port', () => {
     },
   });
   const a = accept('172.17.0.2', '40312');
-  const patterns = alignRuns(
-    [
-      { before: [], events: [a] },
-      { before: [], events: [accept('10.88.3.41', '41313')] },
-    ],
-    [[], []],
-  );
+  const patterns = alignRuns([run([a]), run([accept('10.88.3.41', '41313')])]);
   assert.deepEqual(patterns.get(a), ['0.0.0.0', '80', '*', '[0-9]+']);
 });
 
@@ -132,13 +141,7 @@ test('what went before names the tasks but is not aligned again', () => {
   const boot = (child: number): EffectEvent[] => [clone(1, child)];
   const a = [open(12, '/tmp/a1')];
   const b = [open(470, '/tmp/b2')];
-  const patterns = alignRuns(
-    [
-      { before: boot(12), events: a },
-      { before: boot(470), events: b },
-    ],
-    [[], []],
-  );
+  const patterns = alignRuns([run(a, boot(12)), run(b, boot(470))]);
   assert.deepEqual(patterns.get(a[0]), ['/tmp/[0-9a-f]+']);
   assert.equal(patterns.size, 2);
 });

@@ -17,7 +17,11 @@ export type Binding =
   | { readonly kind: 'incomplete' }
   | { readonly kind: 'none'; readonly why: string };
 
-export function bind(info: ContainerInfo, policies: readonly CompiledPolicy[], assignments: readonly Assignment[]): Binding {
+export function bind(
+  info: ContainerInfo,
+  policies: readonly CompiledPolicy[],
+  assignments: readonly Assignment[],
+): Binding {
   for (const { container, policy } of assignments) {
     if (container === '*' || container === info.name || sameId(container, info.id))
       return { kind: 'bound', policy: policies[policy], by: 'option' };
@@ -26,16 +30,21 @@ export function bind(info: ContainerInfo, policies: readonly CompiledPolicy[], a
   const digests = [info.imageId, digestOf(info.image)].filter((digest) => !unknown(digest));
   for (const policy of policies) {
     const own = [policy.policy.image.configDigest, policy.policy.image.manifestDigest];
-    if (digests.some((digest) => own.some((other) => sameDigest(digest, other)))) return { kind: 'bound', policy, by: 'digest' };
+    if (digests.some((digest) => own.some((other) => sameDigest(digest, other))))
+      return { kind: 'bound', policy, by: 'digest' };
   }
   const name = normalizeImage(info.image);
-  const policy = policies.find(({ policy: { image } }) => image.names.some((other) => normalizeImage(other) === name));
+  const policy = policies.find(({ policy: { image } }) =>
+    image.names.some((other) => normalizeImage(other) === name),
+  );
   if (policy === undefined) return { kind: 'none', why: 'no policy is for this image' };
-  const known = policy.policy.image.configDigest !== '' && digests.some((digest) => hexOf(digest).length === 64);
+  const known =
+    policy.policy.image.configDigest !== '' && digests.some((digest) => hexOf(digest).length === 64);
   return known ? { kind: 'other-image', policy } : { kind: 'bound', policy, by: 'name' };
 }
 
-const unknown = (text: string): boolean => text === '' || text === '<NA>' || /^incomplete$/i.test(text) || /^0+$/.test(text);
+const unknown = (text: string): boolean =>
+  text === '' || text === '<NA>' || /^incomplete$/i.test(text) || /^0+$/.test(text);
 
 const hexOf = (digest: string): string => digest.replace(/^sha256:/, '').toLowerCase();
 

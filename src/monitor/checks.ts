@@ -1,6 +1,6 @@
 // The verdict at once: whether the policy has such an effect at all for the program that the task runs, and whether its
 // phase is over. What passes waits for the verdict on order.
-import { type Effect, type Op, OPS, type Resource } from '../effect/index.ts';
+import { type Effect, OPS, type Op, type Resource } from '../effect/index.ts';
 import type { Observation } from '../telemetry/index.ts';
 import { accessMask, type CompiledPolicy, Match, OP, Says } from './compiled.ts';
 import type { Core } from './core.ts';
@@ -68,7 +68,8 @@ export class Checks {
       return;
     }
     const task = this.taskOf(process, flow.task.tid, start, segment, false);
-    if (task.incident !== undefined) this.noteForeign(task.incident, process, 31 - Math.clz32(mask & -mask), flow.resource, start);
+    if (task.incident !== undefined)
+      this.noteForeign(task.incident, process, 31 - Math.clz32(mask & -mask), flow.resource, start);
     else this.watchedFlow(task, segment, flow, { start, end, mask });
   }
 
@@ -100,12 +101,24 @@ export class Checks {
     return process;
   }
 
-  private unchecked(process: Process, segment: Segment | undefined, op: number, resource: Resource, time: Moment): void {
+  private unchecked(
+    process: Process,
+    segment: Segment | undefined,
+    op: number,
+    resource: Resource,
+    time: Moment,
+  ): void {
     if (segment?.kind === 'foreign') this.noteForeign(segment.incident, process, op, resource, time);
     else this.core.counters.prelude++;
   }
 
-  private noteForeign(incident: { note(process: Process, op: number, resource: Resource, time: bigint): void }, process: Process, op: number, resource: Resource, time: Moment): void {
+  private noteForeign(
+    incident: { note(process: Process, op: number, resource: Resource, time: bigint): void },
+    process: Process,
+    op: number,
+    resource: Resource,
+    time: Moment,
+  ): void {
     this.core.counters.foreign++;
     if (op >= 0) incident.note(process, op, resource, this.core.clock.time(time));
   }
@@ -141,7 +154,12 @@ export class Checks {
     // Sources of flows do not say at the parent's side what was made; the child's side is checked for it.
     const what = effect.resource.kind === 'task' && !this.core.flows ? effect.resource.what : '';
     const resource: Resource = { kind: 'task', what };
-    const letter = policy.letterOf(OP.CLONE, 0, policy.resources.classOf(resource, Origin.opened), Match.anyAccess);
+    const letter = policy.letterOf(
+      OP.CLONE,
+      0,
+      policy.resources.classOf(resource, Origin.opened),
+      Match.anyAccess,
+    );
     if (this.passes(task, segment, letter, time, { ...effect, resource })) {
       if (ret > 0) this.wait(ITEM.clone, task, segment, time, letter, effect, OP.CLONE);
       return;
@@ -170,7 +188,14 @@ export class Checks {
       return;
     }
     const what: Effect = known ? effect : { ...effect, resource: { kind: 'none' } };
-    this.find('foreign-program', task, segment, time, what, `${whyEffect(policy, segment.automata, effect)} of this, and here it tried and failed`);
+    this.find(
+      'foreign-program',
+      task,
+      segment,
+      time,
+      what,
+      `${whyEffect(policy, segment.automata, effect)} of this, and here it tried and failed`,
+    );
   }
 
   private effect(task: Task, segment: Watched, event: Event, time: Moment, op: number): void {
@@ -178,16 +203,27 @@ export class Checks {
     const { effect } = event;
     const origin = onOpen.has(op) ? Origin.continued : Origin.opened;
     const resources = policy.resources.classOf(effect.resource, origin);
-    const letter = policy.letterOf(op, accessMask(effect.access), resources, matchOf(op, effect.access, this.core.flows));
+    const letter = policy.letterOf(
+      op,
+      accessMask(effect.access),
+      resources,
+      matchOf(op, effect.access, this.core.flows),
+    );
     if (letter >= 0 && allowed(policy, letter, segment)) {
-      if (this.passes(task, segment, letter, time, effect)) this.wait(ends.has(op) ? ITEM.end : ITEM.event, task, segment, time, letter, effect, op);
+      if (this.passes(task, segment, letter, time, effect))
+        this.wait(ends.has(op) ? ITEM.end : ITEM.event, task, segment, time, letter, effect, op);
       return;
     }
     if (resources.harmless || (ends.has(op) && (event.ret < 0 || this.core.flows))) return;
     this.explain(task, segment, time, effect, op, resources);
   }
 
-  private watchedFlow(task: Task, segment: Watched, flow: Flow, { start, end, mask }: { start: Moment; end: Moment; mask: number }): void {
+  private watchedFlow(
+    task: Task,
+    segment: Watched,
+    flow: Flow,
+    { start, end, mask }: { start: Moment; end: Moment; mask: number },
+  ): void {
     const policy = policyOf(task.process);
     const { core } = this;
     const opening = mask & OPENING;
@@ -200,7 +236,15 @@ export class Checks {
       first = policy.letterOf(op, accessMask(flow.access), resources, matchOf(op, flow.access, true));
       if (first < 0 || !allowed(policy, first, segment)) {
         // One finding a flow: what is then read and written on it follows from its opening.
-        if (!resources.harmless) this.explain(task, segment, start, { op: OPS[op], access: flow.access, resource: flow.resource }, op, resources);
+        if (!resources.harmless)
+          this.explain(
+            task,
+            segment,
+            start,
+            { op: OPS[op], access: flow.access, resource: flow.resource },
+            op,
+            resources,
+          );
         return;
       }
       if (!this.passes(task, segment, first, start, flow.resource, op, flow.access)) return;
@@ -225,14 +269,29 @@ export class Checks {
   }
 
   /** CLOSE and SHUTDOWN at the end of a flow. */
-  private ending(task: Task, segment: Watched, flow: Flow, mask: number, resources: ResourceClass, end: Moment): void {
+  private ending(
+    task: Task,
+    segment: Watched,
+    flow: Flow,
+    mask: number,
+    resources: ResourceClass,
+    end: Moment,
+  ): void {
     if ((mask & (bit('CLOSE') | bit('SHUTDOWN'))) === 0) return;
     const policy = policyOf(task.process);
     for (const op of [OP.SHUTDOWN, OP.CLOSE]) {
       if ((mask & (1 << op)) === 0) continue;
       const letter = policy.letterOf(op, 0, resources, Match.anyAccess);
       if (letter < 0 || !allowed(policy, letter, segment)) {
-        if (op === OP.SHUTDOWN && !resources.harmless) this.explain(task, segment, end, { op: OPS[op], access: '', resource: flow.resource }, op, resources);
+        if (op === OP.SHUTDOWN && !resources.harmless)
+          this.explain(
+            task,
+            segment,
+            end,
+            { op: OPS[op], access: '', resource: flow.resource },
+            op,
+            resources,
+          );
         continue;
       }
       const item = this.core.later(end, ITEM.end, task, segment);
@@ -244,12 +303,20 @@ export class Checks {
   }
 
   /** An operation somewhere within a flow: some program of the task in that time must have it. Its letter, or -1. */
-  private between(task: Task, segment: Watched, flow: Flow, op: number, resources: ResourceClass, end: Moment): number {
+  private between(
+    task: Task,
+    segment: Watched,
+    flow: Flow,
+    op: number,
+    resources: ResourceClass,
+    end: Moment,
+  ): number {
     const policy = policyOf(task.process);
     const letter = policy.letterOf(op, 0, resources, Match.anyAccess);
     if (letter >= 0 && allowed(policy, letter, segment)) {
       const says = saysOf(policy, letter, segment.automata);
-      if ((says & Says.enters) !== 0 && end < task.servedSince && isLast(task, segment)) task.servedSince = end;
+      if ((says & Says.enters) !== 0 && end < task.servedSince && isLast(task, segment))
+        task.servedSince = end;
       return letter;
     }
     // What is open stays open over an exec: it may have been the next program.
@@ -261,14 +328,37 @@ export class Checks {
     }
     if (excused) return -1;
     const { start } = flow;
-    this.explain(task, segment, this.core.clock.moment(start), { op: OPS[op], access: '', resource: flow.resource }, op, resources);
+    this.explain(
+      task,
+      segment,
+      this.core.clock.moment(start),
+      { op: OPS[op], access: '', resource: flow.resource },
+      op,
+      resources,
+    );
     return -1;
   }
 
   /** Whether a letter may come in this phase; a finding where it may not. Notices when the task begins to serve. */
   private passes(task: Task, segment: Watched, letter: number, time: Moment, effect: Effect): boolean;
-  private passes(task: Task, segment: Watched, letter: number, time: Moment, resource: Resource, op: number, access: string): boolean;
-  private passes(task: Task, segment: Watched, letter: number, time: Moment, what: Effect | Resource, op?: number, access = ''): boolean {
+  private passes(
+    task: Task,
+    segment: Watched,
+    letter: number,
+    time: Moment,
+    resource: Resource,
+    op: number,
+    access: string,
+  ): boolean;
+  private passes(
+    task: Task,
+    segment: Watched,
+    letter: number,
+    time: Moment,
+    what: Effect | Resource,
+    op?: number,
+    access = '',
+  ): boolean {
     if (letter < 0) return false;
     const policy = policyOf(task.process);
     const says = saysOf(policy, letter, segment.automata);
@@ -279,11 +369,26 @@ export class Checks {
     if ((says & Says.serving) !== 0 || time <= task.servedSince) return true;
     const effect: Effect = 'op' in what ? what : { op: OPS[op ?? 0], access, resource: what };
     const who = whyEffect(policy, segment.automata, effect);
-    this.find('wrong-phase', task, segment, time, effect, `${who} once it serves: the policy has this for its start only`);
+    this.find(
+      'wrong-phase',
+      task,
+      segment,
+      time,
+      effect,
+      `${who} once it serves: the policy has this for its start only`,
+    );
     return false;
   }
 
-  private wait(kind: typeof ITEM.event | typeof ITEM.end | typeof ITEM.clone, task: Task, segment: Watched, time: Moment, letter: number, effect: Effect, op: number): void {
+  private wait(
+    kind: typeof ITEM.event | typeof ITEM.end | typeof ITEM.clone,
+    task: Task,
+    segment: Watched,
+    time: Moment,
+    letter: number,
+    effect: Effect,
+    op: number,
+  ): void {
     const item = this.core.later(time, kind, task, segment);
     if (item === undefined) return;
     item.letter = letter;
@@ -293,16 +398,34 @@ export class Checks {
   }
 
   /** An effect that no edge of the task's program has: in what it differs from those that are there. */
-  private explain(task: Task, segment: Watched, time: Moment, effect: Effect, op: number, resources: ResourceClass): void {
+  private explain(
+    task: Task,
+    segment: Watched,
+    time: Moment,
+    effect: Effect,
+    op: number,
+    resources: ResourceClass,
+  ): void {
     const policy = policyOf(task.process);
     const { automata } = segment;
     if (identities.has(effect.op)) {
       const value = effect.resource.kind === 'id' ? effect.resource.value : '';
-      this.find('identity-change', task, segment, time, effect, whyEffect(policy, automata, effect), `identity ${effect.op} ${value}`);
+      this.find(
+        'identity-change',
+        task,
+        segment,
+        time,
+        effect,
+        whyEffect(policy, automata, effect),
+        `identity ${effect.op} ${value}`,
+      );
       return;
     }
     const sameResource = policy.letterOf(op, 0, resources, Match.anyAccess);
-    const other = sameResource < 0 ? [] : policy.edgesOf(sameResource).filter((edge) => automata.includes(edge.automaton));
+    const other =
+      sameResource < 0
+        ? []
+        : policy.edgesOf(sameResource).filter((edge) => automata.includes(edge.automaton));
     if (other.length > 0) {
       const access = [...new Set(other.map((edge) => edge.effect?.access ?? ''))].sort();
       this.find('foreign-effect', task, segment, time, effect, whyAccess(policy, automata, effect, access));
@@ -310,13 +433,25 @@ export class Checks {
     }
     const mask = accessMask(effect.access);
     const elsewhere = policy.edges.some(
-      (edge) => edge.effect?.op === effect.op && automata.includes(edge.automaton) && (op !== OP.OPEN || sameRights(accessMask(edge.effect.access), mask)),
+      (edge) =>
+        edge.effect?.op === effect.op &&
+        automata.includes(edge.automaton) &&
+        (op !== OP.OPEN || sameRights(accessMask(edge.effect.access), mask)),
     );
-    if (elsewhere) this.find('wrong-resource', task, segment, time, effect, whyResource(policy, automata, effect));
+    if (elsewhere)
+      this.find('wrong-resource', task, segment, time, effect, whyResource(policy, automata, effect));
     else this.find('foreign-effect', task, segment, time, effect, whyEffect(policy, automata, effect));
   }
 
-  private find(kind: FindingKind, task: Task, segment: Watched, time: Moment, effect: Effect, why: string, key?: string): void {
+  private find(
+    kind: FindingKind,
+    task: Task,
+    segment: Watched,
+    time: Moment,
+    effect: Effect,
+    why: string,
+    key?: string,
+  ): void {
     const { process } = task;
     const expected = nearest(policyOf(process), segment.automata, effect);
     const base = { kind, time, process, tid: task.tid, effect, why, expected };
@@ -340,7 +475,8 @@ function policyOf(process: Process): CompiledPolicy {
   return policy;
 }
 
-const isLast = ({ process: { segments } }: Task, segment: Segment): boolean => segments[segments.length - 1] === segment;
+const isLast = ({ process: { segments } }: Task, segment: Segment): boolean =>
+  segments[segments.length - 1] === segment;
 
 function saysOf(policy: CompiledPolicy, letter: number, automata: readonly number[]): number {
   if (automata.length === 1) return policy.says(letter, automata[0]);
@@ -366,4 +502,4 @@ function matchOf(op: number, access: string, flows: boolean): number {
 }
 
 /** Whether both read only, or both change something. */
-const sameRights = (a: number, b: number): boolean => (a & ~1) !== 0 === ((b & ~1) !== 0);
+const sameRights = (a: number, b: number): boolean => ((a & ~1) !== 0) === ((b & ~1) !== 0);

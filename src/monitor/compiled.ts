@@ -133,7 +133,9 @@ export class CompiledPolicy {
     this.forks = this.cloners('process');
     this.threads = this.cloners('thread');
     this.servingChildren = policy.automata.map((_, a) =>
-      [...this.clones.values()].flat().every((edge) => edge.automaton !== a || !this.reach[edge.from] || this.serves[edge.child] === 1),
+      [...this.clones.values()]
+        .flat()
+        .every((edge) => edge.automaton !== a || !this.reach[edge.from] || this.serves[edge.child] === 1),
     );
     this.anyClone = this.letter(this.symbols.flatMap((symbol, i) => (symbol.op === OP.CLONE ? [i] : [])));
   }
@@ -238,7 +240,9 @@ export class CompiledPolicy {
     assert(edge.effect !== undefined, 'silent edges have no resource');
     const { op, resource } = edge.effect;
     const scripts = edge.automaton === undefined ? [] : this.scriptsOf(this.policy.automata[edge.automaton]);
-    const bound = onBoundSockets.has(op) || (op !== 'CONNECT' && resource.kind === 'net' && ports.has(resource.local.port));
+    const bound =
+      onBoundSockets.has(op) ||
+      (op !== 'CONNECT' && resource.kind === 'net' && ports.has(resource.local.port));
     return this.internPattern(resource, { follow: !onNames.has(op), bound, scripts });
   }
 
@@ -267,7 +271,9 @@ export class CompiledPolicy {
     return automaton.args.slice(0, 2).filter((arg) =>
       automaton.edges.some(({ effect }) => {
         if (effect?.op === 'OPEN' && effect.resource.kind === 'file') return effect.resource.path === arg;
-        return effect?.op === 'EXEC' && effect.resource.kind === 'program' && effect.resource.args.includes(arg);
+        return (
+          effect?.op === 'EXEC' && effect.resource.kind === 'program' && effect.resource.args.includes(arg)
+        );
       }),
     );
   }
@@ -317,7 +323,11 @@ export type TaskKind = 'process' | 'thread';
 /** Whether a CLONE edge makes a task of this kind. */
 export function makes(edge: CompiledEdge, kind: TaskKind): boolean {
   const resource = edge.effect?.resource;
-  return resource?.kind !== 'task' || resource.what === kind || !(resource.what === 'process' || resource.what === 'thread');
+  return (
+    resource?.kind !== 'task' ||
+    resource.what === kind ||
+    !(resource.what === 'process' || resource.what === 'thread')
+  );
 }
 
 function fits(symbol: SymbolRow, op: number, access: number, match: number): boolean {
@@ -335,7 +345,3 @@ function boundPorts(policy: Policy): Set<string> {
         ports.add(effect.resource.local.port);
   return ports;
 }
-
-
-
-

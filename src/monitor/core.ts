@@ -58,7 +58,10 @@ export class Core {
     this.note = onNote;
     this.processes = new Processes(limits.processes ?? 200_000);
     this.pendingLimit = limits.pending ?? 1_000_000;
-    this.incidents = new Incidents(this.counters, this.clock, { limit: limits.incidents ?? 10_000, onFinding });
+    this.incidents = new Incidents(this.counters, this.clock, {
+      limit: limits.incidents ?? 10_000,
+      onFinding,
+    });
     this.order = new Order(
       this.counters,
       (item, from, kind) => this.outOfOrder(item, from.states, kind),
@@ -106,7 +109,8 @@ export class Core {
     if (first) return;
     for (const process of this.processes.all()) {
       if (process.container !== container) continue;
-      for (const task of process.alive) if (task.set !== undefined) task.set = view.subsets.of(task.set.states);
+      for (const task of process.alive)
+        if (task.set !== undefined) task.set = view.subsets.of(task.set.states);
     }
   }
 
@@ -198,6 +202,7 @@ export class Core {
 
 /** Sources that see the same make the same views. */
 function keyOf({ ops, syscalls, failures, ipv6, flows }: SourceTraits): string {
-  const list = (set: ReadonlySet<Op | string> | undefined): string => (set === undefined ? '*' : [...set].sort().join(' '));
+  const list = (set: ReadonlySet<Op | string> | undefined): string =>
+    set === undefined ? '*' : [...set].sort().join(' ');
   return `${list(ops)} / ${list(syscalls)} / ${failures} ${ipv6} ${flows}`;
 }

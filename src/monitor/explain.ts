@@ -70,7 +70,8 @@ function similarity(effect: Effect, other: Effect<Pattern>): number {
   if (effect.access === other.access) score += 20;
   const a = printResource(effect.resource);
   const b = printResource(other.resource as Resource<string>);
-  if (effect.resource.kind === other.resource.kind) score += 100 + 100 * (commonStart(a, b) + commonEnd(a, b));
+  if (effect.resource.kind === other.resource.kind)
+    score += 100 + 100 * (commonStart(a, b) + commonEnd(a, b));
   return score;
 }
 

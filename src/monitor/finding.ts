@@ -119,11 +119,33 @@ export interface Incident {
 export type Note =
   | { readonly kind: 'unwatched-container'; readonly container: ContainerRef; readonly why: string }
   | { readonly kind: 'unwatched-host' }
-  | { readonly kind: 'bound'; readonly container: ContainerRef; readonly policy: string; readonly by: 'digest' | 'name' | 'option' }
-  | { readonly kind: 'other-image'; readonly container: ContainerRef; readonly policy: string; readonly expected: string; readonly found: string }
-  | { readonly kind: 'mid-life'; readonly container: ContainerRef; readonly pid: number; readonly exe: string }
+  | {
+      readonly kind: 'bound';
+      readonly container: ContainerRef;
+      readonly policy: string;
+      readonly by: 'digest' | 'name' | 'option';
+    }
+  | {
+      readonly kind: 'other-image';
+      readonly container: ContainerRef;
+      readonly policy: string;
+      readonly expected: string;
+      readonly found: string;
+    }
+  | {
+      readonly kind: 'mid-life';
+      readonly container: ContainerRef;
+      readonly pid: number;
+      readonly exe: string;
+    }
   | { readonly kind: 'gap'; readonly reason: string; readonly records: number }
-  | { readonly kind: 'died'; readonly container: ContainerRef; readonly pid: number; readonly exe: string; readonly signal: number }
+  | {
+      readonly kind: 'died';
+      readonly container: ContainerRef;
+      readonly pid: number;
+      readonly exe: string;
+      readonly signal: number;
+    }
   | { readonly kind: 'not-started'; readonly container: ContainerRef }
   | { readonly kind: 'early'; readonly pending: number }
   | { readonly kind: 'evicted'; readonly processes: number };

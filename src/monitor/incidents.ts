@@ -64,7 +64,8 @@ export class OpenIncident implements Incident {
   /** Whether it is to be reported. */
   add(key: string, finding: Growing<Finding>): boolean {
     this.touch(finding.time);
-    if (SEVERITIES.indexOf(finding.severity) > SEVERITIES.indexOf(this.severity)) this.severity = finding.severity;
+    if (SEVERITIES.indexOf(finding.severity) > SEVERITIES.indexOf(this.severity))
+      this.severity = finding.severity;
     if (this.findings.length >= keptFindings) {
       this.more++;
       return false;
@@ -130,7 +131,11 @@ export class Incidents {
   private readonly onFinding: (finding: Finding) => void;
   private readonly numbers = new Map<string, number>();
 
-  constructor(counters: Counters, clock: Clock, options: { readonly limit: number; readonly onFinding: (finding: Finding) => void }) {
+  constructor(
+    counters: Counters,
+    clock: Clock,
+    options: { readonly limit: number; readonly onFinding: (finding: Finding) => void },
+  ) {
     this.counters = counters;
     this.clock = clock;
     this.limit = options.limit;
@@ -188,5 +193,7 @@ function dedupeText({ op, resource }: Effect): string {
   if (resource.kind !== 'net') return printResource(resource);
   const { protocol, local, peer } = resource;
   const client = op === 'CONNECT' || Number(local.port) >= Number(peer.port);
-  return client ? `${protocol} to ${peer.address}:${peer.port}` : `${protocol} ${local.port} from ${peer.address}`;
+  return client
+    ? `${protocol} to ${peer.address}:${peer.port}`
+    : `${protocol} ${local.port} from ${peer.address}`;
 }

@@ -33,7 +33,12 @@ export class Links {
       const prefix = slash < 0 ? text : text.slice(0, slash);
       const target = this.links.get(prefix);
       if (target !== undefined) {
-        text = target === '/' ? (slash < 0 ? '/' : text.slice(slash)) : target + (slash < 0 ? '' : text.slice(slash));
+        text =
+          target === '/'
+            ? slash < 0
+              ? '/'
+              : text.slice(slash)
+            : target + (slash < 0 ? '' : text.slice(slash));
         from = 1;
         steps++;
       } else if (slash < 0) {

@@ -19,7 +19,8 @@ interface Row {
 }
 
 /** Names that a container runtime gives to standard input and output. */
-const stdio = /^(\/dev\/(pts\/\d+|console|tty\d*|null|stdin|stdout|stderr|fd\/[012])|\/proc\/(self|\d+)\/fd\/[012]|\/run\/systemd\/journal\/stdout)$/;
+const stdio =
+  /^(\/dev\/(pts\/\d+|console|tty\d*|null|stdin|stdout|stderr|fd\/[012])|\/proc\/(self|\d+)\/fd\/[012]|\/run\/systemd\/journal\/stdout)$/;
 
 /** Whether this is something that a runtime may have put in place of standard input or output. */
 export const isStdio = (space: Space, path: string): boolean =>
@@ -67,7 +68,8 @@ export class FileMatcher {
     const space = spaceOf(type);
     const name = space === 'pipe' && !path.startsWith('/') ? 'pipe:' : path;
     // A socket whose name the source does not know (it never got connected) may be any of the policy's.
-    if (space === 'unix' && name === '') return this.ids((row) => row.space === 'unix' && row.to === undefined);
+    if (space === 'unix' && name === '')
+      return this.ids((row) => row.space === 'unix' && row.to === undefined);
     const followed = space === 'path' ? this.links.follow(name) : name;
     const parent = space === 'path' ? this.links.parent(name) : name;
     const fits = (row: Row): boolean => {
@@ -106,9 +108,11 @@ export class FileMatcher {
     const parts = patternParts(pattern) ?? [];
     if (!this.links.any || parts[0]?.kind !== 'literal') return pattern;
     const [head, ...rest] = parts;
-    if (rest.length === 0) return literal(follow ? this.links.follow(head.text) : this.links.parent(head.text));
+    if (rest.length === 0)
+      return literal(follow ? this.links.follow(head.text) : this.links.parent(head.text));
     return patternOf([{ kind: 'literal', text: this.links.parent(head.text) }, ...rest]);
   }
 }
 
-const sorted = (rows: readonly Row[]): number[] => [...new Set(rows.map((row) => row.id))].sort((a, b) => a - b);
+const sorted = (rows: readonly Row[]): number[] =>
+  [...new Set(rows.map((row) => row.id))].sort((a, b) => a - b);

@@ -20,7 +20,8 @@ const unspecified: ReadonlySet<string> = new Set(['', '0.0.0.0', '::']);
 const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
 /** IPv4 in IPv6 as IPv4: a dual-stack socket's peers are reported as either. */
-export const plainAddress = (address: string): string => (address.startsWith('::') ? (mapped.exec(address)?.[1] ?? address) : address);
+export const plainAddress = (address: string): string =>
+  address.startsWith('::') ? (mapped.exec(address)?.[1] ?? address) : address;
 
 /** Whether the text can only be an IPv6 address that is not IPv4 in IPv6. */
 export const isIpv6 = (address: string): boolean => address.includes(':') && !/^::ffff:/i.test(address);

@@ -115,9 +115,16 @@ class Watch implements Monitor {
     this.origins.expire(true);
     this.core.judgeAll();
     for (const container of this.core.containers.values())
-      if (container.policy !== undefined && container.started === undefined && container.root === undefined && !container.ended && container.records > 0)
+      if (
+        container.policy !== undefined &&
+        container.started === undefined &&
+        container.root === undefined &&
+        !container.ended &&
+        container.records > 0
+      )
         this.core.note({ kind: 'not-started', container: container.ref });
-    if (this.core.processes.evicted > 0) this.core.note({ kind: 'evicted', processes: this.core.processes.evicted });
+    if (this.core.processes.evicted > 0)
+      this.core.note({ kind: 'evicted', processes: this.core.processes.evicted });
   }
 
   summary(): MonitorSummary {

@@ -7,10 +7,10 @@
 // leads that its parent's tasks can make now, or made before (`spawned` of Process), or can make without a record; and
 // a child without a clone lets its parent's tasks take one.
 import type { Letter, Subset } from '../automaton/index.ts';
+import { Says } from './compiled.ts';
 import type { Counters } from './counters.ts';
 import { ITEM, type Item } from './queue.ts';
 import type { Moment, Process, Segment, Task } from './tables.ts';
-import { Says } from './compiled.ts';
 import type { View } from './view.ts';
 
 /** How far apart in time the two sides of a clone may be, in ns. */
@@ -103,7 +103,7 @@ export class Order {
     const { subsets } = view;
     let from = grown(view, task, item.time);
     let to = subsets.step(from, item.letter);
-    const unseen = subsets.of(process.spawned);
+    const unseen = subsets.of(process.spawned.thread);
     for (const set of [unseen, ...othersOf(task).map((other) => grown(view, other, item.time))]) {
       from = subsets.union(from, set);
       to = subsets.union(to, subsets.step(set, item.letter));
@@ -122,8 +122,10 @@ export class Order {
     process.alive.clear();
     process.alive.add(main);
     for (const [tid, other] of process.tasks)
-      if (other !== main && other.exited !== undefined && other.exited <= item.time) process.tasks.delete(tid);
-    process.spawned.clear();
+      if (other !== main && other.exited !== undefined && other.exited <= item.time)
+        process.tasks.delete(tid);
+    process.spawned.process.clear();
+    process.spawned.thread.clear();
   }
 
   /** The parent's side. */
@@ -131,9 +133,12 @@ export class Order {
     const { task } = item;
     const { process } = task;
     const from = grown(view, task, item.time);
-    const children = view.children(from, undefined);
     this.step(view, item, item.letter);
-    for (const child of children.length > 0 ? children : anyChild(view, item.segment)) process.spawned.add(child);
+    for (const kind of ['process', 'thread'] as const) {
+      let children = view.children(from, kind);
+      if (children.length === 0) children = view.children(all(view, item.segment), kind);
+      for (const child of children) process.spawned[kind].add(child);
+    }
   }
 
   /** The child's side: it starts where a clone of its parent's tasks leads. Its first effect may come before this. */
@@ -149,19 +154,17 @@ export class Order {
     if (parent !== undefined) {
       // Threads of which nothing was seen yet.
       const threads = view.unseenChildren(automataOf(item.segment), 'thread');
-      makers.push(view.subsets.of([...parent.spawned, ...threads]));
+      makers.push(view.subsets.of([...parent.spawned.thread, ...threads]));
     }
     for (const set of makers) for (const child of view.children(set, kind)) starts.add(child);
     for (const child of view.unseenChildren(automataOf(item.segment), kind)) starts.add(child);
-    if (parent !== undefined) {
-      const wanted = new Set(view.children(view.all(automataOf(item.segment)), kind));
-      for (const child of parent.spawned) if (wanted.has(child)) starts.add(child);
-    }
+    for (const child of parent?.spawned[kind] ?? []) starts.add(child);
     if (starts.size > 0) {
       this.begin(task, view.subsets.of(starts));
       return;
     }
-    const where = parent === undefined ? undefined : [...parent.alive].find((other) => other.set !== undefined)?.set;
+    const where =
+      parent === undefined ? undefined : [...parent.alive].find((other) => other.set !== undefined)?.set;
     if (where === undefined || item.kind !== ITEM.birth || this.unsure(item)) this.counters.undecided++;
     else this.report(item, where, 'out-of-order');
     const anywhere = view.children(view.all(automataOf(item.segment)), kind);
@@ -206,10 +209,6 @@ const automataOf = (segment: Segment | undefined): readonly number[] =>
 
 const all = (view: View, segment: Segment | undefined): Subset => view.all(automataOf(segment));
 
-function anyChild(view: View, segment: Segment | undefined): number[] {
-  return view.children(all(view, segment), undefined);
-}
-
 /** Whether the effect belongs to the start only, and every state is past it. */
 function phaseIsOver(view: View, letter: Letter, from: Subset, automata: readonly number[]): boolean {
   const { compiled } = view;
@@ -247,7 +246,8 @@ function closeBefore(task: Task, moment: Moment): void {
 }
 
 /** The task's states once everything has happened that may have, between its last event and this moment. */
-const grown = (view: View, task: Task, time: Moment): Subset => withClones(view, task, time, grow(view, task));
+const grown = (view: View, task: Task, time: Moment): Subset =>
+  withClones(view, task, time, grow(view, task));
 
 /**
  * The states, had a clone come for each child that was seen since the task's last step. Whether its own record of the

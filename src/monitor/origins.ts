@@ -36,7 +36,11 @@ export interface Execution {
   readonly inferred: boolean;
 }
 
-const clone = (what: 'process' | 'thread'): Effect => ({ op: 'CLONE', resource: { kind: 'task', what }, access: '' });
+const clone = (what: 'process' | 'thread'): Effect => ({
+  op: 'CLONE',
+  resource: { kind: 'task', what },
+  access: '',
+});
 
 export class Origins {
   private readonly core: Core;
@@ -92,7 +96,8 @@ export class Origins {
     const moment = core.clock.moment(info.time);
     let process = core.processes.get(info.id);
     // Without a creation time the pid alone tells processes apart, until it is used again.
-    if (process?.exited !== undefined && info.id.created === 0n && !info.again && moment > process.exited) process = undefined;
+    if (process?.exited !== undefined && info.id.created === 0n && !info.again && moment > process.exited)
+      process = undefined;
     const container = info.containerId === '' ? undefined : core.container(info.containerId);
     const fresh = process === undefined;
     if (process === undefined) {
@@ -100,14 +105,16 @@ export class Origins {
       core.processes.add(process);
     }
     process.parent ??= info.parent === undefined ? undefined : core.processes.get(info.parent);
-    if (fresh || process.container !== container) {
+    if (process.container !== container) {
       process.container = container;
       process.segments = [];
-    } else {
-      this.update(process, info, moment);
     }
     if (container?.open) this.hold(container, observation);
-    else if (container?.policy !== undefined && process.segments.length === 0) this.decide(process, info, moment);
+    else {
+      if (!fresh) this.update(process, info, moment);
+      if (container?.policy !== undefined && process.segments.length === 0)
+        this.decide(process, info, moment);
+    }
     if (fresh) this.adopt(process);
   }
 
@@ -121,7 +128,11 @@ export class Origins {
     if (all) {
       for (const container of core.containers.values()) {
         if (!container.open || container.backlog.length === 0) continue;
-        core.note({ kind: 'unwatched-container', container: container.ref, why: 'the source does not say which image it has' });
+        core.note({
+          kind: 'unwatched-container',
+          container: container.ref,
+          why: 'the source does not say which image it has',
+        });
         this.giveUp(container);
       }
     }
@@ -130,7 +141,11 @@ export class Origins {
     if (due.length === 0) return;
     this.waiting = this.waiting.filter((each) => !due.includes(each));
     for (const { process, info, since } of due) {
-      if (process.segments.length === 0) this.fromOutside(process, info, since);
+      if (process.segments.length === 0) {
+        if (process.parent !== undefined && process.parent.segments.length > 0)
+          this.decide(process, info, since);
+        else this.fromOutside(process, info, since);
+      }
       this.release(process.held?.splice(0) ?? []);
     }
   }
@@ -154,7 +169,7 @@ export class Origins {
     if (info.gid >= 0) process.gid = info.gid;
     const segment = process.segments.at(-1);
     if (info.exe === process.exe && (info.again || info.args === process.args)) return;
-    if (info.again && (segment === undefined || this.runs(process, segment, info.exe))) return;
+    if (info.again && segment !== undefined && this.runs(process, segment, info.exe)) return;
     if (info.exe === '' || info.exe === '<NA>') return;
     if (segment === undefined) {
       process.exe = info.exe;
@@ -172,13 +187,26 @@ export class Origins {
   }
 
   /** A process record has another user or group than before. */
-  private identity(process: Process, op: 'SETUID' | 'SETGID', before: number, after: number, time: Moment): void {
+  private identity(
+    process: Process,
+    op: 'SETUID' | 'SETGID',
+    before: number,
+    after: number,
+    time: Moment,
+  ): void {
     const policy = process.container?.policy;
     const segment = process.at(time);
-    if (before < 0 || after < 0 || before === after || policy === undefined || segment?.kind !== 'watched') return;
-    const letter = policy.letterOf(OP[op], 0, policy.resources.classOf({ kind: 'id', value: String(after) }, 0), Match.anyAccess);
+    if (before < 0 || after < 0 || before === after || policy === undefined || segment?.kind !== 'watched')
+      return;
+    const letter = policy.letterOf(
+      OP[op],
+      0,
+      policy.resources.classOf({ kind: 'id', value: String(after) }, 0),
+      Match.anyAccess,
+    );
     const watched = process.segments.filter((each) => each.kind === 'watched');
-    if (letter >= 0 && watched.some(({ automata }) => automata.some((a) => policy.says(letter, a) !== 0))) return;
+    if (letter >= 0 && watched.some(({ automata }) => automata.some((a) => policy.says(letter, a) !== 0)))
+      return;
     const effect: Effect = { op, resource: { kind: 'id', value: String(after) }, access: '' };
     const what = op === 'SETUID' ? 'user' : 'group';
     this.core.incidents.report({
@@ -203,11 +231,18 @@ export class Origins {
       const segment = parent.at(info.again ? moment : born);
       if (segment === undefined) this.wait(process, info, moment);
       else if (segment.kind === 'foreign') this.foreign(process, segment.incident, Number.NEGATIVE_INFINITY);
-      else if (segment.kind === 'watched' && info.again) this.midLife(process, moment, process.exe, process.args);
+      else if (segment.kind === 'watched' && info.again)
+        this.midLife(process, moment, process.exe, process.args);
       else if (segment.kind === 'watched') this.cloned(process, parent, segment, born);
       else if (container.started === undefined || born <= container.started) this.prelude(process, moment);
       else this.fromOutside(process, info, moment);
-    } else if (info.parent !== undefined && parent === undefined && !info.again && running(container) && !container.lossy) {
+    } else if (
+      info.parent !== undefined &&
+      parent === undefined &&
+      !info.again &&
+      running(container) &&
+      !container.lossy
+    ) {
       this.wait(process, info, moment);
     } else {
       this.fromOutside(process, info, moment);
@@ -266,7 +301,15 @@ export class Origins {
     incident.include(parent, false);
     parent.rogueClones--;
     // Its CLONE was found already: one cause, one finding.
-    if (parent.rogueClones < 0) this.unknown(process, process.id.pid, born, clone('process'), segment, `${parent.exe || 'its parent'} makes no processes`);
+    if (parent.rogueClones < 0)
+      this.unknown(
+        process,
+        process.id.pid,
+        born,
+        clone('process'),
+        segment,
+        `${parent.exe || 'its parent'} makes no processes`,
+      );
     this.foreign(process, incident, Number.NEGATIVE_INFINITY);
   }
 
@@ -284,10 +327,22 @@ export class Origins {
       this.prelude(process, moment);
       if (!isRuntime(exe)) process.pending = { time: moment, exe, args };
     } else if (info.again) this.prelude(process, moment);
-    else if (container.lossy && container.policy.automataOf(exe, args, false).length > 0) this.midLife(process, moment, exe, args);
+    else if (container.lossy && container.policy.automataOf(exe, args, false).length > 0)
+      this.midLife(process, moment, exe, args);
     else {
-      const effect: Effect = { op: 'EXEC', resource: { kind: 'program', path: exe, args: args === '' ? [] : [args] }, access: '' };
-      const incident = this.unknown(process, process.id.pid, moment, effect, undefined, 'it was not made by any process of the container: it came in from outside');
+      const effect: Effect = {
+        op: 'EXEC',
+        resource: { kind: 'program', path: exe, args: args === '' ? [] : [args] },
+        access: '',
+      };
+      const incident = this.unknown(
+        process,
+        process.id.pid,
+        moment,
+        effect,
+        undefined,
+        'it was not made by any process of the container: it came in from outside',
+      );
       this.foreign(process, incident, Number.NEGATIVE_INFINITY);
     }
   }
@@ -298,15 +353,34 @@ export class Origins {
 
   private foreign(process: Process, incident: OpenIncident, since: Moment): void {
     process.incident = incident;
-    process.segments = [...process.segments.filter((segment) => segment.since < since), { since, kind: 'foreign', incident }];
+    process.segments = [
+      ...process.segments.filter((segment) => segment.since < since),
+      { since, kind: 'foreign', incident },
+    ];
     incident.include(process, true);
   }
 
-  private unknown(process: Process, tid: number, time: Moment, effect: Effect, segment: Watched | undefined, why: string): OpenIncident {
+  private unknown(
+    process: Process,
+    tid: number,
+    time: Moment,
+    effect: Effect,
+    segment: Watched | undefined,
+    why: string,
+  ): OpenIncident {
     const policy = process.container?.policy;
-    const expected = policy === undefined || segment === undefined ? [] : nearest(policy, segment.automata, effect);
+    const expected =
+      policy === undefined || segment === undefined ? [] : nearest(policy, segment.automata, effect);
     const what = tid === process.id.pid ? 'process' : 'thread';
-    return this.core.incidents.report({ kind: 'unknown-task', time, process, tid, effect, why: `nothing in the policy explains this ${what}: ${why}`, expected });
+    return this.core.incidents.report({
+      kind: 'unknown-task',
+      time,
+      process,
+      tid,
+      effect,
+      why: `nothing in the policy explains this ${what}: ${why}`,
+      expected,
+    });
   }
 
   /** It was there before the monitor. */
@@ -320,10 +394,15 @@ export class Origins {
     container.started ??= Number.NEGATIVE_INFINITY;
     if (process.entry) container.root = process;
     if (automata.length === 0) {
-      this.foreignProgram({ process, tid: process.id.pid, time: moment, exe, args, inferred: true }, 'it was running when the monitor came, and is no program of the policy', []);
+      this.foreignProgram(
+        { process, tid: process.id.pid, time: moment, exe, args, inferred: true },
+        'it was running when the monitor came, and is no program of the policy',
+        [],
+      );
       return;
     }
-    if (!container.midLife) core.note({ kind: 'mid-life', container: container.ref, pid: process.id.pid, exe });
+    if (!container.midLife)
+      core.note({ kind: 'mid-life', container: container.ref, pid: process.id.pid, exe });
     container.midLife = true;
     process.segments = [{ since: Number.NEGATIVE_INFINITY, kind: 'watched', automata }];
     core.order.begin(process.main, container.view.all(automata));
@@ -347,7 +426,8 @@ export class Origins {
     else this.execForeign(execution, segment.incident);
     process.exe = exe;
     process.args = args;
-    if (process.incident !== undefined && process.segments.at(-1)?.kind === 'foreign') process.incident.include(process, true);
+    if (process.incident !== undefined && process.segments.at(-1)?.kind === 'foreign')
+      process.incident.include(process, true);
     // Exec ends the other threads; what they did before may still be told.
     for (const task of process.tasks.values()) if (task !== process.main) task.exited ??= execution.time;
     process.main.servedSince = Number.POSITIVE_INFINITY;
@@ -389,7 +469,9 @@ export class Origins {
     if (policy === undefined) return;
     const letter = policy.letterOf(OP.EXEC, 0, policy.resources.program(exe, args), Match.exact);
     const edges = letter < 0 ? [] : policy.edgesOf(letter);
-    const targets = [...new Set(edges.flatMap((edge) => (segment.automata.includes(edge.automaton) ? [edge.target] : [])))];
+    const targets = [
+      ...new Set(edges.flatMap((edge) => (segment.automata.includes(edge.automaton) ? [edge.target] : []))),
+    ];
     if (targets.length === 0) {
       this.foreignProgram(execution, this.whyForeign(execution, segment), segment.automata);
       return;
@@ -399,8 +481,17 @@ export class Origins {
     if (!serving && task.servedSince < time) {
       const effect = execEffect(exe, args);
       const why = `${names(policy, segment.automata)} executes this only while it starts, and its start is over`;
-      core.incidents.report({ kind: 'wrong-phase', time, process, tid, effect, why, expected: nearest(policy, segment.automata, effect) });
-      if (process.container?.view !== undefined) core.later(time, ITEM.resync, process.main, { since: time, kind: 'watched', automata: targets });
+      core.incidents.report({
+        kind: 'wrong-phase',
+        time,
+        process,
+        tid,
+        effect,
+        why,
+        expected: nearest(policy, segment.automata, effect),
+      });
+      if (process.container?.view !== undefined)
+        core.later(time, ITEM.resync, process.main, { since: time, kind: 'watched', automata: targets });
     } else {
       const item = core.later(time, ITEM.exec, task, segment);
       if (item !== undefined) {
@@ -416,9 +507,11 @@ export class Origins {
     const policy = process.container?.policy;
     if (policy === undefined) return '';
     const who = names(policy, segment.automata);
-    const ofLetter = (letter: number): number[] => (letter < 0 ? [] : policy.edgesOf(letter).map((edge) => edge.automaton));
+    const ofLetter = (letter: number): number[] =>
+      letter < 0 ? [] : policy.edgesOf(letter).map((edge) => edge.automaton);
     const samePath = ofLetter(policy.letterOf(OP.EXEC, 0, policy.resources.programPath(exe), Match.exact));
-    if (samePath.some((a) => segment.automata.includes(a))) return `${who} executes this program, but never with these arguments`;
+    if (samePath.some((a) => segment.automata.includes(a)))
+      return `${who} executes this program, but never with these arguments`;
     const same = ofLetter(policy.letterOf(OP.EXEC, 0, policy.resources.program(exe, args), Match.exact));
     const others = [...new Set(same)];
     if (others.length > 0) return `only ${names(policy, others)} executes this program, not ${who}`;
@@ -437,11 +530,23 @@ export class Origins {
     this.foreignProgram(execution, 'a process that the policy does not explain executed it', []);
   }
 
-  private foreignProgram({ process, tid, time, exe, args }: Execution, why: string, automata: readonly number[]): void {
+  private foreignProgram(
+    { process, tid, time, exe, args }: Execution,
+    why: string,
+    automata: readonly number[],
+  ): void {
     const policy = process.container?.policy;
     const effect = execEffect(exe, args);
     const expected = policy === undefined ? [] : nearest(policy, automata, effect);
-    const incident = this.core.incidents.report({ kind: 'foreign-program', time, process, tid, effect, why, expected });
+    const incident = this.core.incidents.report({
+      kind: 'foreign-program',
+      time,
+      process,
+      tid,
+      effect,
+      why,
+      expected,
+    });
     process.foreignProgram = true;
     this.foreign(process, incident, process.segments.length === 0 ? Number.NEGATIVE_INFINITY : time);
   }
@@ -455,7 +560,8 @@ export class Origins {
     const policy = process.container?.policy;
     const automata = policy === undefined ? [] : segment.automata.filter((a) => policy.threads[a]);
     if (automata.length > 0) {
-      const serving = process.main.servedSince < time - settled && automata.every((a) => policy?.servingChildren[a]);
+      const serving =
+        process.main.servedSince < time - settled && automata.every((a) => policy?.servingChildren[a]);
       if (serving) task.servedSince = time;
       this.core.later(time, ITEM.birth, task, segment);
       process.bore(time);
@@ -463,7 +569,15 @@ export class Origins {
     }
     const incident = this.core.incidents.of(process, time);
     process.rogueClones--;
-    if (process.rogueClones < 0) this.unknown(process, tid, time, clone('thread'), segment, `${process.exe || 'its program'} makes no threads`);
+    if (process.rogueClones < 0)
+      this.unknown(
+        process,
+        tid,
+        time,
+        clone('thread'),
+        segment,
+        `${process.exe || 'its program'} makes no threads`,
+      );
     task.incident = incident;
     return task;
   }
@@ -492,7 +606,8 @@ export class Origins {
   /** No policy for this container after all. */
   private giveUp(container: Container): void {
     container.open = false;
-    for (const { kind } of container.backlog) if (kind === 'event' || kind === 'flow') this.core.counters.unwatched++;
+    for (const { kind } of container.backlog)
+      if (kind === 'event' || kind === 'flow') this.core.counters.unwatched++;
     container.backlog = [];
   }
 
@@ -514,7 +629,8 @@ const execEffect = (exe: string, args: string): Effect => ({
 
 /** Whether an ancestor's foreign program made this process. */
 function inherits(process: Process): boolean {
-  for (let p = process.parent, n = 0; p !== undefined && n < 64; p = p.parent, n++) if (p.foreignProgram) return true;
+  for (let p = process.parent, n = 0; p !== undefined && n < 64; p = p.parent, n++)
+    if (p.foreignProgram) return true;
   return false;
 }
 

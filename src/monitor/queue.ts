@@ -78,7 +78,8 @@ export class Calendar {
     if (end <= this.first) return;
     if (this.length > 0) {
       if (end - this.first > this.buckets.size) {
-        for (const index of [...this.buckets.keys()].sort((a, b) => a - b)) if (index < end) this.leave(index, visit);
+        for (const index of [...this.buckets.keys()].sort((a, b) => a - b))
+          if (index < end) this.leave(index, visit);
       } else {
         for (let index = this.first; index < end; index++) this.leave(index, visit);
       }

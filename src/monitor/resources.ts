@@ -42,7 +42,8 @@ export class ResourceIndex {
   private readonly net = new NetMatcher();
   private readonly programs: ProgramMatcher;
   /** task and id resources: [id, kind, test]. */
-  private readonly texts: { readonly id: number; readonly kind: 'task' | 'id'; readonly test: TextTest }[] = [];
+  private readonly texts: { readonly id: number; readonly kind: 'task' | 'id'; readonly test: TextTest }[] =
+    [];
   private readonly none: number[] = [];
   private readonly classes: ResourceClass[] = [];
   private readonly byKey = new Map<string, ResourceClass>();

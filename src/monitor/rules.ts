@@ -20,7 +20,8 @@ const download = /\/(curl|wget|nc|ncat|netcat|socat|tftp|ftp)(\.[a-z]+)?$/;
 const writable = /^\/(tmp|var\/tmp|dev\/shm|run|memfd:)|^memfd:/;
 const secret =
   /^\/etc\/(g?shadow|sudoers)|\/\.ssh\/|_rsa$|\.pem$|\.key$|^\/(var\/)?run\/secrets\/|^\/proc\/(\d+|self)\/(mem|environ)$|\/\.aws\/|\/\.kube\//;
-const persistent = /^\/etc\/(cron|profile|ld\.so\.preload|init|systemd)|\/\.ssh\/authorized_keys$|\/\.(bash|z)?(rc|profile)$/;
+const persistent =
+  /^\/etc\/(cron|profile|ld\.so\.preload|init|systemd)|\/\.ssh\/authorized_keys$|\/\.(bash|z)?(rc|profile)$/;
 const changes = /[wct]|a/;
 
 const severities: readonly Rule<Severity>[] = [
@@ -36,10 +37,20 @@ const severities: readonly Rule<Severity>[] = [
   { kinds: ['out-of-order'], is: 'medium' },
   { kinds: ['wrong-phase'], ops: ['EXEC', 'SETUID', 'SETGID', 'CONNECT', 'BIND', 'LISTEN'], is: 'high' },
   { kinds: ['wrong-phase'], is: 'medium' },
-  { ops: ['UNSHARE', 'CHROOT', 'UMOUNT', 'SETCAP', 'CONNECT', 'BIND', 'LISTEN', 'ACCEPT', 'KILL'], is: 'high' },
-  { ops: ['OPEN', 'READ', 'WRITE', 'MMAP', 'LINK', 'RENAME', 'SYMLINK', 'UNLINK', 'CHMOD', 'CHOWN'], path: secret, is: 'high' },
+  {
+    ops: ['UNSHARE', 'CHROOT', 'UMOUNT', 'SETCAP', 'CONNECT', 'BIND', 'LISTEN', 'ACCEPT', 'KILL'],
+    is: 'high',
+  },
+  {
+    ops: ['OPEN', 'READ', 'WRITE', 'MMAP', 'LINK', 'RENAME', 'SYMLINK', 'UNLINK', 'CHMOD', 'CHOWN'],
+    path: secret,
+    is: 'high',
+  },
   { ops: ['OPEN'], access: changes, is: 'high' },
-  { ops: ['WRITE', 'TRUNCATE', 'RENAME', 'UNLINK', 'LINK', 'SYMLINK', 'CHMOD', 'CHOWN', 'MKNOD', 'SETXATTR'], is: 'high' },
+  {
+    ops: ['WRITE', 'TRUNCATE', 'RENAME', 'UNLINK', 'LINK', 'SYMLINK', 'CHMOD', 'CHOWN', 'MKNOD', 'SETXATTR'],
+    is: 'high',
+  },
   { ops: ['CLOSE', 'SHUTDOWN'], is: 'low' },
   { is: 'medium' },
 ];
@@ -59,24 +70,54 @@ const techniques: readonly Rule<Technique>[] = [
   { ops: ['PTRACE'], is: technique('T1055.008', 'Process Injection: Ptrace System Calls') },
   { ops: ['MODULE'], is: technique('T1547.006', 'Kernel Modules and Extensions') },
   { ops: ['MOUNT', 'SETNS', 'UNSHARE'], is: escape },
-  { ops: ['OPEN', 'READ'], path: /^\/etc\/g?shadow/, is: technique('T1003.008', 'OS Credential Dumping: /etc/passwd and /etc/shadow') },
+  {
+    ops: ['OPEN', 'READ'],
+    path: /^\/etc\/g?shadow/,
+    is: technique('T1003.008', 'OS Credential Dumping: /etc/passwd and /etc/shadow'),
+  },
   { ops: ['OPEN', 'READ'], path: secret, is: technique('T1552', 'Unsecured Credentials') },
-  { ops: ['OPEN', 'WRITE', 'RENAME', 'LINK', 'SYMLINK'], path: /\/\.ssh\/authorized_keys$/, is: technique('T1098.004', 'SSH Authorized Keys') },
-  { ops: ['OPEN', 'WRITE', 'RENAME', 'LINK', 'SYMLINK'], path: /^\/etc\/cron|^\/var\/spool\/cron/, is: technique('T1053.003', 'Scheduled Task/Job: Cron') },
-  { ops: ['OPEN', 'WRITE', 'RENAME', 'LINK', 'SYMLINK'], path: /^\/etc\/ld\.so\.preload$/, is: technique('T1574.006', 'Dynamic Linker Hijacking') },
-  { ops: ['OPEN', 'WRITE', 'RENAME'], path: persistent, access: changes, is: technique('T1546', 'Event Triggered Execution') },
-  { ops: ['UNLINK', 'TRUNCATE'], path: /^\/var\/log\//, is: technique('T1070.002', 'Clear Linux or Mac System Logs') },
+  {
+    ops: ['OPEN', 'WRITE', 'RENAME', 'LINK', 'SYMLINK'],
+    path: /\/\.ssh\/authorized_keys$/,
+    is: technique('T1098.004', 'SSH Authorized Keys'),
+  },
+  {
+    ops: ['OPEN', 'WRITE', 'RENAME', 'LINK', 'SYMLINK'],
+    path: /^\/etc\/cron|^\/var\/spool\/cron/,
+    is: technique('T1053.003', 'Scheduled Task/Job: Cron'),
+  },
+  {
+    ops: ['OPEN', 'WRITE', 'RENAME', 'LINK', 'SYMLINK'],
+    path: /^\/etc\/ld\.so\.preload$/,
+    is: technique('T1574.006', 'Dynamic Linker Hijacking'),
+  },
+  {
+    ops: ['OPEN', 'WRITE', 'RENAME'],
+    path: persistent,
+    access: changes,
+    is: technique('T1546', 'Event Triggered Execution'),
+  },
+  {
+    ops: ['UNLINK', 'TRUNCATE'],
+    path: /^\/var\/log\//,
+    is: technique('T1070.002', 'Clear Linux or Mac System Logs'),
+  },
   { ops: ['CHMOD', 'CHOWN'], is: permissions },
 ];
 
-export const severityOf = (kind: FindingKind, effect: Effect): Severity => first(severities, kind, effect) ?? 'medium';
+export const severityOf = (kind: FindingKind, effect: Effect): Severity =>
+  first(severities, kind, effect) ?? 'medium';
 
 export function techniqueOf(kind: FindingKind, effect: Effect): Technique | undefined {
   // Something that the program does anyway, at another time, is no technique by itself.
   return kind === 'out-of-order' || kind === 'wrong-phase' ? undefined : first(techniques, kind, effect);
 }
 
-function first<T>(rules: readonly Rule<T>[], kind: FindingKind, { op, access, resource }: Effect): T | undefined {
+function first<T>(
+  rules: readonly Rule<T>[],
+  kind: FindingKind,
+  { op, access, resource }: Effect,
+): T | undefined {
   const path = pathOf(resource);
   const value = resource.kind === 'id' ? resource.value : '';
   return rules.find(
@@ -91,6 +132,7 @@ function first<T>(rules: readonly Rule<T>[], kind: FindingKind, { op, access, re
 
 function pathOf(resource: Resource): readonly string[] {
   if (resource.kind === 'program') return [resource.path];
-  if (resource.kind === 'file') return resource.to === undefined ? [resource.path] : [resource.path, resource.to];
+  if (resource.kind === 'file')
+    return resource.to === undefined ? [resource.path] : [resource.path, resource.to];
   return [];
 }

@@ -7,6 +7,7 @@ const programs =
 /** By the path of the program; '' and `<NA>` are what sources say of a process that is being made. */
 export function isRuntime(exe: string): boolean {
   if (exe === '' || exe === '<NA>') return true;
-  if (/^\/proc\/(self|\d+)\/exe$/.test(exe) || /^\/dev\/fd\/\d+$/.test(exe) || exe.startsWith('/memfd:')) return true;
+  if (/^\/proc\/(self|\d+)\/exe$/.test(exe) || /^\/dev\/fd\/\d+$/.test(exe) || exe.startsWith('/memfd:'))
+    return true;
   return programs.test(exe.slice(exe.lastIndexOf('/') + 1));
 }

@@ -2,7 +2,7 @@
 // in origin.ts (where tasks come from), check.ts (the verdict at once) and order.ts (the verdict on order).
 import type { Letter, Subset } from '../automaton/index.ts';
 import type { ContainerInfo, Observation, ProcessId } from '../telemetry/index.ts';
-import type { CompiledPolicy } from './compiled.ts';
+import type { CompiledPolicy, TaskKind } from './compiled.ts';
 import type { ContainerRef } from './finding.ts';
 import type { OpenIncident } from './incidents.ts';
 import type { View } from './view.ts';
@@ -93,7 +93,7 @@ export class Process {
 
   // For order.ts: tasks that live at the moment that it has reached; where tasks start that it made since its exec.
   readonly alive = new Set<Task>();
-  readonly spawned = new Set<number>();
+  readonly spawned: Readonly<Record<TaskKind, Set<number>>> = { process: new Set(), thread: new Set() };
 
   constructor(id: ProcessId) {
     this.id = id;

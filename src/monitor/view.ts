@@ -15,7 +15,10 @@ export class View {
   readonly traits: SourceTraits;
   readonly subsets: Subsets;
   private readonly whole: (Subset | undefined)[] = [];
-  private readonly unseenStarts: Readonly<Record<TaskKind, (readonly number[] | undefined)[]>> = { process: [], thread: [] };
+  private readonly unseenStarts: Readonly<Record<TaskKind, (readonly number[] | undefined)[]>> = {
+    process: [],
+    thread: [],
+  };
 
   constructor(compiled: CompiledPolicy, traits: SourceTraits) {
     this.compiled = compiled;
@@ -30,7 +33,9 @@ export class View {
 
   /** Every state of these automata: what is known of a task of which nothing else is known. */
   all(automata: readonly number[]): Subset {
-    return automata.map((a) => this.wholeOf(a)).reduce((a, b) => this.subsets.union(a, b), this.subsets.empty);
+    return automata
+      .map((a) => this.wholeOf(a))
+      .reduce((a, b) => this.subsets.union(a, b), this.subsets.empty);
   }
 
   /** Where tasks of this kind start that a task in these states may make; undefined kind: any. */
@@ -38,7 +43,8 @@ export class View {
     const { clones } = this.compiled;
     const out = new Set<number>();
     for (const state of from.states)
-      for (const edge of clones.get(state) ?? []) if (kind === undefined || makes(edge, kind)) out.add(edge.child);
+      for (const edge of clones.get(state) ?? [])
+        if (kind === undefined || makes(edge, kind)) out.add(edge.child);
     return [...out];
   }
 
@@ -88,11 +94,17 @@ export function unseen(edge: CompiledEdge, traits: SourceTraits): boolean {
   const { effect, policy } = edge;
   if (effect === undefined) return true;
   if (!traits.ops.has(effect.op)) return true;
-  if (policy.syscall !== undefined && policy.syscall !== '' && traits.syscalls?.has(policy.syscall) === false) return true;
+  if (policy.syscall !== undefined && policy.syscall !== '' && traits.syscalls?.has(policy.syscall) === false)
+    return true;
   const fails = (policy.errors?.length ?? 0) > 0 || policy.succeeds === false;
   if (fails && !traits.failures && edge.target < 0) return true;
   const { resource } = effect;
-  if (resource.kind === 'net' && !traits.ipv6 && (isIpv6(resource.local.address) || isIpv6(resource.peer.address))) return true;
+  if (
+    resource.kind === 'net' &&
+    !traits.ipv6 &&
+    (isIpv6(resource.local.address) || isIpv6(resource.peer.address))
+  )
+    return true;
   if (!traits.flows) return false;
   return endings.has(effect.op) || unreliable(edge);
 }

@@ -14,7 +14,11 @@ export const names = (policy: CompiledPolicy, automata: readonly number[]): stri
 /** States that an explanation names. */
 const namedStates = 3;
 
-export function whyOrder(policy: CompiledPolicy, states: Int32Array, kind: 'out-of-order' | 'wrong-phase'): string {
+export function whyOrder(
+  policy: CompiledPolicy,
+  states: Int32Array,
+  kind: 'out-of-order' | 'wrong-phase',
+): string {
   const automata = [...new Set(Array.from(states, (state) => policy.automatonOf[state]))];
   const who = names(policy, automata);
   if (kind === 'wrong-phase') return `${who} does this only while it starts, and its start is over`;
@@ -31,7 +35,11 @@ export function whyOrder(policy: CompiledPolicy, states: Int32Array, kind: 'out-
   return `${who} does this, but not at this point: the last thing it did was ${shown}${more}`;
 }
 
-export function whyResource(policy: CompiledPolicy, automata: readonly number[], { op, access }: Effect): string {
+export function whyResource(
+  policy: CompiledPolicy,
+  automata: readonly number[],
+  { op, access }: Effect,
+): string {
   const how = access === '' ? op : `${op} ${access}`;
   return `${names(policy, automata)} does ${how}, but never on this`;
 }
@@ -40,7 +48,12 @@ export function whyEffect(policy: CompiledPolicy, automata: readonly number[], {
   return `${names(policy, automata)} never does ${op}`;
 }
 
-export function whyAccess(policy: CompiledPolicy, automata: readonly number[], { op, access }: Effect, allowed: readonly string[]): string {
+export function whyAccess(
+  policy: CompiledPolicy,
+  automata: readonly number[],
+  { op, access }: Effect,
+  allowed: readonly string[],
+): string {
   const how = allowed.map((each) => `'${each}'`).join(' or ');
   return `${names(policy, automata)} does ${op} on this only with access ${how}, not '${access}'`;
 }

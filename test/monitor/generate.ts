@@ -39,19 +39,29 @@ export function randomPolicy(random: Random, states: number): Policy {
     for (let s = 0; s < states; s++) {
       // A way on from every state, so that walks are long.
       edges.push(randomEdge(random, s, (s + 1) % states, states, base.automata));
-      for (let n = random(3); n > 0; n--) edges.push(randomEdge(random, s, random(states), states, base.automata));
+      for (let n = random(3); n > 0; n--)
+        edges.push(randomEdge(random, s, random(states), states, base.automata));
     }
     const serve = random(states);
     return {
       ...automaton,
-      states: Array.from({ length: states }, (_, s) => ({ phase: s >= serve ? 'serve' : 'boot', label: `${names[a]} ${s}` })),
+      states: Array.from({ length: states }, (_, s) => ({
+        phase: s >= serve ? 'serve' : 'boot',
+        label: `${names[a]} ${s}`,
+      })),
       edges,
     };
   });
   return { ...base, automata };
 }
 
-function randomEdge(random: Random, from: number, to: number, states: number, automata: readonly PolicyAutomaton[]): PolicyEdge {
+function randomEdge(
+  random: Random,
+  from: number,
+  to: number,
+  states: number,
+  automata: readonly PolicyAutomaton[],
+): PolicyEdge {
   const edge = { from, to, provenance: 'executed' } as const;
   const make = (op: Op, resource: Resource, more: Partial<PolicyEdge> = {}, access = ''): PolicyEdge => ({
     ...edge,
@@ -71,13 +81,25 @@ function randomEdge(random: Random, from: number, to: number, states: number, au
       return make('OPEN', file(), { syscall: 'openat', succeeds: false, errors: [2] }, 'r');
     case 3:
     case 4:
-      return make('CLONE', { kind: 'task', what: 'process' }, { child: random(states), syscall: pick(random, ['clone', 'clone', 'clone3', 'vfork']) });
+      return make(
+        'CLONE',
+        { kind: 'task', what: 'process' },
+        { child: random(states), syscall: pick(random, ['clone', 'clone', 'clone3', 'vfork']) },
+      );
     case 5:
-      return make('CLONE', { kind: 'task', what: 'thread' }, { child: random(states), syscall: pick(random, ['clone', 'clone3']) });
+      return make(
+        'CLONE',
+        { kind: 'task', what: 'thread' },
+        { child: random(states), syscall: pick(random, ['clone', 'clone3']) },
+      );
     case 6: {
       const target = random(automata.length);
       const { name, args } = automata[target];
-      return make('EXEC', { kind: 'program', path: `/bin/${name}`, args }, { automaton: target, syscall: 'execve' });
+      return make(
+        'EXEC',
+        { kind: 'program', path: `/bin/${name}`, args },
+        { automaton: target, syscall: 'execve' },
+      );
     }
     case 7:
       return make('UNLINK', file(), { syscall: 'unlink' });
@@ -102,7 +124,12 @@ function randomEdge(random: Random, from: number, to: number, states: number, au
     case 19:
       return make('CLOSE', random(2) === 0 ? file() : net(), { syscall: 'close' });
     default:
-      return make('OPEN', file(), { syscall: pick(random, ['openat', 'openat', 'openat2']) }, pick(random, ['r', 'r', 'wc', 'wca']));
+      return make(
+        'OPEN',
+        file(),
+        { syscall: pick(random, ['openat', 'openat', 'openat2']) },
+        pick(random, ['r', 'r', 'wc', 'wca']),
+      );
   }
 }
 
@@ -179,14 +206,19 @@ export function walk(random: Random, policy: Policy, steps: number, pace: number
 /** Something that the pattern matches. */
 function concrete(random: Random, resource: Resource<string>): Resource {
   const text = (pattern: string): string =>
-    pattern.replace(/\[0-9\]\+/g, () => String(1 + random(60000))).replace(/\*+/g, () => pick(random, ['10.9.8.7', 'x.log', '77']));
+    pattern
+      .replace(/\[0-9\]\+/g, () => String(1 + random(60000)))
+      .replace(/\*+/g, () => pick(random, ['10.9.8.7', 'x.log', '77']));
   switch (resource.kind) {
     case 'file':
       return { ...resource, path: text(resource.path) };
     case 'net':
       return {
         ...resource,
-        local: { address: resource.local.address === '0.0.0.0' ? '172.17.0.2' : text(resource.local.address), port: text(resource.local.port) },
+        local: {
+          address: resource.local.address === '0.0.0.0' ? '172.17.0.2' : text(resource.local.address),
+          port: text(resource.local.port),
+        },
         peer: { address: text(resource.peer.address), port: text(resource.peer.port) },
       };
     default:
@@ -219,7 +251,11 @@ const openings: ReadonlySet<Op> = new Set(['OPEN', 'ACCEPT', 'CONNECT']);
 const between: ReadonlySet<Op> = new Set(['READ', 'WRITE', 'MMAP']);
 
 /** Folds steps into records as the collector does, and puts them into an order in which it may write them. */
-export function records(random: Random, steps: readonly Step[], options: { readonly jitter: number }): Observation[] {
+export function records(
+  random: Random,
+  steps: readonly Step[],
+  options: { readonly jitter: number },
+): Observation[] {
   const out: Timed[] = [];
   const flows: OpenFlow[] = [];
   let fd = 3;
@@ -282,7 +318,15 @@ export function records(random: Random, steps: readonly Step[], options: { reado
       if (child.pid !== pid) {
         programs.set(child.pid, program);
         births.set(child.pid, child.ms);
-        emit(child.ms, process(child.ms, child.pid, { ...program, parent: pid, created: child.ms, parentCreated: created(pid) }));
+        emit(
+          child.ms,
+          process(child.ms, child.pid, {
+            ...program,
+            parent: pid,
+            created: child.ms,
+            parentCreated: created(pid),
+          }),
+        );
       }
       const ownSide = event(child.ms, child.pid, 'CLONE', { tid: child.tid, created: created(child.pid) });
       // One of the two sides may be missing.
@@ -298,12 +342,34 @@ export function records(random: Random, steps: readonly Step[], options: { reado
     } else if (!seen) {
       if (openings.has(effect.op)) fd++;
     } else if (openings.has(effect.op)) {
-      flows.push({ pid, tid, fd: fd++, resource: effect.resource, access: effect.access, start: ms, last: ms, exported: ms, ops: new Set([effect.op]) });
+      flows.push({
+        pid,
+        tid,
+        fd: fd++,
+        resource: effect.resource,
+        access: effect.access,
+        start: ms,
+        last: ms,
+        exported: ms,
+        ops: new Set([effect.op]),
+      });
     } else if (between.has(effect.op) || endings.has(effect.op)) {
       const same = JSON.stringify(effect.resource);
-      let open = flows.findLast((each) => each.pid === pid && each.tid === tid && JSON.stringify(each.resource) === same);
+      let open = flows.findLast(
+        (each) => each.pid === pid && each.tid === tid && JSON.stringify(each.resource) === same,
+      );
       if (open === undefined) {
-        open = { pid, tid, fd: fd++, resource: effect.resource, access: '', start: ms, last: ms, exported: ms, ops: new Set() };
+        open = {
+          pid,
+          tid,
+          fd: fd++,
+          resource: effect.resource,
+          access: '',
+          start: ms,
+          last: ms,
+          exported: ms,
+          ops: new Set(),
+        };
         flows.push(open);
       }
       if (open.ops.size === 0) open.start = ms;
@@ -314,7 +380,14 @@ export function records(random: Random, steps: readonly Step[], options: { reado
         flows.splice(flows.indexOf(open), 1);
       }
     } else {
-      emit(ms, { kind: 'event', time: at(ms), task: { process: { pid, created: at(created(pid)) }, tid }, effect, ret: 0, args: [] });
+      emit(ms, {
+        kind: 'event',
+        time: at(ms),
+        task: { process: { pid, created: at(created(pid)) }, tid },
+        effect,
+        ret: 0,
+        args: [],
+      });
     }
   }
   finish(() => false, (steps.at(-1)?.ms ?? 0) + 1);
@@ -354,5 +427,7 @@ function ordered(list: readonly Timed[]): Observation[] {
 }
 
 function pidOf(observation: Observation): number | undefined {
-  return observation.kind === 'event' || observation.kind === 'flow' ? observation.task.process.pid : undefined;
+  return observation.kind === 'event' || observation.kind === 'flow'
+    ? observation.task.process.pid
+    : undefined;
 }

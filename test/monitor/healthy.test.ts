@@ -16,7 +16,13 @@ for (const [name, pace, jitter] of [
       const policy = randomPolicy(random, 4 + random(10));
       const steps = walk(random, policy, 120, pace);
       const { findings, summary } = run(policy, records(random, steps, { jitter }));
-      const story = (): string => steps.map(({ ms, pid, tid, edge, effect }) => `${ms.toFixed(4)} ${pid}/${tid} ${edge.from}>${edge.to} ${printEffect(effect)}`).join('\n');
+      const story = (): string =>
+        steps
+          .map(
+            ({ ms, pid, tid, edge, effect }) =>
+              `${ms.toFixed(4)} ${pid}/${tid} ${edge.from}>${edge.to} ${printEffect(effect)}`,
+          )
+          .join('\n');
       assert.deepEqual(brief(findings), [], `seed ${seed}\n${findings[0]?.why}\n${story()}`);
       assert.equal(summary.counters.late, 0, `seed ${seed}`);
       assert.equal(summary.counters.unattributed, 0, `seed ${seed}`);

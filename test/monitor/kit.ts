@@ -37,12 +37,22 @@ interface Draft {
 
 export function policyOf(text: string, more: Partial<Policy> = {}): Policy {
   const drafts: Draft[] = [];
-  const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
   const names = lines.filter((line) => line.startsWith('automaton ')).map((line) => line.split(' ')[1]);
   for (const line of lines) {
     const words = line.split(' ');
     if (words[0] === 'automaton') {
-      drafts.push({ name: words[1], path: words[2], args: words.slice(3), serve: new Set(), edges: [], states: 1 });
+      drafts.push({
+        name: words[1],
+        path: words[2],
+        args: words.slice(3),
+        serve: new Set(),
+        edges: [],
+        states: 1,
+      });
       continue;
     }
     const draft = drafts[drafts.length - 1];
@@ -65,19 +75,25 @@ export function policyOf(text: string, more: Partial<Policy> = {}): Policy {
     },
     options: {},
     programs: programs.map((path) => ({ path, sha256: '', buildId: '' })),
-    frames: drafts.map((draft, i) => ({ program: programs.indexOf(draft.path), offset: 0x1000 + i, symbol: `${draft.name}_step` })),
-    stacks: drafts.map((_, i) => [i]),
-    automata: drafts.map((draft): PolicyAutomaton => ({
-      name: draft.name,
+    frames: drafts.map((draft, i) => ({
       program: programs.indexOf(draft.path),
-      args: draft.args as readonly string[] as readonly Pattern[],
-      initial: 0,
-      states: Array.from({ length: draft.states }, (_, s) => ({
-        phase: (draft.serve.has(s) ? 'serve' : 'boot') satisfies Phase,
-        label: s === 0 ? 'start' : `state ${s}`,
-      })),
-      edges: draft.edges,
+      offset: 0x1000 + i,
+      symbol: `${draft.name}_step`,
     })),
+    stacks: drafts.map((_, i) => [i]),
+    automata: drafts.map(
+      (draft): PolicyAutomaton => ({
+        name: draft.name,
+        program: programs.indexOf(draft.path),
+        args: draft.args as readonly string[] as readonly Pattern[],
+        initial: 0,
+        states: Array.from({ length: draft.states }, (_, s) => ({
+          phase: (draft.serve.has(s) ? 'serve' : 'boot') satisfies Phase,
+          label: s === 0 ? 'start' : `state ${s}`,
+        })),
+        edges: draft.edges,
+      }),
+    ),
     root: 0,
     syscalls: { boot: [], serve: [] },
     cuts: [],
@@ -136,7 +152,8 @@ export function resourceOf(op: string, words: readonly string[]): Resource {
   const [first = '', second = '', third = ''] = words;
   if (op === 'EXEC') return { kind: 'program', path: first, args: words.slice(1) };
   if (op === 'CLONE' || op === 'KILL' || op === 'PTRACE') return { kind: 'task', what: first };
-  if (op === 'SETUID' || op === 'SETGID' || op === 'EXIT' || op === 'SETNS') return { kind: 'id', value: first };
+  if (op === 'SETUID' || op === 'SETGID' || op === 'EXIT' || op === 'SETNS')
+    return { kind: 'id', value: first };
   if (/^(tcp|udp)$/.test(first)) {
     const end = (text: string): { address: string; port: string } => {
       const at = text.lastIndexOf(':');
@@ -157,8 +174,25 @@ export function resourceOf(op: string, words: readonly string[]): Resource {
 export const SYSFLOW: SourceTraits = {
   name: 'sysflow',
   ops: new Set<Op>([
-    'CLONE', 'EXEC', 'EXIT', 'SETUID', 'SETNS', 'ACCEPT', 'CONNECT', 'OPEN', 'READ', 'WRITE', 'CLOSE', 'SHUTDOWN', 'MMAP',
-    'MKDIR', 'RMDIR', 'LINK', 'UNLINK', 'SYMLINK', 'RENAME',
+    'CLONE',
+    'EXEC',
+    'EXIT',
+    'SETUID',
+    'SETNS',
+    'ACCEPT',
+    'CONNECT',
+    'OPEN',
+    'READ',
+    'WRITE',
+    'CLOSE',
+    'SHUTDOWN',
+    'MMAP',
+    'MKDIR',
+    'RMDIR',
+    'LINK',
+    'UNLINK',
+    'SYMLINK',
+    'RENAME',
   ]),
   syscalls: new Set(
     `execve clone fork vfork exit exit_group setuid setresuid open openat read pread64 readv recvfrom recvmsg write writev
@@ -194,7 +228,10 @@ export const CONTAINER: ContainerInfo = {
   privileged: false,
 };
 
-export const container = (more: Partial<ContainerInfo> = {}): Observation => ({ kind: 'container', container: { ...CONTAINER, ...more } });
+export const container = (more: Partial<ContainerInfo> = {}): Observation => ({
+  kind: 'container',
+  container: { ...CONTAINER, ...more },
+});
 
 export interface ProcessMore extends Partial<Omit<ProcessInfo, 'parent' | 'id' | 'time'>> {
   readonly parent?: number | undefined;
@@ -203,7 +240,10 @@ export interface ProcessMore extends Partial<Omit<ProcessInfo, 'parent' | 'id' |
   readonly parentCreated?: number;
 }
 
-const idOf = (pid: number, created = pid): { readonly pid: number; readonly created: bigint } => ({ pid, created: at(created) });
+const idOf = (pid: number, created = pid): { readonly pid: number; readonly created: bigint } => ({
+  pid,
+  created: at(created),
+});
 
 export function process(ms: number, pid: number, more: ProcessMore = {}): Observation {
   const { parent, created, parentCreated, ...rest } = more;
@@ -236,7 +276,12 @@ export interface EventMore {
 }
 
 /** `event(5, 10, 'UNLINK /run/pid')`. */
-export function event(ms: number, pid: number, text: string, { tid = pid, ret = 0, created }: EventMore = {}): Observation {
+export function event(
+  ms: number,
+  pid: number,
+  text: string,
+  { tid = pid, ret = 0, created }: EventMore = {},
+): Observation {
   const [op, ...rest] = text.split(' ');
   const effect = effectOf(op, rest);
   return { kind: 'event', time: at(ms), task: { process: idOf(pid, created), tid }, effect, ret, args: [] };
@@ -252,7 +297,13 @@ export interface FlowMore {
 const operations = new Map<string, ReadonlySet<Op>>();
 
 /** `flow(5, 9, 10, 'OPEN+READ+CLOSE r /etc/echo.conf')`. */
-export function flow(start: number, end: number, pid: number, text: string, more: FlowMore = {}): Observation {
+export function flow(
+  start: number,
+  end: number,
+  pid: number,
+  text: string,
+  more: FlowMore = {},
+): Observation {
   const { tid = pid, fd = 5, cut = false, created } = more;
   const [ops, ...rest] = text.split(' ');
   const opened = /^[rwctax]+$/.test(rest[0] ?? '');
@@ -290,7 +341,10 @@ export interface RunOptions extends MonitorOptions {
   readonly traits?: SourceTraits;
 }
 
-export function collect(policies: readonly Policy[], options: RunOptions = {}): { readonly monitor: Monitor; readonly findings: Finding[]; readonly notes: Note[] } {
+export function collect(
+  policies: readonly Policy[],
+  options: RunOptions = {},
+): { readonly monitor: Monitor; readonly findings: Finding[]; readonly notes: Note[] } {
   const findings: Finding[] = [];
   const notes: Note[] = [];
   const monitor = createMonitor(
@@ -300,7 +354,11 @@ export function collect(policies: readonly Policy[], options: RunOptions = {}): 
   return { monitor, findings, notes };
 }
 
-export function run(policies: Policy | readonly Policy[], observations: readonly Observation[], options: RunOptions = {}): Outcome {
+export function run(
+  policies: Policy | readonly Policy[],
+  observations: readonly Observation[],
+  options: RunOptions = {},
+): Outcome {
   const list = 'automata' in policies ? [policies] : policies;
   const { monitor, findings, notes } = collect(list, options);
   for (const observation of observations) monitor.observe(observation, options.traits ?? SYSFLOW);
@@ -310,4 +368,6 @@ export function run(policies: Policy | readonly Policy[], observations: readonly
 
 /** `kind pid effect` of each finding, for comparison. */
 export const brief = (findings: readonly Finding[]): string[] =>
-  findings.map(({ kind, pid, effect: { op, access, resource } }) => [kind, pid, op, access, resource].filter((part) => part !== '').join(' '));
+  findings.map(({ kind, pid, effect: { op, access, resource } }) =>
+    [kind, pid, op, access, resource].filter((part) => part !== '').join(' '),
+  );

@@ -97,8 +97,10 @@ function step(
   if (unwound === 'end') return 'end';
   if (unwound !== undefined) return { context: unwound, guessed: false };
   if (context[RBP] === 0n) return 'end'; // the ABI's mark of the outermost frame
-  const byPointer = followFramePointer(space, context) ?? scan(space, context);
-  return byPointer === undefined ? undefined : { context: byPointer, guessed: true };
+  const byPointer = followFramePointer(space, context);
+  if (byPointer !== undefined) return { context: byPointer, guessed: false };
+  const found = scan(space, context);
+  return found === undefined ? undefined : { context: found, guessed: true };
 }
 
 function load(space: AddressSpace, address: bigint, bytes = 8): bigint | undefined {
@@ -178,7 +180,7 @@ function followFramePointer(space: AddressSpace, context: Context): Context | un
   if (rbp === undefined || rsp === undefined || rbp < rsp || rbp - rsp > 0x80_0000n || rbp % 8n !== 0n)
     return undefined;
   const target = load(space, rbp + 8n);
-  if (target === undefined || !followsCall(space, target)) return undefined;
+  if (target === undefined || followsCall(space, target) === undefined) return undefined;
   const caller: Context = [];
   caller[RBP] = load(space, rbp);
   caller[RSP] = rbp + 16n;
@@ -192,7 +194,7 @@ function scan(space: AddressSpace, context: Context): Context | undefined {
   for (let i = 0n; i < SCAN_WORDS; i++) {
     const target = load(space, rsp + 8n * i);
     if (target === undefined) return undefined;
-    if (target < 4096n || !followsCall(space, target)) continue;
+    if (target < 4096n || !calls(space, target, context[RIP] ?? 0n)) continue;
     const caller: Context = [];
     caller[RBP] = context[RBP];
     caller[RSP] = rsp + 8n * (i + 1n);
@@ -202,18 +204,34 @@ function scan(space: AddressSpace, context: Context): Context | undefined {
   return undefined;
 }
 
-/** Whether the bytes before an executable address are a call: E8 rel32, or FF /2 with any operand, with or without REX. */
-function followsCall(space: AddressSpace, target: bigint): boolean {
-  if (target < 8n || target > 0x7fff_ffff_ffffn) return false;
+/** A function is at most this long, for telling a stale return address from a live one. */
+const FUNCTION_LIMIT = 0x1_0000n;
+
+/**
+ * Whether the call before a return address may be the one that led to `pc`: an indirect one always, a direct one if it
+ * goes to the start of what could be the function at `pc`, or to a jump (linkage tables).
+ */
+function calls(space: AddressSpace, target: bigint, pc: bigint): boolean {
+  const kind = followsCall(space, target);
+  if (kind !== 'direct') return kind === 'indirect';
+  const to = target + BigInt(space.read32(Number(target) - 4) | 0);
+  if (to <= pc && pc - to < FUNCTION_LIMIT) return true;
+  const start = load(space, to) ?? 0n;
+  return (start & 0xffffn) === 0x25ffn || (start & 0xffff_ffffn) === 0xfa1e_0ff3n;
+}
+
+/** What call the bytes before an executable address are: E8 rel32, or FF /2 with any operand, with or without REX. */
+function followsCall(space: AddressSpace, target: bigint): 'direct' | 'indirect' | undefined {
+  if (target < 8n || target > 0x7fff_ffff_ffffn) return undefined;
   const address = Number(target);
   const region = space.find(address - 1);
-  if (region === undefined || (region.prot & PROT.EXEC) === 0 || address - 8 < region.start) return false;
+  if (region === undefined || (region.prot & PROT.EXEC) === 0 || address - 8 < region.start) return undefined;
   const b = space.read(address - 8, 8);
-  if (b[3] === 0xe8) return true;
+  if (b[3] === 0xe8) return 'direct';
   for (let length = 2; length <= 7; length++) {
-    if (b[8 - length] === 0xff && callLength(b[9 - length], b[10 - length]) === length) return true;
+    if (b[8 - length] === 0xff && callLength(b[9 - length], b[10 - length]) === length) return 'indirect';
   }
-  return false;
+  return undefined;
 }
 
 /** Length of `FF /2` with this ModRM byte, 0 where it is no call. */

@@ -1,6 +1,5 @@
 // Calls that a container may not make: the error that it gets, and the effect where the attempt matters.
 
-import { decodeText } from '../bytes/index.ts';
 import type { Effect, Op } from '../effect/index.ts';
 import { refused, row } from './catalogue.ts';
 import { E } from './errno.ts';
@@ -27,38 +26,7 @@ function denied(
   );
 }
 
-const text = (value: string): Effect['resource'] => ({ kind: 'id', value });
-
-/** The path in argument `i`, as it was given; '' where it can't be read. */
-const pathArgument =
-  (i: number): Describe =>
-  (task, args) => {
-    try {
-      const bytes = task.process.space.readCString(args.pointer(i), 4096);
-      return { kind: 'file', type: 'd', path: bytes === undefined ? '' : decodeText(bytes) };
-    } catch (error) {
-      if (!(error instanceof Error && error.name === 'MemoryFault')) throw error;
-      return { kind: 'file', type: 'd', path: '' };
-    }
-  };
-
-const flagsOf =
-  (i: number): Describe =>
-  (_task, args) =>
-    text(`0x${args.uint(i).toString(16)}`);
-
 export const refusedRows: readonly SyscallRow[] = [
-  denied('mount', 'MOUNT', E.PERM, pathArgument(1)),
-  denied('umount2', 'UMOUNT', E.PERM, pathArgument(0)),
-  denied('pivot_root', 'MOUNT', E.PERM, pathArgument(0)),
-  denied('move_mount', 'MOUNT', E.PERM),
-  denied('open_tree', 'MOUNT', E.PERM),
-  denied('fsopen', 'MOUNT', E.PERM),
-  denied('fsconfig', 'MOUNT', E.PERM),
-  denied('fsmount', 'MOUNT', E.PERM),
-  denied('fspick', 'MOUNT', E.PERM),
-  denied('mount_setattr', 'MOUNT', E.PERM),
-  denied('unshare', 'UNSHARE', E.PERM, flagsOf(0)),
   denied(
     'setns',
     'SETNS',
@@ -78,20 +46,15 @@ export const refusedRows: readonly SyscallRow[] = [
   denied('kexec_load', 'REBOOT', E.PERM),
   denied('kexec_file_load', 'REBOOT', E.PERM),
   ...[
-    'swapon',
-    'swapoff',
     'iopl',
     'ioperm',
     'perf_event_open',
     'syslog',
     'vhangup',
-    'quotactl',
-    'quotactl_fd',
     'lookup_dcookie',
     'add_key',
     'request_key',
     'keyctl',
-    'fanotify_init',
     'process_madvise',
     'process_mrelease',
     'statmount',
@@ -124,7 +87,4 @@ export const refusedRows: readonly SyscallRow[] = [
     'lsm_set_self_attr',
     'lsm_list_modules',
   ].map((name) => refused(name, E.OPNOTSUPP, 'as a kernel without that security module')),
-  ...['io_uring_setup', 'io_uring_enter', 'io_uring_register'].map((name) =>
-    refused(name, E.PERM, 'not in a container'),
-  ),
 ];

@@ -8,7 +8,7 @@ import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { execve } from './loader.ts';
 import { openPidfd } from './pidfd.ts';
-import { type CloneRequest, cloneTask } from './process.ts';
+import { type CloneRequest, cloneTask, copyDescriptors } from './process.ts';
 import { exitProcess, exitTask } from './process-exit.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Task } from './task.ts';
@@ -261,6 +261,32 @@ function getRobustList(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   return 0;
 }
 
+const UNSHARABLE = CLONE.FS | CLONE.FILES | CLONE.SYSVSEM | CLONE.SIGHAND | CLONE.VM | CLONE.THREAD;
+
+/** Descriptors and directories become the caller's own; namespaces are refused. */
+function unshare(kernel: Kernel, task: Task, args: SysArgs): SysResult {
+  const flags = args.uint(0);
+  const { process } = task;
+  const known = (flags & ~(UNSHARABLE | NAMESPACES | CLONE.NEWTIME)) === 0;
+  const shared = process.tasks.size > 1 && hasAny(flags, CLONE.THREAD | CLONE.SIGHAND | CLONE.VM);
+  const result = !known || shared ? -E.INVAL : hasAny(flags, NAMESPACES | CLONE.NEWTIME) ? -E.PERM : 0;
+  kernel.effect(
+    task,
+    { op: 'UNSHARE', resource: { kind: 'id', value: `0x${flags.toString(16)}` }, access: '' },
+    result,
+  );
+  if (result !== 0) return result;
+  if (hasAny(flags, CLONE.FILES) && process.files.references > 1) {
+    process.files.references--;
+    process.files = copyDescriptors(process.files);
+  }
+  if (hasAny(flags, CLONE.FS) && process.fs.references > 1) {
+    process.fs.references--;
+    process.fs = { ...process.fs, references: 1 };
+  }
+  return 0;
+}
+
 export const processRows: readonly SyscallRow[] = [
   row('clone', clone, 'partial', 'namespaces are refused with EPERM as in a container'),
   row('clone3', clone3, 'partial', 'namespaces, set_tid and cgroups are refused'),
@@ -268,6 +294,7 @@ export const processRows: readonly SyscallRow[] = [
   row('vfork', vfork),
   row('execve', execveCall, 'partial', 'ELF for x86-64 and #! only; file capabilities are not looked at'),
   row('execveat', execveat, 'partial', 'as execve'),
+  row('unshare', unshare, 'partial', 'namespaces are refused with EPERM as in a container'),
   row('exit', exit),
   row('exit_group', exitGroup),
   row('set_tid_address', setTidAddress),

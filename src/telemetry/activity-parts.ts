@@ -157,9 +157,16 @@ export function onDescriptor(
   const ret = event.ret ?? 0;
   if (at === undefined) return;
   tracker.emit({
-    ...common(process, event, op, ret),
     kind: 'descriptor',
-    ...at,
+    time: event.time,
+    start: event.start,
+    process,
+    tid: event.tid,
+    syscall: event.name,
+    op,
+    ret,
+    fd: at.fd,
+    file: at.file,
     flags: more.flags ?? 0,
     peer: more.peer,
     bytes: more.bytes ?? Math.max(0, ret),

@@ -104,6 +104,7 @@ export class SysFlowCollector {
   /** In the order in which they are due for export. */
   private readonly due = new Set<Flow>();
   private now = 0n;
+  private readonly foids = new Map<string, Foid>();
   /** Activities that have no record, by call: for whoever wants to know what SysFlow leaves out. */
   readonly unrecorded = new Map<string, number>();
 
@@ -452,7 +453,12 @@ export class SysFlowCollector {
 
   private file(path: string, restype: RestypeLetter, ts: bigint, state: EntityState): Foid {
     const containerId = this.options.container?.id;
-    const foid = fileOid(containerId ?? '', path);
+    let foid = this.foids.get(path);
+    if (foid === undefined) {
+      foid = fileOid(containerId ?? '', path);
+      if (this.foids.size >= 100_000) this.foids.clear();
+      this.foids.set(path, foid);
+    }
     if (this.writer.hasFile(foid)) return foid;
     this.container();
     return this.writer.file({ state, ts, restype, path, containerId });

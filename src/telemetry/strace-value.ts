@@ -125,6 +125,24 @@ export function unescapeBytes(text: string): Uint8Array {
   return out.subarray(0, n);
 }
 
+/** Most strings are buffers that nobody looks at: they are decoded when somebody does. */
+class Text {
+  readonly kind = 'string';
+  readonly whole: boolean;
+  private readonly prefix: string;
+  private readonly inside: string;
+
+  constructor(prefix: string, inside: string, whole: boolean) {
+    this.prefix = prefix;
+    this.inside = inside;
+    this.whole = whole;
+  }
+
+  get text(): string {
+    return this.prefix + unescapeText(this.inside);
+  }
+}
+
 const nameEnd = /[A-Za-z0-9_]*/y;
 const wordEnd = /[^,\])}<>="(/ ]*/y;
 
@@ -238,7 +256,7 @@ class Cursor {
     const inside = this.text.slice(this.at + 1, end);
     this.at = Math.min(end + 1, this.text.length);
     const whole = !this.skip('...') && end < this.text.length;
-    return { kind: 'string', text: prefix + unescapeText(inside), whole };
+    return new Text(prefix, inside, whole);
   }
 
   private list(): Arg {
@@ -366,13 +384,16 @@ export function balancedEnd(text: string, at: number, close = ','): number {
   return text.length;
 }
 
+const none: readonly string[] = [];
+
 /** `0x1200000|17`, `O_RDWR|0x8000`, `8192*1024`; undefined where the word is none of that. */
 function constant(word: string): { readonly value: number; readonly unknown: readonly string[] } | undefined {
   if (/^-?[0-9]+$/.test(word))
     return {
       value: word.length > 1 && word[0] === '0' ? Number.parseInt(word, 8) : Number(word),
-      unknown: [],
+      unknown: none,
     };
+  if (/^0x[0-9a-fA-F]+$/.test(word)) return { value: Number(word), unknown: none };
   const unknown: string[] = [];
   let value = 0;
   for (const part of word.split('|')) {

@@ -68,12 +68,16 @@ export function createSysFlowWriter(
   return new Writer(sink, options);
 }
 
+/** Made once: the library compiles the schema. */
+let made: Encoder | undefined;
+const encoder = (): Encoder => (made ??= schemaEncoder(SYSFLOW_SCHEMA));
+
 class Writer implements SysFlowWriter {
   records = 0;
   private readonly sink: (bytes: Uint8Array) => void;
   private readonly options: SysFlowWriterOptions;
   private readonly sync: Uint8Array;
-  private readonly encode: Encoder = schemaEncoder(SYSFLOW_SCHEMA);
+  private readonly encode = encoder();
   private readonly pending: Uint8Array[] = [];
   private pendingBytes = 0;
   private state: 'new' | 'open' | 'finished' = 'new';

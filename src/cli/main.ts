@@ -7,6 +7,7 @@ import { addImageCommand } from './image.ts';
 import { addModelCommand } from './model.ts';
 import { addMonitorCommand } from './monitor.ts';
 import { addRecordCommand } from './record.ts';
+import { addRunCommand } from './run.ts';
 import { addShowCommand } from './show.ts';
 import { packageVersion } from './version.ts';
 
@@ -28,7 +29,14 @@ Example:
 
 Exit status: 0 fine, 1 findings, 2 error.`,
     );
-  for (const add of [addImageCommand, addModelCommand, addShowCommand, addRecordCommand, addMonitorCommand])
+  for (const add of [
+    addImageCommand,
+    addModelCommand,
+    addShowCommand,
+    addRecordCommand,
+    addMonitorCommand,
+    addRunCommand,
+  ])
     add(program);
   for (const command of program.commands)
     command.exitOverride().showHelpAfterError('(add --help for the options)');

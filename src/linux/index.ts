@@ -2,7 +2,7 @@
 export { createKernel, createMachine, DEFAULT_LAYOUT, type KernelOptions } from './boot.ts';
 export { errnoName } from './errno.ts';
 export type { Cut, EffectEvent, EnvironmentValues, Frame } from './events.ts';
-export { formatSyscall } from './format.ts';
+export { type CallTexts, formatArguments, formatSyscall } from './format.ts';
 export { type CountedCut, Kernel, type KernelHooks, type Layout, type Machine } from './kernel.ts';
 export type { RunOptions, RunStop, Waiting } from './scheduler.ts';
 export { sendFromOutside as sendSignal, signalNumber } from './signals-outside.ts';

@@ -27,7 +27,9 @@ export interface KernelHooks {
   onCut(cut: Cut): void;
   /** A path that a system call looked for, absolute and normalized as text, whether it is there or not. */
   onPath?(task: Task, path: string): void;
-  /** Every syscall that ended, for tracing; formatSyscall gives its text. */
+  /** Every syscall that a task makes, before anything is done; formatArguments reads what it passes. */
+  onSyscallEntry?(task: Task, row: SyscallRow, args: readonly bigint[]): void;
+  /** Every syscall that ended, for tracing; formatSyscall gives its text. exit, exit_group and fatal signals end none. */
   onSyscall?(task: Task, row: SyscallRow, args: readonly bigint[], result: SysResult): void;
   /** What the container writes to its standard output (1) or error (2), as it is written and all of it; a copy. */
   onOutput?(stream: 1 | 2, bytes: Uint8Array): void;

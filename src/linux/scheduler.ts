@@ -1,7 +1,7 @@
 // Runs the tasks: deterministic round robin with instruction quanta, system calls, faults, signals, and the virtual
 // clock. One instruction is one nanosecond; a system call costs a fixed amount. Time jumps only when every task
 // waits, and only as far as the owner allows.
-import type { EngineStop } from '../machine/index.ts';
+import { type EngineStop, MemoryFault } from '../machine/index.ts';
 import { killedStatus } from './abi-process.ts';
 import { E } from './errno.ts';
 import type { Frame } from './events.ts';
@@ -186,6 +186,8 @@ function enterSyscall(kernel: Kernel, task: Task): void {
   gpr[11] = task.registers.rflags;
   task.syscall = { nr, args: [gpr[7], gpr[6], gpr[2], gpr[10], gpr[8], gpr[9]] };
   kernel.syscallsUsed.add(nr);
+  const row = kernel.syscalls[nr];
+  if (row !== undefined) kernel.hooks.onSyscallEntry?.(task, row, task.syscall.args);
   perform(kernel, task);
 }
 
@@ -223,9 +225,16 @@ function call(kernel: Kernel, task: Task): SysResult {
   try {
     return row.handler(kernel, task, new SysArgs(syscall.args));
   } catch (error) {
-    if (!(error instanceof Error && error.name === 'MemoryFault')) throw error;
-    const { address } = error as Error & { readonly address: number };
-    return growStack(task, address) ? call(kernel, task) : -E.FAULT;
+    if (!(error instanceof MemoryFault)) throw error;
+    if (error.fault === 'memory') {
+      kernel.cutHere(task, {
+        kind: 'budget',
+        what: 'guest memory',
+        consequence: `${row.name} answered ENOMEM`,
+      });
+      return -E.NOMEM;
+    }
+    return growStack(task, error.address) ? call(kernel, task) : -E.FAULT;
   }
 }
 

@@ -120,7 +120,7 @@ export function staticSymbols(elf: Elf): SymbolTable | undefined {
 }
 
 /** More functions than any real program has. */
-const FUNCTION_LIMIT = 4_000_000;
+const FUNCTION_LIMIT = 2_000_000;
 
 const bindRank = (bind: number): number =>
   bind === STB.GLOBAL || bind === STB.GNU_UNIQUE ? 0 : bind === STB.WEAK ? 1 : 2;

@@ -45,7 +45,7 @@ interface Fde {
 }
 
 /** Frame descriptions indexed by a scan (no search table), at most. */
-const SCAN_LIMIT = 1_000_000;
+const SCAN_LIMIT = 200_000;
 /** An entry (CIE or FDE) is at most this long. */
 const ENTRY_LIMIT = 1 << 20;
 

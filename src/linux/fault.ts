@@ -19,6 +19,9 @@ export function raiseFault(kernel: Kernel, task: Task, stop: Fault): void {
     return;
   }
   if (stop.fault === 'page' && growStack(task, stop.address)) return;
+  if (stop.fault === 'memory') {
+    kernel.cutHere(task, { kind: 'budget', what: 'guest memory', consequence: 'the process is killed' });
+  }
   const [signal, info] = signalOf(task, stop);
   forceSignal(kernel, task, signal, info);
 }

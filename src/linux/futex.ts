@@ -1,6 +1,6 @@
 // Futexes: waiters by key (futex(2), kernel/futex). A private key is an address in one address space; a shared one is
 // a place in the object that a shared mapping maps, so that processes that map it meet. Priority inheritance is not here.
-import type { AddressSpace } from '../machine/index.ts';
+import { type AddressSpace, MemoryFault } from '../machine/index.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process, Task } from './task.ts';
 import { WaitQueue } from './wait.ts';
@@ -8,7 +8,7 @@ import { WaitQueue } from './wait.ts';
 export interface FutexKey {
   /** The address space, or what the shared mapping maps. */
   readonly object: object;
-  /** Address, or offset in the mapped object. */
+  /** Offset in the mapped object; in an address space twice the address, plus one for a shared key. */
   readonly offset: number;
 }
 
@@ -93,24 +93,23 @@ export class FutexTable {
   }
 }
 
-/** The key of an address; the address must be readable (MemoryFault). */
+/**
+ * The key of an address. A private one is the address itself, mapped or not. A shared one must be readable
+ * (MemoryFault); in memory that is not shared it still differs from the private one, as in Linux.
+ */
 export function futexKey(space: AddressSpace, address: number, shared: boolean): FutexKey {
+  if (!shared) return { object: space, offset: 2 * address };
   space.read32(address);
-  if (shared) {
-    const region = space.find(address);
-    if (region?.shared === true && region.backing !== undefined) {
-      return { object: region.backing, offset: region.offset + (address - region.start) };
-    }
+  const region = space.find(address);
+  if (region?.shared === true && region.backing !== undefined) {
+    return { object: region.backing, offset: region.offset + (address - region.start) };
   }
-  return { object: space, offset: address };
+  return { object: space, offset: 2 * address + 1 };
 }
 
-/** Wakes waiters at an address under both of its keys (the cleared tid of a thread is waited for either way). */
+/** Wakes waiters at an address as the kernel itself does: those that wait under the shared key. */
 export function wakeFutexAddress(kernel: Kernel, process: Process, address: number, count: number): void {
-  const woken = kernel.futexes.wake(futexKey(process.space, address, false), count, 0xffffffff);
-  const shared = futexKey(process.space, address, true);
-  if (woken < count && shared.object !== process.space)
-    kernel.futexes.wake(shared, count - woken, 0xffffffff);
+  kernel.futexes.wake(futexKey(process.space, address, true), count, 0xffffffff);
 }
 
 const TID_MASK = 0x3fffffff;
@@ -138,7 +137,7 @@ export function exitRobustList(kernel: Kernel, task: Task): void {
     }
     if (pending !== 0) abandonMutex(kernel, task, pending + offset);
   } catch (error) {
-    if (!(error instanceof Error && error.name === 'MemoryFault')) throw error;
+    if (!(error instanceof MemoryFault)) throw error;
   }
 }
 

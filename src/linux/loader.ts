@@ -2,7 +2,14 @@
 // that program. Follows fs/exec.c and fs/binfmt_elf.c without address space randomization: bases come from the
 // kernel's layout. There is no vdso (no AT_SYSINFO_EHDR); both C libraries use the system calls then.
 import { ET, PF, PT, type Segment } from '../elf/index.ts';
-import { ADDRESS_LIMIT, type AddressSpace, createRegisters, PAGE_SIZE, PROT } from '../machine/index.ts';
+import {
+  ADDRESS_LIMIT,
+  type AddressSpace,
+  createRegisters,
+  MemoryFault,
+  PAGE_SIZE,
+  PROT,
+} from '../machine/index.ts';
 import { RLIMIT, USER_HZ } from './abi-process.ts';
 import { SIG, SS } from './abi-signal.ts';
 import { credentialsAfterExec } from './credentials.ts';
@@ -173,7 +180,7 @@ function mapSegment(space: AddressSpace, { file }: LoadedFile, s: Segment, bias:
     space.write(fileEnd, new Uint8Array(mappedEnd - fileEnd));
     return true;
   } catch (error) {
-    if (error instanceof Error && error.name === 'MemoryFault') return false;
+    if (error instanceof MemoryFault) return false;
     throw error;
   }
 }

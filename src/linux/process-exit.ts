@@ -1,4 +1,5 @@
 // The end of threads and processes: what they leave behind, who is told, zombies and their reaping (kernel/exit.c).
+import { MemoryFault } from '../machine/index.ts';
 import { CLD, SIG, SIG_IGN } from './abi-signal.ts';
 import { exitRobustList, wakeFutexAddress } from './futex.ts';
 import type { Kernel } from './kernel.ts';
@@ -12,6 +13,9 @@ import type { Process, Task } from './task.ts';
 export function exitTask(kernel: Kernel, task: Task, status: number): void {
   const { process } = task;
   if (task.state === 'dead') return;
+  // A call that a signal or another thread ends is not what made the effect.
+  const name = task.syscall === undefined ? '' : kernel.syscallName(task.syscall.nr);
+  if (!name.startsWith('exit')) task.syscall = undefined;
   kernel.effect(task, { op: 'EXIT', resource: { kind: 'id', value: statusText(status) }, access: '' }, 0);
   releaseMemoryUse(kernel, task);
   leaveQueues(task);
@@ -45,7 +49,7 @@ export function releaseMemoryUse(kernel: Kernel, task: Task): void {
       space.write32(task.clearChildTid, 0);
       wakeFutexAddress(kernel, task.process, task.clearChildTid, 1);
     } catch (error) {
-      if (!(error instanceof Error && error.name === 'MemoryFault')) throw error;
+      if (!(error instanceof MemoryFault)) throw error;
     }
   }
   task.clearChildTid = 0;

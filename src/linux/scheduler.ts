@@ -77,7 +77,8 @@ export function run(kernel: Kernel, options: RunOptions): RunStop {
     if (next === undefined || next > limit)
       return { kind: 'quiescent', repeating: false, waiting: waiting(kernel) };
     if (repeats(kernel, rounds)) return { kind: 'quiescent', repeating: true, waiting: waiting(kernel) };
-    kernel.now = (next > kernel.now ? next : kernel.now) + TIMER_SLACK;
+    if (next > kernel.now) kernel.now = next;
+    kernel.now += TIMER_SLACK;
   }
   const busy = [...kernel.tasks.values()].find((task) => task.state === 'runnable');
   const place = { exe: busy?.process.exe ?? '', at: busy === undefined ? undefined : placeOf(busy) };

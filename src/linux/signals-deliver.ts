@@ -1,6 +1,7 @@
 // What a pending signal does to a task on its way back to user mode: default actions, handlers, and what becomes of
 // the system call that it interrupted (signal(7), "Interruption of system calls").
 
+import { MemoryFault } from '../machine/index.ts';
 import { killedStatus } from './abi-process.ts';
 import { bit, defaultAction, SA, SIG, SIG_DFL, SIG_IGN, SYNCHRONOUS } from './abi-signal.ts';
 import { E } from './errno.ts';
@@ -85,7 +86,7 @@ function enter(kernel: Kernel, task: Task, action: SignalAction, pending: Pendin
   try {
     pushFrame(task, action, pending, mask, fault);
   } catch (error) {
-    if (!isMemoryFault(error)) throw error;
+    if (!(error instanceof MemoryFault)) throw error;
     // A fault while entering the handler of SIGSEGV itself is final.
     if (pending.signal === SIG.SEGV) task.process.actions[SIG.SEGV - 1].handler = SIG_DFL;
     forceSignal(kernel, task, SIG.SEGV, { code: 0x80, address: 0 });
@@ -97,8 +98,6 @@ function enter(kernel: Kernel, task: Task, action: SignalAction, pending: Pendin
   if ((action.flags & SA.RESETHAND) !== 0n) action.handler = SIG_DFL;
   return true;
 }
-
-const isMemoryFault = (error: unknown): boolean => error instanceof Error && error.name === 'MemoryFault';
 
 const trapNumber = (signal: number): number =>
   signal === SIG.SEGV || signal === SIG.BUS

@@ -70,7 +70,10 @@ function mincore(_kernel: Kernel, { process }: Task, args: SysArgs): SysResult {
   if (address % PAGE_SIZE !== 0) return -E.INVAL;
   if (address + length > ADDRESS_LIMIT || regionsIn(process, address, address + length) === undefined)
     return -E.NOMEM;
-  process.space.write(args.pointer(2), new Uint8Array(length / PAGE_SIZE).fill(1));
+  const pages = length / PAGE_SIZE;
+  for (let done = 0; done < pages; done += PAGE_SIZE) {
+    process.space.write(args.pointer(2) + done, new Uint8Array(Math.min(PAGE_SIZE, pages - done)).fill(1));
+  }
   return 0;
 }
 

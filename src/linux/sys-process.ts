@@ -1,6 +1,6 @@
 // clone, clone3, fork, vfork, execve, execveat, exit, exit_group, and the thread's bookkeeping calls.
 import { decodeText } from '../bytes/index.ts';
-import type { AddressSpace } from '../machine/index.ts';
+import { type AddressSpace, MemoryFault } from '../machine/index.ts';
 import { CAP, CLONE, capBit, exitedStatus, RLIMIT } from './abi-process.ts';
 import { SIG } from './abi-signal.ts';
 import { row } from './catalogue.ts';
@@ -101,7 +101,7 @@ function tryWrite32(space: AddressSpace, address: number, value: number): void {
   try {
     space.write32(address, value);
   } catch (error) {
-    if (!(error instanceof Error && error.name === 'MemoryFault')) throw error;
+    if (!(error instanceof MemoryFault)) throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 // Signal actions, masks, sending, waiting for signals, alternate stacks.
 
+import { MemoryFault } from '../machine/index.ts';
 import { CAP, capBit } from './abi-process.ts';
 import {
   bit,
@@ -114,7 +115,7 @@ function sigreturn(kernel: Kernel, task: Task): SysResult {
   try {
     popFrame(kernel, task);
   } catch (error) {
-    if (!(error instanceof Error && error.name === 'MemoryFault')) throw error;
+    if (!(error instanceof MemoryFault)) throw error;
     forceSignal(kernel, task, SIG.SEGV, { code: SI.KERNEL, address: 0 });
   }
   return 'none';

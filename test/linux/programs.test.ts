@@ -34,6 +34,7 @@ const PROGRAMS: readonly {
   { name: 'threads', linkings: ['dynamic glibc', 'static musl'] },
   { name: 'memory', linkings: ['dynamic glibc', 'static musl'] },
   { name: 'signals', linkings: ['dynamic glibc', 'static musl'] },
+  { name: 'futex', linkings: ['dynamic glibc', 'static musl'] },
   { name: 'ids', linkings: ['dynamic glibc', 'static musl'], root: true },
 ];
 

@@ -48,7 +48,9 @@ const unknown = (text: string): boolean =>
 
 const hexOf = (digest: string): string => digest.replace(/^sha256:/, '').toLowerCase();
 
-const digestOf = (image: string): string => /@(sha256:[0-9a-f]{64})$/i.exec(image)?.[1] ?? '';
+/** `name@sha256:…`, or `sha256:…` in a name's place (with or without a tag). */
+const digestOf = (image: string): string =>
+  /(?:^|@)(sha256:[0-9a-f]{64})(?::[^/]*)?$/i.exec(image)?.[1] ?? '';
 
 /** Equal, or one is the other shortened to twelve digits or more. */
 export function sameDigest(a: string, b: string): boolean {

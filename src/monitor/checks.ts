@@ -227,8 +227,7 @@ export class Checks {
     const policy = policyOf(task.process);
     const { core } = this;
     const opening = mask & OPENING;
-    const given = opening === 0 && flow.fd >= 0 && flow.fd <= 2 && flow.resource.kind === 'file';
-    const origin = opening !== 0 ? Origin.opened : given ? Origin.given : Origin.continued;
+    const origin = originOf(flow, opening !== 0);
     const resources = policy.resources.classOf(flow.resource, origin);
     let first = -1;
     if (opening !== 0) {
@@ -453,7 +452,7 @@ export class Checks {
     key?: string,
   ): void {
     const { process } = task;
-    const expected = nearest(policyOf(process), segment.automata, effect);
+    const expected = nearest(policyOf(process), segment.automata, effect, task.servedSince < time);
     const base = { kind, time, process, tid: task.tid, effect, why, expected };
     this.core.incidents.report(key === undefined ? base : { ...base, key });
   }
@@ -493,6 +492,12 @@ function saysOf(policy: CompiledPolicy, letter: number, automata: readonly numbe
 
 const allowed = (policy: CompiledPolicy, letter: number, { automata }: Watched): boolean =>
   (saysOf(policy, letter, automata) & Says.allowed) !== 0;
+
+function originOf({ fd, resource, sidesAssumed }: Flow, opening: boolean): Origin {
+  if (opening) return Origin.opened;
+  if (resource.kind === 'net') return sidesAssumed === false ? Origin.opened : Origin.continued;
+  return fd >= 0 && fd <= 2 ? Origin.given : Origin.continued;
+}
 
 /** Opening must be with exactly the rights of an edge; the other operations have none that sources of flows tell. */
 function matchOf(op: number, access: string, flows: boolean): number {

@@ -7,13 +7,15 @@ import type { Expected } from './finding.ts';
 /** Edges that an explanation names. */
 const named = 3;
 
-/** Of the edges of these automata, the nearest to the effect. */
-export function nearest(compiled: CompiledPolicy, automata: readonly number[], effect: Effect): Expected[] {
-  return pick(
-    compiled,
-    compiled.edges.filter((edge) => automata.includes(edge.automaton)),
-    effect,
-  );
+/** Of the edges of these automata, the nearest to the effect; those of the phase that the task is in first. */
+export function nearest(
+  compiled: CompiledPolicy,
+  automata: readonly number[],
+  effect: Effect,
+  serving: boolean,
+): Expected[] {
+  const edges = compiled.edges.filter((edge) => automata.includes(edge.automaton));
+  return pick(compiled, edges, effect, (edge) => (compiled.serves[edge.from] === 1) === serving);
 }
 
 /** Of the edges that leave these states, the nearest to the effect. */
@@ -23,13 +25,22 @@ export function nearestFrom(compiled: CompiledPolicy, states: Int32Array, effect
     compiled,
     compiled.edges.filter((edge) => from.has(edge.from)),
     effect,
+    () => true,
   );
 }
 
-function pick(compiled: CompiledPolicy, edges: readonly CompiledEdge[], effect: Effect): Expected[] {
+function pick(
+  compiled: CompiledPolicy,
+  edges: readonly CompiledEdge[],
+  effect: Effect,
+  likely: (edge: CompiledEdge) => boolean,
+): Expected[] {
   const scored = edges
     .filter((edge) => edge.effect !== undefined)
-    .map((edge) => ({ edge, score: similarity(effect, edge.effect as Effect<Pattern>) }))
+    .map((edge) => ({
+      edge,
+      score: similarity(effect, edge.effect as Effect<Pattern>) + (likely(edge) ? 400 : 0),
+    }))
     .sort((a, b) => b.score - a.score);
   const out = new Map<string, Expected>();
   for (const { edge } of scored) {

@@ -98,8 +98,9 @@ export class OpenIncident implements Incident {
     let entry = this.counts.get(op);
     if (entry === undefined) this.counts.set(op, (entry = { count: 0, examples: new Set() }));
     entry.count++;
-    if (resource !== undefined && resource.kind !== 'none' && entry.examples.size < keptExamples)
-      entry.examples.add(printResource(resource));
+    if (resource === undefined || entry.examples.size >= keptExamples) return;
+    const text = printResource(resource);
+    if (text !== '') entry.examples.add(text);
   }
 
   private touch(time: bigint): void {

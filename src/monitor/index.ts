@@ -25,3 +25,4 @@ export {
   type MonitorSummary,
   type NamedPolicy,
 } from './monitor.ts';
+export { printIncident, printNote, printSummary, timeText } from './text.ts';

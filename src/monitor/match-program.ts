@@ -2,10 +2,8 @@
 // the kernel mapped (the file, the interpreter), and SysFlow joins arguments by spaces.
 import type { Pattern } from '../effect/index.ts';
 import type { Links } from './links.ts';
+import { isUnnamed } from './runtime.ts';
 import { type TextTest, textTest } from './text-test.ts';
-
-/** A source that could not find out what was executed says this (libsinsp), or nothing. */
-const unknownPrograms: ReadonlySet<string> = new Set(['', '<NA>', '<na>']);
 
 export interface ProgramRow {
   readonly id: number;
@@ -63,7 +61,7 @@ export class ProgramMatcher {
 
   private withArgs(row: ProgramRow, exe: string, args: string): boolean {
     if (row.joined.test(args)) {
-      return this.samePath(row, exe) || this.isScript(row, exe) || (unknownPrograms.has(exe) && args !== '');
+      return this.samePath(row, exe) || this.isScript(row, exe) || (isUnnamed(exe) && args !== '');
     }
     // The script's path and its arguments, without what its first line puts before them.
     if (!this.isScript(row, exe)) return false;

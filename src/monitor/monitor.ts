@@ -31,6 +31,9 @@ export interface ContainerSummary {
   readonly policy: string | undefined;
   /** Events and flows. */
   readonly records: number;
+  /** Effects of the policy, and those of them that the source has a record for, so that order holds them. */
+  readonly effects: number;
+  readonly seen: number;
   /** Whether its entrypoint was seen to start; false: the monitor came later, or it never started. */
   readonly fromStart: boolean;
 }
@@ -135,6 +138,8 @@ class Watch implements Monitor {
         container: container.ref,
         policy: container.policy?.name,
         records: container.records,
+        effects: container.view?.effects ?? 0,
+        seen: container.view?.seen ?? 0,
         fromStart: container.sawStart,
       })),
       incidents: core.incidents.all,

@@ -6,14 +6,14 @@
 import type { Effect } from '../effect/index.ts';
 import type { ContainerInfo, Observation, ProcessId, ProcessInfo } from '../telemetry/index.ts';
 import { bind } from './binding.ts';
-import { Match, OP, Says } from './compiled.ts';
 import type { Core } from './core.ts';
+import { type Execution, Executions, execEffect } from './executions.ts';
 import { nearest } from './explain.ts';
+import { checkIdentity } from './identity.ts';
 import type { OpenIncident } from './incidents.ts';
 import { ITEM } from './queue.ts';
-import { isRuntime } from './runtime.ts';
-import { type Container, type Moment, Process, type Segment, Task } from './tables.ts';
-import { names } from './words.ts';
+import { isRuntime, isUnnamed } from './runtime.ts';
+import { type Container, type Moment, makeForeign, Process, type Segment, Task } from './tables.ts';
 
 type Watched = Extract<Segment, { kind: 'watched' }>;
 
@@ -24,18 +24,6 @@ const heldPerContainer = 20_000;
 /** How long a task serves, in ns, until what it makes is certainly made by a serving task. */
 const settled = 1e9;
 
-/** A process executes a program. */
-export interface Execution {
-  readonly process: Process;
-  readonly tid: number;
-  readonly time: Moment;
-  readonly exe: string;
-  /** Joined by spaces. */
-  readonly args: string;
-  /** No exec was seen; a process record told of the program. */
-  readonly inferred: boolean;
-}
-
 const clone = (what: 'process' | 'thread'): Effect => ({
   op: 'CLONE',
   resource: { kind: 'task', what },
@@ -45,12 +33,16 @@ const clone = (what: 'process' | 'thread'): Effect => ({
 export class Origins {
   private readonly core: Core;
   private readonly replay: (observation: Observation) => void;
+  private readonly executions: Executions;
   private waiting: { readonly process: Process; readonly info: ProcessInfo; readonly since: Moment }[] = [];
 
   /** `replay` takes observations that were held back. */
   constructor(core: Core, replay: (observation: Observation) => void) {
     this.core = core;
     this.replay = replay;
+    this.executions = new Executions(core, (process, moment, exe, args) =>
+      this.midLife(process, moment, exe, args),
+    );
   }
 
   container(info: ContainerInfo): void {
@@ -163,14 +155,14 @@ export class Origins {
   /** A record of a process that is known. */
   private update(process: Process, info: ProcessInfo, moment: Moment): void {
     if (info.entry) process.entry = true;
-    this.identity(process, 'SETUID', process.uid, info.uid, moment);
-    this.identity(process, 'SETGID', process.gid, info.gid, moment);
+    checkIdentity(this.core, process, 'SETUID', [process.uid, info.uid], moment);
+    checkIdentity(this.core, process, 'SETGID', [process.gid, info.gid], moment);
     if (info.uid >= 0) process.uid = info.uid;
     if (info.gid >= 0) process.gid = info.gid;
     const segment = process.segments.at(-1);
     if (info.exe === process.exe && (info.again || info.args === process.args)) return;
     if (info.again && segment !== undefined && this.runs(process, segment, info.exe)) return;
-    if (info.exe === '' || info.exe === '<NA>') return;
+    if (isUnnamed(info.exe) && info.args === process.args) return;
     if (segment === undefined) {
       process.exe = info.exe;
       process.args = info.args;
@@ -181,44 +173,9 @@ export class Origins {
 
   /** Whether the automata of this segment are of this program. */
   private runs(process: Process, segment: Segment, exe: string): boolean {
-    if (segment.kind !== 'watched') return segment.kind === 'prelude' && isRuntime(exe);
+    if (segment.kind !== 'watched') return segment.kind === 'prelude' && isRuntime(exe, process.args);
     const automata = process.container?.policy?.automataOf(exe, '', true) ?? [];
     return segment.automata.some((a) => automata.includes(a));
-  }
-
-  /** A process record has another user or group than before. */
-  private identity(
-    process: Process,
-    op: 'SETUID' | 'SETGID',
-    before: number,
-    after: number,
-    time: Moment,
-  ): void {
-    const policy = process.container?.policy;
-    const segment = process.at(time);
-    if (before < 0 || after < 0 || before === after || policy === undefined || segment?.kind !== 'watched')
-      return;
-    const letter = policy.letterOf(
-      OP[op],
-      0,
-      policy.resources.classOf({ kind: 'id', value: String(after) }, 0),
-      Match.anyAccess,
-    );
-    const watched = process.segments.filter((each) => each.kind === 'watched');
-    if (letter >= 0 && watched.some(({ automata }) => automata.some((a) => policy.says(letter, a) !== 0)))
-      return;
-    const effect: Effect = { op, resource: { kind: 'id', value: String(after) }, access: '' };
-    const what = op === 'SETUID' ? 'user' : 'group';
-    this.core.incidents.report({
-      kind: 'identity-change',
-      time,
-      process,
-      tid: process.id.pid,
-      effect,
-      why: `the process changed from ${what} ${before} to ${after}, which ${names(policy, segment.automata)} never does`,
-      expected: nearest(policy, segment.automata, effect),
-      key: `identity ${op} ${after}`,
-    });
   }
 
   /** Where a process comes from that is seen for the first time. */
@@ -230,17 +187,17 @@ export class Origins {
     if (parent !== undefined && parent.container === container) {
       const segment = parent.at(info.again ? moment : born);
       if (segment === undefined) this.wait(process, info, moment);
-      else if (segment.kind === 'foreign') this.foreign(process, segment.incident, Number.NEGATIVE_INFINITY);
+      else if (segment.kind === 'foreign') makeForeign(process, segment.incident, Number.NEGATIVE_INFINITY);
       else if (segment.kind === 'watched' && info.again)
         this.midLife(process, moment, process.exe, process.args);
       else if (segment.kind === 'watched') this.cloned(process, parent, segment, born);
-      else if (container.started === undefined || born <= container.started) this.prelude(process, moment);
+      else if (container.started === undefined || born <= container.started) this.prelude(process);
       else this.fromOutside(process, info, moment);
     } else if (
       info.parent !== undefined &&
       parent === undefined &&
       !info.again &&
-      running(container) &&
+      container.running &&
       !container.lossy
     ) {
       this.wait(process, info, moment);
@@ -310,7 +267,7 @@ export class Origins {
         segment,
         `${parent.exe || 'its parent'} makes no processes`,
       );
-    this.foreign(process, incident, Number.NEGATIVE_INFINITY);
+    makeForeign(process, incident, Number.NEGATIVE_INFINITY);
   }
 
   /** It has no parent in the container. */
@@ -318,46 +275,33 @@ export class Origins {
     const { container } = process;
     if (container?.policy === undefined) return;
     const { exe, args } = process;
-    if (running(container) && info.entry && container.root !== process && !info.again) {
+    if (container.running && info.entry && container.root !== process && !info.again) {
       // There is only one pid 1: the container was started again.
       container.started = container.root = undefined;
     }
-    if (info.again && !isRuntime(exe)) this.midLife(process, moment, exe, args);
-    else if (!running(container)) {
-      this.prelude(process, moment);
-      if (!isRuntime(exe)) process.pending = { time: moment, exe, args };
-    } else if (info.again) this.prelude(process, moment);
+    const runtime = isRuntime(exe, args) || (isUnnamed(exe) && args === '');
+    if (info.again && !runtime) this.midLife(process, moment, exe, args);
+    else if (!container.running) {
+      this.prelude(process);
+      if (!runtime) process.pending = { time: moment, exe, args };
+    } else if (info.again) this.prelude(process);
     else if (container.lossy && container.policy.automataOf(exe, args, false).length > 0)
       this.midLife(process, moment, exe, args);
     else {
-      const effect: Effect = {
-        op: 'EXEC',
-        resource: { kind: 'program', path: exe, args: args === '' ? [] : [args] },
-        access: '',
-      };
       const incident = this.unknown(
         process,
         process.id.pid,
         moment,
-        effect,
+        execEffect(exe, args),
         undefined,
         'it was not made by any process of the container: it came in from outside',
       );
-      this.foreign(process, incident, Number.NEGATIVE_INFINITY);
+      makeForeign(process, incident, Number.NEGATIVE_INFINITY);
     }
   }
 
-  private prelude(process: Process, _moment: Moment): void {
+  private prelude(process: Process): void {
     process.segments = [{ since: Number.NEGATIVE_INFINITY, kind: 'prelude' }];
-  }
-
-  private foreign(process: Process, incident: OpenIncident, since: Moment): void {
-    process.incident = incident;
-    process.segments = [
-      ...process.segments.filter((segment) => segment.since < since),
-      { since, kind: 'foreign', incident },
-    ];
-    incident.include(process, true);
   }
 
   private unknown(
@@ -370,7 +314,9 @@ export class Origins {
   ): OpenIncident {
     const policy = process.container?.policy;
     const expected =
-      policy === undefined || segment === undefined ? [] : nearest(policy, segment.automata, effect);
+      policy === undefined || segment === undefined
+        ? []
+        : nearest(policy, segment.automata, effect, process.main.servedSince < time);
     const what = tid === process.id.pid ? 'process' : 'thread';
     return this.core.incidents.report({
       kind: 'unknown-task',
@@ -394,7 +340,7 @@ export class Origins {
     container.started ??= Number.NEGATIVE_INFINITY;
     if (process.entry) container.root = process;
     if (automata.length === 0) {
-      this.foreignProgram(
+      this.executions.foreignProgram(
         { process, tid: process.id.pid, time: moment, exe, args, inferred: true },
         'it was running when the monitor came, and is no program of the policy',
         [],
@@ -416,139 +362,7 @@ export class Origins {
   }
 
   exec(execution: Execution): void {
-    const { process, exe, args } = execution;
-    const { container } = process;
-    const segment = process.segments.at(-1);
-    process.pending = undefined;
-    if (container?.policy === undefined || segment === undefined) return;
-    if (segment.kind === 'watched') this.execWatched(execution, segment);
-    else if (segment.kind === 'prelude') this.execPrelude(execution);
-    else this.execForeign(execution, segment.incident);
-    process.exe = exe;
-    process.args = args;
-    if (process.incident !== undefined && process.segments.at(-1)?.kind === 'foreign')
-      process.incident.include(process, true);
-    // Exec ends the other threads; what they did before may still be told.
-    for (const task of process.tasks.values()) if (task !== process.main) task.exited ??= execution.time;
-    process.main.servedSince = Number.POSITIVE_INFINITY;
-    process.main.exited = undefined;
-  }
-
-  private execPrelude(execution: Execution): void {
-    const { process, time, exe, args, inferred } = execution;
-    const { container } = process;
-    const policy = container?.policy;
-    if (container === undefined || policy === undefined || container.view === undefined) return;
-    const { root } = policy.policy;
-    const automata = policy.automataOf(exe, args, false);
-    if (!running(container) && automata.includes(root)) {
-      container.started = time;
-      container.sawStart = true;
-      container.root = process;
-      process.segments.push({ since: time, kind: 'watched', automata: [root] });
-      this.core.order.begin(process.main, container.view.start([root]));
-    } else if (!isRuntime(exe)) {
-      if (inferred && automata.length > 0) {
-        this.midLife(process, time, exe, args);
-        return;
-      }
-      const sameProgram = policy.automataOf(exe, args, true).includes(root);
-      const why = sameProgram
-        ? 'the container was started with other arguments than the image has'
-        : running(container)
-          ? 'the runtime executed it in the running container'
-          : 'the container was started with another program than the image has';
-      this.foreignProgram(execution, why, []);
-    }
-  }
-
-  private execWatched(execution: Execution, segment: Watched): void {
-    const { core } = this;
-    const { process, tid, time, exe, args } = execution;
-    const policy = process.container?.policy;
-    if (policy === undefined) return;
-    const letter = policy.letterOf(OP.EXEC, 0, policy.resources.program(exe, args), Match.exact);
-    const edges = letter < 0 ? [] : policy.edgesOf(letter);
-    const targets = [
-      ...new Set(edges.flatMap((edge) => (segment.automata.includes(edge.automaton) ? [edge.target] : []))),
-    ];
-    if (targets.length === 0) {
-      this.foreignProgram(execution, this.whyForeign(execution, segment), segment.automata);
-      return;
-    }
-    const task = process.tasks.get(tid) ?? process.main;
-    const serving = segment.automata.some((a) => (policy.says(letter, a) & Says.serving) !== 0);
-    if (!serving && task.servedSince < time) {
-      const effect = execEffect(exe, args);
-      const why = `${names(policy, segment.automata)} executes this only while it starts, and its start is over`;
-      core.incidents.report({
-        kind: 'wrong-phase',
-        time,
-        process,
-        tid,
-        effect,
-        why,
-        expected: nearest(policy, segment.automata, effect),
-      });
-      if (process.container?.view !== undefined)
-        core.later(time, ITEM.resync, process.main, { since: time, kind: 'watched', automata: targets });
-    } else {
-      const item = core.later(time, ITEM.exec, task, segment);
-      if (item !== undefined) {
-        item.letter = letter;
-        item.op = OP.EXEC;
-        item.resource = execEffect(exe, args).resource;
-      }
-    }
-    process.segments.push({ since: time, kind: 'watched', automata: targets });
-  }
-
-  private whyForeign({ process, exe, args }: Execution, segment: Watched): string {
-    const policy = process.container?.policy;
-    if (policy === undefined) return '';
-    const who = names(policy, segment.automata);
-    const ofLetter = (letter: number): number[] =>
-      letter < 0 ? [] : policy.edgesOf(letter).map((edge) => edge.automaton);
-    const samePath = ofLetter(policy.letterOf(OP.EXEC, 0, policy.resources.programPath(exe), Match.exact));
-    if (samePath.some((a) => segment.automata.includes(a)))
-      return `${who} executes this program, but never with these arguments`;
-    const same = ofLetter(policy.letterOf(OP.EXEC, 0, policy.resources.program(exe, args), Match.exact));
-    const others = [...new Set(same)];
-    if (others.length > 0) return `only ${names(policy, others)} executes this program, not ${who}`;
-    return `${who} never executes this program`;
-  }
-
-  private execForeign(execution: Execution, incident: OpenIncident): void {
-    const { process, time, exe, args } = execution;
-    const { core } = this;
-    core.counters.foreign++;
-    if (process.foreignProgram || isRuntime(exe) || inherits(process)) {
-      incident.note(process, OP.EXEC, execEffect(exe, args).resource, core.clock.time(time));
-      process.foreignProgram ||= !isRuntime(exe);
-      return;
-    }
-    this.foreignProgram(execution, 'a process that the policy does not explain executed it', []);
-  }
-
-  private foreignProgram(
-    { process, tid, time, exe, args }: Execution,
-    why: string,
-    automata: readonly number[],
-  ): void {
-    const policy = process.container?.policy;
-    const effect = execEffect(exe, args);
-    const expected = policy === undefined ? [] : nearest(policy, automata, effect);
-    const incident = this.core.incidents.report({
-      kind: 'foreign-program',
-      time,
-      process,
-      tid,
-      effect,
-      why,
-      expected,
-    });
-    process.foreignProgram = true;
-    this.foreign(process, incident, process.segments.length === 0 ? Number.NEGATIVE_INFINITY : time);
+    this.executions.exec(execution);
   }
 
   /** The task of a thread; undefined where the policy does not explain it (a finding says so, its process goes on). */
@@ -618,21 +432,6 @@ export class Origins {
 
 /** SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS. */
 const faults: ReadonlySet<number> = new Set([4, 5, 6, 7, 8, 11, 31]);
-
-const running = (container: Container): boolean => container.started !== undefined;
-
-const execEffect = (exe: string, args: string): Effect => ({
-  op: 'EXEC',
-  resource: { kind: 'program', path: exe, args: args === '' ? [] : [args] },
-  access: '',
-});
-
-/** Whether an ancestor's foreign program made this process. */
-function inherits(process: Process): boolean {
-  for (let p = process.parent, n = 0; p !== undefined && n < 64; p = p.parent, n++)
-    if (p.foreignProgram) return true;
-  return false;
-}
 
 const sameProcess = (a: ProcessId | undefined, b: ProcessId): boolean =>
   a !== undefined && a.pid === b.pid && a.created === b.created;

@@ -2,6 +2,7 @@
 // that fits.
 import type { Effect, Op, Resource } from '../effect/index.ts';
 import type { FindingKind, Severity, Technique } from './finding.ts';
+import { isUnnamed } from './runtime.ts';
 
 interface Rule<T> {
   readonly kinds?: readonly FindingKind[];
@@ -58,7 +59,7 @@ const severities: readonly Rule<Severity>[] = [
 const technique = (id: string, name: string): Technique => ({ id, name });
 const unixShell = technique('T1059.004', 'Command and Scripting Interpreter: Unix Shell');
 const interpreters = technique('T1059', 'Command and Scripting Interpreter');
-const escape = technique('T1611', 'Escape to Host');
+const hostEscape = technique('T1611', 'Escape to Host');
 const permissions = technique('T1222.002', 'Linux File and Directory Permissions Modification');
 
 const techniques: readonly Rule<Technique>[] = [
@@ -69,7 +70,7 @@ const techniques: readonly Rule<Technique>[] = [
   { kinds: ['identity-change'], is: technique('T1548', 'Abuse Elevation Control Mechanism') },
   { ops: ['PTRACE'], is: technique('T1055.008', 'Process Injection: Ptrace System Calls') },
   { ops: ['MODULE'], is: technique('T1547.006', 'Kernel Modules and Extensions') },
-  { ops: ['MOUNT', 'SETNS', 'UNSHARE'], is: escape },
+  { ops: ['MOUNT', 'SETNS', 'UNSHARE'], is: hostEscape },
   {
     ops: ['OPEN', 'READ'],
     path: /^\/etc\/g?shadow/,
@@ -131,7 +132,8 @@ function first<T>(
 }
 
 function pathOf(resource: Resource): readonly string[] {
-  if (resource.kind === 'program') return [resource.path];
+  if (resource.kind === 'program')
+    return isUnnamed(resource.path) ? resource.args.flatMap((arg) => arg.split(' ')) : [resource.path];
   if (resource.kind === 'file')
     return resource.to === undefined ? [resource.path] : [resource.path, resource.to];
   return [];

@@ -57,6 +57,10 @@ export class Container {
     this.id = id;
   }
 
+  get running(): boolean {
+    return this.started !== undefined;
+  }
+
   get ref(): ContainerRef {
     return { id: this.id, name: this.info?.name ?? '', image: this.info?.image ?? '' };
   }
@@ -143,6 +147,14 @@ export class Task {
     this.process = process;
     this.tid = tid;
   }
+}
+
+/** From then on the process belongs to the incident, whatever it does. */
+export function makeForeign(process: Process, incident: OpenIncident, since: Moment): void {
+  process.incident = incident;
+  const before = process.segments.filter((segment) => segment.since < since);
+  process.segments = [...before, { since, kind: 'foreign', incident }];
+  incident.include(process, true);
 }
 
 /** Processes by pid and creation time. Exited ones are kept a while: children may be seen late. */

@@ -14,6 +14,9 @@ export class View {
   readonly compiled: CompiledPolicy;
   readonly traits: SourceTraits;
   readonly subsets: Subsets;
+  /** Effects of the policy that this source has a record for whenever they happen, and all of them. */
+  readonly seen: number;
+  readonly effects: number;
   private readonly whole: (Subset | undefined)[] = [];
   private readonly unseenStarts: Readonly<Record<TaskKind, (readonly number[] | undefined)[]>> = {
     process: [],
@@ -23,6 +26,9 @@ export class View {
   constructor(compiled: CompiledPolicy, traits: SourceTraits) {
     this.compiled = compiled;
     this.traits = traits;
+    const effects = compiled.edges.filter((edge) => edge.symbol >= 0);
+    this.effects = effects.length;
+    this.seen = effects.filter((edge) => !unseen(edge, traits)).length;
     this.subsets = new Subsets(automatonOf(compiled, traits), compiled.symbolsOf, { limit: keptSets });
   }
 

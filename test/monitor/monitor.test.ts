@@ -241,7 +241,7 @@ const exploit: readonly Observation[] = [
 
 test('defect 10: one exploit is one incident with few findings', () => {
   const { findings, summary } = run(ECHO, [...boot, ...serve, ...exploit, ...end]);
-  assert.deepEqual(brief(findings), ['foreign-effect 10 CLONE', 'foreign-program 20 EXEC /bin/sh "-c id"']);
+  assert.deepEqual(brief(findings), ['foreign-effect 10 CLONE', 'foreign-program 20 EXEC /bin/sh -c id']);
   assert.deepEqual([findings[1].severity, findings[1].technique?.id], ['critical', 'T1059.004']);
   assert.equal(summary.incidents.length, 1);
   const [incident] = summary.incidents;
@@ -274,7 +274,7 @@ test('an exploit whose clone is told by the child only, or by neither side, is t
     const { findings, summary } = run(ECHO, [...boot, ...told]);
     assert.deepEqual(brief(findings), [
       'unknown-task 20 CLONE process',
-      'foreign-program 20 EXEC /bin/sh "-c id"',
+      'foreign-program 20 EXEC /bin/sh -c id',
     ]);
     assert.equal(summary.incidents.length, 1);
   }
@@ -778,7 +778,7 @@ test('containers: started with another program, or with other arguments, is fore
   ];
   assert.deepEqual(brief(run(ECHO, start('/bin/bash')).findings), ['foreign-program 1 EXEC /bin/bash']);
   assert.deepEqual(brief(run(ECHO, start('/usr/bin/dash -c id')).findings), [
-    'foreign-program 1 EXEC /usr/bin/dash "-c id"',
+    'foreign-program 1 EXEC /usr/bin/dash -c id',
   ]);
 });
 

@@ -70,10 +70,13 @@ export class Module {
   }
 }
 
-const modules = new WeakMap<Backing, Module>();
+const modules = new WeakMap<Backing, Map<string, Module>>();
 
+/** The module of a file that is mapped under a name; one file may have several names. */
 export function moduleOf(backing: Backing, path: string): Module {
-  let module = modules.get(backing);
-  if (module === undefined) modules.set(backing, (module = new Module(backing, path)));
+  let names = modules.get(backing);
+  if (names === undefined) modules.set(backing, (names = new Map()));
+  let module = names.get(path);
+  if (module === undefined) names.set(path, (module = new Module(backing, path)));
   return module;
 }

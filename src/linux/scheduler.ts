@@ -24,9 +24,11 @@ const QUANTUM = 50_000;
 const SYSCALL_COST = 100;
 /** A timer wakes its task this many ns late, as on a quiet host. */
 const TIMER_SLACK = 50_000n;
-/** Rounds in which no task did anything new after which the container only repeats itself: without any effect, and with. */
-const IDLE_ROUNDS = 64;
-const REPEATED_ROUNDS = 16;
+/**
+ * A container only repeats itself when time has jumped so often, and so far, without any effect, or with effects that
+ * were all seen before; or without any effect very often, however short the jumps.
+ */
+const REPETITION = { idleRounds: 64, repeatedRounds: 16, time: 3_000_000_000n, idleLimit: 4096 } as const;
 
 export interface RunOptions {
   /** Instructions over all tasks (a system call counts as 100). */
@@ -63,7 +65,13 @@ export type RunStop =
 
 export function run(kernel: Kernel, options: RunOptions): RunStop {
   const limit = kernel.now + (options.horizon ?? 10_000_000_000n);
-  const rounds = { sequence: kernel.sequence, novelty: kernel.novelty, idle: 0, repeated: 0 };
+  const rounds: Rounds = {
+    sequence: kernel.sequence,
+    novelty: kernel.novelty,
+    idle: 0,
+    repeated: 0,
+    since: kernel.now,
+  };
   let left = options.maxInstructions;
   while (left > 0) {
     const init = kernel.processes.get(1);
@@ -102,20 +110,32 @@ function round(kernel: Kernel, left: number): number {
   return used;
 }
 
+/** Jumps of time in one run. */
+interface Rounds {
+  sequence: number;
+  novelty: number;
+  /** Since the last effect, and since the last new one. */
+  idle: number;
+  repeated: number;
+  /** When the last new effect was seen. */
+  since: bigint;
+}
+
 /** Whether time has jumped often enough without anything new. */
-function repeats(
-  kernel: Kernel,
-  rounds: { sequence: number; novelty: number; idle: number; repeated: number },
-): boolean {
-  rounds.idle = kernel.sequence === rounds.sequence ? rounds.idle + 1 : 0;
-  rounds.repeated =
-    kernel.novelty === rounds.novelty && kernel.sequence !== rounds.sequence
-      ? rounds.repeated + 1
-      : rounds.repeated;
-  if (kernel.novelty !== rounds.novelty) rounds.repeated = 0;
+function repeats(kernel: Kernel, rounds: Rounds): boolean {
+  if (kernel.novelty !== rounds.novelty) {
+    rounds.repeated = 0;
+    rounds.since = kernel.now;
+  }
+  if (kernel.sequence !== rounds.sequence) {
+    rounds.idle = 0;
+    rounds.repeated++;
+  } else rounds.idle++;
   rounds.sequence = kernel.sequence;
   rounds.novelty = kernel.novelty;
-  return rounds.idle >= IDLE_ROUNDS || rounds.repeated >= REPEATED_ROUNDS;
+  if (rounds.idle >= REPETITION.idleLimit) return true;
+  const long = kernel.now - rounds.since >= REPETITION.time;
+  return long && (rounds.idle >= REPETITION.idleRounds || rounds.repeated >= REPETITION.repeatedRounds);
 }
 
 export function waiting(kernel: Kernel): Waiting[] {

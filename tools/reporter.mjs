@@ -6,10 +6,12 @@ export default async function* report(source) {
   let passed = 0;
   let failed = 0;
   let skipped = 0;
+  const durations = new Map();
   for await (const { type, data } of source) {
     if (type === 'test:pass' || type === 'test:fail') {
       if (data.details?.type === 'suite') continue;
       const where = data.file ? relative(process.cwd(), data.file) : '';
+      if (data.nesting === 0) durations.set(where, (durations.get(where) ?? 0) + (data.details?.duration_ms ?? 0));
       if (data.skip !== undefined) {
         skipped++;
         yield `skipped: ${data.name} (${where})${typeof data.skip === 'string' ? `: ${data.skip}` : ''}\n`;
@@ -22,6 +24,8 @@ export default async function* report(source) {
       }
     } else if (type === 'test:stderr' || type === 'test:stdout') yield data.message;
   }
+  const slowest = [...durations].sort((a, b) => b[1] - a[1]).slice(0, 5);
+  yield `slowest files: ${slowest.map(([file, ms]) => `${file} ${(ms / 1000).toFixed(1)} s`).join(', ')}\n`;
   yield `#counts ${passed} ${failed} ${skipped}\n`;
 }
 

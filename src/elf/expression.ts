@@ -21,7 +21,7 @@ export function evaluateExpression(
   const stack: bigint[] = initial === undefined ? [] : [initial];
   for (let steps = 0; r.remaining > 0; steps++) {
     if (steps > STEP_LIMIT || stack.length > STEP_LIMIT) throw new InputError('runs too long', r.name);
-    const value = step(r, stack, context);
+    const value = step({ r, stack, context });
     if (value === undefined) return undefined;
     if (value !== 'none') stack.push(BigInt.asUintN(64, value));
   }
@@ -66,8 +66,18 @@ const BINARY: Readonly<Record<number, (a: bigint, b: bigint) => bigint>> = {
   46: (a, b) => BigInt(signed64(a) !== signed64(b)),
 };
 
+type Answer = bigint | 'none' | undefined;
+
+/** Evaluation in progress. */
+interface Evaluation {
+  readonly r: ByteReader;
+  readonly stack: bigint[];
+  readonly context: ExpressionContext;
+}
+
 /** One operation: the value to push, 'none', or undefined where something is unknown. */
-function step(r: ByteReader, stack: bigint[], context: ExpressionContext): bigint | 'none' | undefined {
+function step(evaluation: Evaluation): Answer {
+  const { r, stack } = evaluation;
   const op = r.u8();
   const binary = BINARY[op];
   if (binary !== undefined) {
@@ -75,82 +85,80 @@ function step(r: ByteReader, stack: bigint[], context: ExpressionContext): bigin
     return binary(pop(stack), b);
   }
   if (op >= 48 && op <= 79) return BigInt(op - 48); // lit0..31
-  if (op >= 112 && op <= 143) {
-    const offset = leb(r, true); // breg0..31
-    const base = context.register(op - 112);
-    return base === undefined ? undefined : base + offset;
-  }
-  switch (op) {
-    case 3: // addr
-    case 14:
-      return r.u64();
-    case 6:
-      return context.load(pop(stack), 8);
-    case 8:
-      return BigInt(r.u8());
-    case 9:
-      return BigInt((r.u8() << 24) >> 24);
-    case 10:
-      return BigInt(r.u16());
-    case 11:
-      return BigInt((r.u16() << 16) >> 16);
-    case 12:
-      return BigInt(r.u32());
-    case 13:
-      return BigInt(r.i32());
-    case 15:
-      return r.i64();
-    case 16:
-      return leb(r, false);
-    case 17:
-      return leb(r, true);
-    case 18: {
-      const top = pop(stack); // dup
-      stack.push(top);
-      return top;
-    }
-    case 19:
-      pop(stack);
-      return 'none';
-    case 20:
-      return stack.at(-2) ?? pop([]);
-    case 21:
-      return stack.at(-1 - r.u8()) ?? pop([]);
-    case 22: {
-      const b = pop(stack); // swap
-      const a = pop(stack);
-      stack.push(b);
-      return a;
-    }
-    case 25: {
-      const value = signed64(pop(stack)); // abs
-      return value < 0n ? -value : value;
-    }
-    case 31:
-      return -pop(stack);
-    case 32:
-      return ~pop(stack);
-    case 35:
-      return pop(stack) + leb(r, false); // plus_uconst
-    case 40:
-    case 47: {
-      const distance = (r.u16() << 16) >> 16; // bra, skip
-      if (op === 47 || pop(stack) !== 0n) jump(r, distance);
-      return 'none';
-    }
-    case 146: {
-      const base = context.register(Number(leb(r, false))); // bregx
-      const offset = leb(r, true);
-      return base === undefined ? undefined : base + offset;
-    }
-    case 148:
-      return context.load(pop(stack), r.u8()); // deref_size
-    case 150:
-      return 'none';
-    default:
-      throw new InputError(`unknown operation ${op}`, r.name);
-  }
+  if (op >= 112 && op <= 143) return based(evaluation, op - 112); // breg0..31
+  const operation = OPERATIONS[op];
+  if (operation === undefined) throw new InputError(`unknown operation ${op}`, r.name);
+  return operation(evaluation);
 }
+
+/** A register plus a signed offset. */
+function based({ r, context }: Evaluation, register: number): Answer {
+  const offset = leb(r, true);
+  const base = context.register(register);
+  return base === undefined ? undefined : base + offset;
+}
+
+function dup(stack: bigint[]): bigint {
+  const top = pop(stack);
+  stack.push(top);
+  return top;
+}
+
+function drop(stack: bigint[]): 'none' {
+  pop(stack);
+  return 'none';
+}
+
+function swap(stack: bigint[]): bigint {
+  const b = pop(stack);
+  const a = pop(stack);
+  stack.push(b);
+  return a;
+}
+
+function absolute(value: bigint): bigint {
+  return value < 0n ? -value : value;
+}
+
+function branch({ r, stack }: Evaluation, always: boolean): 'none' {
+  const distance = (r.u16() << 16) >> 16;
+  if (always || pop(stack) !== 0n) jump(r, distance);
+  return 'none';
+}
+
+/** The value at a depth of the stack. */
+function pick(stack: readonly bigint[], depth: number): bigint {
+  return stack.at(-1 - depth) ?? pop([]);
+}
+
+const OPERATIONS: Readonly<Record<number, (evaluation: Evaluation) => Answer>> = {
+  3: ({ r }) => r.u64(), // addr
+  6: ({ stack, context }) => context.load(pop(stack), 8), // deref
+  8: ({ r }) => BigInt(r.u8()), // const1u ... consts
+  9: ({ r }) => BigInt((r.u8() << 24) >> 24),
+  10: ({ r }) => BigInt(r.u16()),
+  11: ({ r }) => BigInt((r.u16() << 16) >> 16),
+  12: ({ r }) => BigInt(r.u32()),
+  13: ({ r }) => BigInt(r.i32()),
+  14: ({ r }) => r.u64(),
+  15: ({ r }) => r.i64(),
+  16: ({ r }) => leb(r, false),
+  17: ({ r }) => leb(r, true),
+  18: ({ stack }) => dup(stack),
+  19: ({ stack }) => drop(stack),
+  20: ({ stack }) => pick(stack, 1), // over
+  21: ({ r, stack }) => pick(stack, r.u8()),
+  22: ({ stack }) => swap(stack),
+  25: ({ stack }) => absolute(signed64(pop(stack))),
+  31: ({ stack }) => -pop(stack),
+  32: ({ stack }) => ~pop(stack),
+  35: ({ r, stack }) => pop(stack) + leb(r, false), // plus_uconst
+  40: (evaluation) => branch(evaluation, false),
+  47: (evaluation) => branch(evaluation, true),
+  146: (evaluation) => based(evaluation, Number(leb(evaluation.r, false))), // bregx
+  148: ({ r, stack, context }) => context.load(pop(stack), r.u8()), // deref_size
+  150: () => 'none', // nop
+};
 
 function jump(r: ByteReader, distance: number): void {
   const target = r.position + distance;

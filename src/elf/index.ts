@@ -1,4 +1,6 @@
 // elf: headers, segments, symbols, dynamic section, unwind tables. Floor 1.
+
+export type { CfaRule, RegisterRule, UnwindRow } from './cfa.ts';
 export { EM_AARCH64, EM_X86_64, ET, PF, PT, SHT, STB, STT } from './constants.ts';
 export { buildIdOf, type Dynamic, readDynamic } from './dynamic.ts';
 export { type ExpressionContext, evaluateExpression } from './expression.ts';
@@ -22,4 +24,4 @@ export {
   SymbolTable,
   staticSymbols,
 } from './symbols.ts';
-export { type CfaRule, type RegisterRule, type UnwindRow, UnwindTable } from './unwind.ts';
+export { UnwindTable } from './unwind.ts';

@@ -1,99 +1,16 @@
 // Unwind tables: .eh_frame and its search table .eh_frame_hdr (LSB core, DWARF 5 section 6.4 with the eh_frame
 // differences). Says, for one address, how the caller's registers follow from the callee's. Evaluates the register
 // rules of DW_CFA programs; walking a stack is the user's business. Language data (LSDA) is not read.
-import { ByteReader, InputError } from '../bytes/index.ts';
+import { type ByteReader, InputError } from '../bytes/index.ts';
+import { type Cie, type Fde, rowAt, type UnwindRow } from './cfa.ts';
 import { PT } from './constants.ts';
 import { bytesAfter, type Elf, fileOffset, readSections } from './file.ts';
-
-export type CfaRule =
-  | { readonly kind: 'register'; readonly register: number; readonly offset: number }
-  | { readonly kind: 'expression'; readonly code: Uint8Array };
-
-/** Where the caller's value of a register is. Offsets are from the CFA. Registers without a rule are unchanged. */
-export type RegisterRule =
-  | { readonly kind: 'undefined' }
-  | { readonly kind: 'offset'; readonly offset: number }
-  | { readonly kind: 'value-offset'; readonly offset: number }
-  | { readonly kind: 'register'; readonly register: number }
-  | { readonly kind: 'expression'; readonly code: Uint8Array }
-  | { readonly kind: 'value-expression'; readonly code: Uint8Array };
-
-/** DWARF register numbers of x86-64: 0 rax 1 rdx 2 rcx 3 rbx 4 rsi 5 rdi 6 rbp 7 rsp 8..15 r8..r15, 16 return address. */
-export interface UnwindRow {
-  readonly cfa: CfaRule;
-  readonly registers: ReadonlyMap<number, RegisterRule>;
-  readonly returnRegister: number;
-  /** The frame of a signal trampoline: its return address is exact, not after a call. */
-  readonly signalFrame: boolean;
-}
-
-interface Cie {
-  readonly codeAlign: number;
-  readonly dataAlign: number;
-  readonly returnRegister: number;
-  readonly encoding: number;
-  readonly augmented: boolean;
-  readonly signalFrame: boolean;
-  readonly program: Uint8Array;
-}
-
-interface Fde {
-  readonly cie: Cie;
-  readonly start: number;
-  readonly end: number;
-  readonly program: Uint8Array;
-}
+import { encoded, low64, sleb, uleb } from './leb.ts';
 
 /** Frame descriptions indexed by a scan (no search table), at most. */
 const SCAN_LIMIT = 200_000;
 /** An entry (CIE or FDE) is at most this long. */
 const ENTRY_LIMIT = 1 << 20;
-
-const low64 = (r: ByteReader): number => Number(r.i64());
-
-function uleb(r: ByteReader): number {
-  let value = 0;
-  for (let shift = 0; ; shift += 7) {
-    const byte = r.u8();
-    if (shift < 49) value += (byte & 0x7f) * 2 ** shift;
-    if ((byte & 0x80) === 0) return value;
-    if (shift > 70) throw new InputError('number runs too long', `${r.name} at offset ${r.position}`);
-  }
-}
-
-function sleb(r: ByteReader): number {
-  let value = 0;
-  for (let shift = 0; ; shift += 7) {
-    const byte = r.u8();
-    if (shift < 49) value += (byte & 0x7f) * 2 ** shift;
-    if ((byte & 0x80) === 0) return (byte & 0x40) !== 0 && shift < 49 ? value - 2 ** (shift + 7) : value;
-    if (shift > 70) throw new InputError('number runs too long', `${r.name} at offset ${r.position}`);
-  }
-}
-
-/** DW_EH_PE format part: low four bits. */
-function encoded(r: ByteReader, format: number): number {
-  switch (format & 15) {
-    case 0:
-    case 4:
-    case 12:
-      return low64(r);
-    case 1:
-      return uleb(r);
-    case 2:
-      return r.u16();
-    case 3:
-      return r.u32();
-    case 9:
-      return sleb(r);
-    case 10:
-      return (r.u16() << 16) >> 16;
-    case 11:
-      return r.i32();
-    default:
-      throw new InputError(`unknown pointer encoding ${format}`, `${r.name} at offset ${r.position}`);
-  }
-}
 
 export class UnwindTable {
   private readonly elf: Elf;
@@ -138,7 +55,7 @@ export class UnwindTable {
     const row =
       fde === undefined || vaddr < fde.start || vaddr >= fde.end
         ? undefined
-        : execute(fde, vaddr, this.elf.source.name);
+        : rowAt(fde, vaddr, this.elf.source.name);
     if (this.rows.size > 65_536) this.rows.clear();
     this.rows.set(vaddr, row);
     return row;
@@ -266,134 +183,4 @@ function parseCie(r: ByteReader): Cie {
     signalFrame: augmentation.includes('S'),
     program: r.slice(r.remaining),
   };
-}
-
-interface State {
-  cfa: CfaRule;
-  registers: Map<number, RegisterRule>;
-}
-
-/** Runs the CIE's and the FDE's programs up to the row that covers `vaddr`. */
-function execute(fde: Fde, vaddr: number, name: string): UnwindRow {
-  const { cie } = fde;
-  const initial: State = { cfa: { kind: 'register', register: 7, offset: 8 }, registers: new Map() };
-  run(new ByteReader(cie.program, `${name} CIE`), initial, initial, cie, fde.start, Number.POSITIVE_INFINITY);
-  const state: State = { cfa: initial.cfa, registers: new Map(initial.registers) };
-  run(new ByteReader(fde.program, `${name} FDE`), state, initial, cie, fde.start, vaddr);
-  return {
-    cfa: state.cfa,
-    registers: state.registers,
-    returnRegister: cie.returnRegister,
-    signalFrame: cie.signalFrame,
-  };
-}
-
-/** DW_CFA programs; stops before the first row that starts after `vaddr`. */
-function run(r: ByteReader, state: State, initial: State, cie: Cie, start: number, vaddr: number): void {
-  const saved: State[] = [];
-  let location = start;
-  const offsetRule = (register: number, offset: number): void =>
-    void state.registers.set(register, { kind: 'offset', offset: offset * cie.dataAlign });
-  const restore = (register: number): void => {
-    const rule = initial.registers.get(register);
-    if (rule === undefined) state.registers.delete(register);
-    else state.registers.set(register, rule);
-  };
-  const cfaRegister = (): number => (state.cfa.kind === 'register' ? state.cfa.register : 7);
-  while (r.remaining > 0 && location <= vaddr) {
-    const op = r.u8();
-    const low = op & 0x3f;
-    if (op >= 0xc0) restore(low);
-    else if (op >= 0x80) offsetRule(low, uleb(r));
-    else if (op >= 0x40) location += low * cie.codeAlign;
-    else {
-      switch (op) {
-        case 0: // nop
-          break;
-        case 1: // set_loc
-          location = encoded(r, cie.encoding);
-          break;
-        case 2: // advance_loc1
-          location += r.u8() * cie.codeAlign;
-          break;
-        case 3:
-          location += r.u16() * cie.codeAlign;
-          break;
-        case 4:
-          location += r.u32() * cie.codeAlign;
-          break;
-        case 5: // offset_extended
-          offsetRule(uleb(r), uleb(r));
-          break;
-        case 6:
-          restore(uleb(r));
-          break;
-        case 7:
-          state.registers.set(uleb(r), { kind: 'undefined' });
-          break;
-        case 8: // same_value
-          state.registers.delete(uleb(r));
-          break;
-        case 9:
-          state.registers.set(uleb(r), { kind: 'register', register: uleb(r) });
-          break;
-        case 10: // remember_state
-          if (saved.length > 64) throw new InputError('states nest too deep', r.name);
-          saved.push({ cfa: state.cfa, registers: new Map(state.registers) });
-          break;
-        case 11: {
-          const back = saved.pop();
-          if (back === undefined) throw new InputError('no state to restore', r.name);
-          state.cfa = back.cfa;
-          state.registers = back.registers;
-          break;
-        }
-        case 12: // def_cfa
-          state.cfa = { kind: 'register', register: uleb(r), offset: uleb(r) };
-          break;
-        case 13:
-          state.cfa = {
-            kind: 'register',
-            register: uleb(r),
-            offset: state.cfa.kind === 'register' ? state.cfa.offset : 0,
-          };
-          break;
-        case 14:
-          state.cfa = { kind: 'register', register: cfaRegister(), offset: uleb(r) };
-          break;
-        case 15:
-          state.cfa = { kind: 'expression', code: r.slice(uleb(r)) };
-          break;
-        case 16:
-          state.registers.set(uleb(r), { kind: 'expression', code: r.slice(uleb(r)) });
-          break;
-        case 17: // offset_extended_sf
-          offsetRule(uleb(r), sleb(r));
-          break;
-        case 18: // def_cfa_sf
-          state.cfa = { kind: 'register', register: uleb(r), offset: sleb(r) * cie.dataAlign };
-          break;
-        case 19:
-          state.cfa = { kind: 'register', register: cfaRegister(), offset: sleb(r) * cie.dataAlign };
-          break;
-        case 20: // val_offset
-          state.registers.set(uleb(r), { kind: 'value-offset', offset: uleb(r) * cie.dataAlign });
-          break;
-        case 21:
-          state.registers.set(uleb(r), { kind: 'value-offset', offset: sleb(r) * cie.dataAlign });
-          break;
-        case 22:
-          state.registers.set(uleb(r), { kind: 'value-expression', code: r.slice(uleb(r)) });
-          break;
-        case 0x2e: // GNU_args_size
-          uleb(r);
-          break;
-        case 0x2f: // GNU_negative_offset_extended
-          offsetRule(uleb(r), -uleb(r));
-          break;
-        default:
-          throw new InputError(`unknown unwind operation ${op}`, r.name);
-      }
-    }
-  }
 }

@@ -1,6 +1,5 @@
 // Making processes and threads (kernel/fork.c's rules), and finding them.
 import { CLONE } from './abi-process.ts';
-import { bit } from './abi-signal.ts';
 import { DescriptorTable } from './file.ts';
 import type { Kernel } from './kernel.ts';
 import { defaultActions } from './signals.ts';
@@ -133,16 +132,6 @@ export function clearHandlers(actions: SignalAction[]): void {
   }
 }
 
-/** The process that a pid names: a thread's id other than the leader's names none. */
-export function findProcess(kernel: Kernel, pid: number): Process | undefined {
-  return kernel.processes.get(pid);
-}
-
-/** The task that a tid names. */
-export function findTask(kernel: Kernel, tid: number): Task | undefined {
-  return kernel.tasks.get(tid);
-}
-
 /** Processes of a group, zombies included. */
 export function groupMembers(kernel: Kernel, pgid: number): Process[] {
   return [...kernel.processes.values()].filter((process) => process.pgid === pgid);
@@ -154,9 +143,6 @@ export function sharesSpace(kernel: Kernel, process: Process): boolean {
     if (other !== process && other.exitStatus === undefined && other.space === process.space) return true;
   return false;
 }
-
-/** Signals that a task would let through now. */
-export const lets = (task: Task, signal: number): boolean => (task.blockedSignals & bit(signal)) === 0n;
 
 export function newProcessParts(): {
   actions: SignalAction[];

@@ -80,6 +80,16 @@ export class FramePool {
     this.freeTables.push(table);
   }
 
+  /** Zeroed frames in a row that are never given back (an engine's own tables and code); 0 where the limit is reached. */
+  reserve(frames: number): number {
+    return this.extend(frames);
+  }
+
+  /** Grows the memory now where fewer than `frames` could be given out without; its buffer stays the same until then. */
+  ensure(frames: number): void {
+    if (this.free.length < frames && this.next + frames > this.references.length) this.grow();
+  }
+
   private extend(frames: number): number {
     const first = this.next;
     if (first + frames > this.limit) return 0;

@@ -1,0 +1,200 @@
+// What both tiers want to know of a block's IR: widths, last uses, instruction boundaries; and conditions folded into
+// comparisons where the flags that they read were set in the same block.
+import { FLAG_KINDS, HELPERS, IR, IR_OPS, WORDS } from '../../isa/index.ts';
+
+/** Operations that only folding makes: comparisons of one operand with 0. */
+const FIRST_FOLDED = IR_OPS.length;
+export const FOLDED = {
+  eqz: FIRST_FOLDED,
+  nez: FIRST_FOLDED + 1,
+  ltz: FIRST_FOLDED + 2,
+  gez: FIRST_FOLDED + 3,
+  lez: FIRST_FOLDED + 4,
+  gtz: FIRST_FOLDED + 5,
+} as const;
+
+/** Positions of value operands by opcode: bit i set where operand i is a value. */
+const VALUE_OPERANDS = [
+  ...IR_OPS.map((row) => [...row[1]].reduce((bits, kind, i) => bits | (kind === 'v' ? 1 << i : 0), 0)),
+  ...Object.keys(FOLDED).map(() => 1),
+];
+const ONE_BIT = [...IR_OPS.map((row) => row[2] === 'v1'), ...Object.keys(FOLDED).map(() => true)];
+const YIELDS = [...IR_OPS.map((row) => row[2] !== ''), ...Object.keys(FOLDED).map(() => true)];
+
+const KEEPERS = ['shl', 'shr', 'sar', 'shld', 'shrd'].map((kind) => FLAG_KINDS.indexOf(kind as 'shl'));
+const PURE_HELPERS = HELPERS.map(({ effect }) => effect === 'pure');
+
+export interface Analysis {
+  /** The block's words, conditions folded. */
+  readonly code: Int32Array;
+  readonly count: number;
+  /** Bits of each operation's value, 0 where it yields none. */
+  readonly width: Uint8Array;
+  /** Last operation that uses the value; the operation itself where nothing does. */
+  readonly lastUse: Int32Array;
+  /** Nothing needs it. */
+  readonly dead: Uint8Array;
+}
+
+export function operandsOf(code: Int32Array, at: number): number {
+  const mask = VALUE_OPERANDS[code[at] & 0xff];
+  let out = 0;
+  for (let i = 0; i < 3; i++) if ((mask & (1 << i)) !== 0 && code[at + 1 + i] >= 0) out |= 1 << i;
+  return out;
+}
+
+/** Bits of a value of the (folded or original) words. */
+export function widthOfValue(code: Int32Array, value: number): number {
+  const head = code[value * WORDS];
+  return ONE_BIT[head & 0xff] ? 1 : (head >>> 8) & 0xff;
+}
+
+export function isConst(code: Int32Array, value: number): boolean {
+  return value >= 0 && (code[value * WORDS] & 0xff) === IR.const;
+}
+
+/** Whether flags of this kind with this count leave the earlier ones as they were when the count is 0. */
+export function keepsFlags(code: Int32Array, at: number): boolean {
+  if (!KEEPERS.includes(code[at] >>> 16)) return false;
+  const count = code[at + 2];
+  return !(isConst(code, count) && code[count * WORDS + 1] !== 0);
+}
+
+const hasEffect = (op: number, aux: number): boolean => (op === IR.call ? !PURE_HELPERS[aux] : EFFECTS.has(op));
+const EFFECTS = new Set<number>([
+  IR.insn, IR.set, IR.load, IR.store, IR.fence, IR.align, IR.canonical, IR.exit, IR.atomic,
+  IR.divu, IR.remu, IR.divs, IR.rems, IR.flags, IR.setf, IR.setrflags,
+  IR.fadd, IR.fsub, IR.fmul, IR.fdiv, IR.fsqrt, IR.fmin, IR.fmax, IR.fcmp, IR.fcomi, IR.fcvt,
+  IR.jump, IR.branch, IR.syscall, IR.trap, IR.unsupported,
+]);
+
+export function analyse(original: Int32Array): Analysis {
+  const code = foldConditions(original);
+  const count = code.length / WORDS;
+  const width = new Uint8Array(count);
+  const lastUse = new Int32Array(count);
+  const dead = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    lastUse[i] = i;
+    if (YIELDS[code[i * WORDS] & 0xff]) width[i] = widthOfValue(code, i);
+  }
+  for (let i = count - 1; i >= 0; i--) {
+    const at = i * WORDS;
+    const head = code[at];
+    if (lastUse[i] === i && !hasEffect(head & 0xff, head >>> 16)) {
+      // a call may fault even where its result is not used (check_mxcsr)
+      if ((head & 0xff) !== IR.call) {
+        dead[i] = 1;
+        continue;
+      }
+    }
+    const operands = operandsOf(code, at);
+    for (let k = 0; k < 3; k++) {
+      if ((operands & (1 << k)) === 0) continue;
+      const value = code[at + 1 + k];
+      if (lastUse[value] === value) lastUse[value] = i;
+    }
+  }
+  return { code, count, width, lastUse, dead };
+}
+
+type Fold = { readonly op: number; readonly swap?: boolean };
+/** Conditions after a subtraction a - b, by code; others need the result. */
+const AFTER_SUB: Readonly<Record<number, Fold>> = {
+  2: { op: IR.ltu },
+  3: { op: IR.leu, swap: true },
+  4: { op: IR.eq },
+  5: { op: IR.ne },
+  6: { op: IR.leu },
+  7: { op: IR.ltu, swap: true },
+  12: { op: IR.lts },
+  13: { op: IR.les, swap: true },
+  14: { op: IR.les },
+  15: { op: IR.lts, swap: true },
+};
+/** After a logical operation: overflow and carry are 0. */
+const AFTER_LOGIC: Readonly<Record<number, number>> = {
+  4: FOLDED.eqz, 5: FOLDED.nez, 6: FOLDED.eqz, 7: FOLDED.nez,
+  8: FOLDED.ltz, 9: FOLDED.gez, 12: FOLDED.ltz, 13: FOLDED.gez, 14: FOLDED.lez, 15: FOLDED.gtz,
+};
+/** Conditions on the result alone. */
+const ON_RESULT: Readonly<Record<number, number>> = { 4: FOLDED.eqz, 5: FOLDED.nez, 8: FOLDED.ltz, 9: FOLDED.gez };
+
+const KIND = Object.fromEntries(FLAG_KINDS.map((kind, i) => [kind, i])) as Readonly<Record<(typeof FLAG_KINDS)[number], number>>;
+
+/** The same operations, conditions on flags of the same block being comparisons of what set them. */
+function foldConditions(original: Int32Array): Int32Array {
+  let code = original;
+  let flags = -1;
+  for (let at = 0; at < original.length; at += WORDS) {
+    const op = original[at] & 0xff;
+    if (op === IR.flags) flags = keepsFlags(original, at) ? -1 : at;
+    else if (op === IR.setf || op === IR.setrflags) flags = -1;
+    else if (op === IR.getf && original[at + 1] === 0 && flags >= 0) {
+      // carry
+      const kind = original[flags] >>> 16;
+      if (kind === KIND.sub) {
+        if (code === original) code = original.slice();
+        replace(code, at, IR.ltu, (original[flags] >>> 8) & 0xff, original[flags + 1], original[flags + 2]);
+      }
+    } else if (op === IR.cond && flags >= 0) {
+      if (code === original) code = original.slice();
+      foldOne(code, at, flags);
+    }
+  }
+  return code;
+}
+
+function foldOne(code: Int32Array, at: number, flags: number): void {
+  const condition = code[at + 1];
+  const width = (code[flags] >>> 8) & 0xff;
+  const kind = code[flags] >>> 16;
+  if (kind === KIND.sub && AFTER_SUB[condition] !== undefined) {
+    const { op, swap } = AFTER_SUB[condition];
+    const [a, b] = [code[flags + 1], code[flags + 2]];
+    replace(code, at, op, width, swap ? b : a, swap ? a : b);
+  } else if (kind === KIND.logic) {
+    if (AFTER_LOGIC[condition] !== undefined) replace(code, at, AFTER_LOGIC[condition], width, code[flags + 1], -1);
+    else if (condition < 4) {
+      // no overflow, no carry
+      code[at] = IR.const | (1 << 8);
+      code[at + 1] = condition & 1;
+      code[at + 2] = 0;
+    }
+  } else if (ON_RESULT[condition] !== undefined) {
+    const result = resultOf(code, flags, kind, width);
+    if (result >= 0) replace(code, at, ON_RESULT[condition], width, result, -1);
+  }
+}
+
+const RESULT_OPS: Readonly<Record<number, number>> = {
+  [KIND.add]: IR.add,
+  [KIND.sub]: IR.sub,
+  [KIND.inc]: IR.add,
+  [KIND.dec]: IR.sub,
+  [KIND.shl]: IR.shl,
+  [KIND.shr]: IR.shr,
+  [KIND.sar]: IR.sar,
+};
+
+/** The value that the flags are about, where an operation before them computed it; -1 otherwise. */
+function resultOf(code: Int32Array, flags: number, kind: number, width: number): number {
+  const op = RESULT_OPS[kind];
+  if (op === undefined) return -1;
+  const first = Math.max(0, flags - 12 * WORDS);
+  for (let at = flags - WORDS; at >= first; at -= WORDS) {
+    if ((code[at] & 0xff) !== op || ((code[at] >>> 8) & 0xff) !== width || code[at + 1] !== code[flags + 1]) continue;
+    const b = code[at + 2];
+    const one = kind === KIND.inc || kind === KIND.dec;
+    if (one ? isConst(code, b) && code[b * WORDS + 1] === 1 && code[b * WORDS + 2] === 0 : b === code[flags + 2])
+      return at / WORDS;
+  }
+  return -1;
+}
+
+function replace(code: Int32Array, at: number, op: number, width: number, a: number, b: number): void {
+  code[at] = op | (width << 8);
+  code[at + 1] = a;
+  code[at + 2] = b;
+  code[at + 3] = -1;
+}

@@ -1,0 +1,78 @@
+// The interpreter's cases: which operation, by opcode and widths, has which number in a stream, and how its words are
+// laid out. Native operations of emit.ts are listed here by the widths that lifted code has; what is not listed runs by
+// the `slow` case.
+import { ATOMICS, IR, VECTOR_OPS } from '../../isa/index.ts';
+import { FOLDED } from './analysis.ts';
+import { type Native, nativeFor, type Shape, shuffleLanes } from './emit.ts';
+
+/**
+ * Cases of the interpreter's own, in this order before the native ones. Words after the case number:
+ * slow: operation · copy64, copy128, copy32: to, from · load: to, address, operation · store: address, value, operation
+ * flags, keepflags: kind, a, b, c · cond: to, code · getf: to, bit · setf: bit, value · rflags: to · setrflags: value
+ * align, canonical: address, operation, mask · exit: condition, target · jump: target · branch: condition, yes, no
+ * syscall: next · end, boundary: none · swizzle1: to, a, mask · swizzle2: to, a, b, masks
+ * atomic: to, address, operand, replacement, operation · bit: to, from, position · nop (insn)
+ */
+export const OWN = [
+  'slow', 'copy64', 'copy128', 'copy32', 'flags', 'keepflags', 'getf', 'setf', 'rflags',
+  'setrflags0', 'setrflags1', 'setrflags2', 'align', 'canonical', 'exit', 'jump', 'branch', 'syscall', 'end', 'boundary',
+  'swizzle1', 'swizzle2', 'bit32', 'bit64',
+  ...Array.from({ length: 16 }, (_, i) => `cond${i}` as const),
+  ...([8, 16, 32, 64, 128] as const).flatMap((width) =>
+    ([0, 1] as const).flatMap((pair) => [`load${width}.${pair}`, `update${width}.${pair}`, `store${width}.${pair}`] as const),
+  ),
+  ...([8, 16, 32, 64] as const).flatMap((width) => ATOMICS.map((kind) => `atomic${width}.${kind}` as const)),
+] as const;
+export type OwnCase = (typeof OWN)[number];
+export const CASE = Object.fromEntries(OWN.map((name, i) => [name, i])) as { readonly [K in OwnCase]: number };
+
+export interface NativeCase {
+  readonly shape: Shape;
+  readonly native: Native;
+  /** Value operands, in order. */
+  readonly operands: readonly number[];
+}
+
+export function shapeKey(op: number, width: number, aux: number, wa: number, wb: number, wc: number): number {
+  return ((((op * 512 + (aux & 511)) * 256 + width) * 256 + wa) * 256 + wb) * 256 + wc;
+}
+
+const list: NativeCase[] = [];
+/** Numbers of native cases by shape. */
+export const NATIVE_NUMBERS = new Map<number, number>();
+export const NATIVE_CASES: readonly NativeCase[] = list;
+
+function add(op: number, width: number, aux: number, wa: number, wb = 0, wc = 0): void {
+  const shape: Shape = { op, width, aux, wa, wb, wc, immediate: -1 };
+  const native = nativeFor(shape);
+  const key = shapeKey(op, width, aux, wa, wb, wc);
+  if (native === undefined || NATIVE_NUMBERS.has(key)) return;
+  NATIVE_NUMBERS.set(key, OWN.length + list.length);
+  list.push({ shape, native, operands: [wa, wb, wc].flatMap((w, i) => (w > 0 ? [i] : [])) });
+}
+
+const SCALARS = [8, 16, 32, 64];
+for (const width of SCALARS) {
+  for (const op of ['add', 'sub', 'mul', 'mulhu', 'mulhs', 'and', 'or', 'xor', 'shl', 'shr', 'sar', 'rotl', 'rotr'] as const)
+    add(IR[op], width, 0, width, width);
+  for (const op of ['not', 'neg', 'clz', 'ctz', 'popcnt', 'bswap'] as const) if (op !== 'bswap' || width > 8) add(IR[op], width, 0, width);
+  for (const op of ['divu', 'remu', 'divs', 'rems'] as const) add(IR[op], width, 0, width, width, width);
+  for (const op of ['eq', 'ne', 'ltu', 'leu', 'lts', 'les'] as const) add(IR[op], width, 0, width, width);
+  for (const op of Object.values(FOLDED)) add(op, width, 0, width);
+  for (const to of SCALARS) if (to > width) for (const op of [IR.zext, IR.sext]) add(op, to, 0, width);
+}
+for (const op of ['and', 'or', 'xor', 'eq', 'ne', 'shl', 'shr'] as const) if (op !== 'shl' && op !== 'shr') add(IR[op], 1, 0, 1, 1);
+for (const op of ['and', 'or', 'xor'] as const) add(IR[op], 128, 0, 128, 128);
+add(IR.not, 1, 0, 1);
+add(IR.not, 128, 0, 128);
+for (const to of SCALARS) for (const op of [IR.zext, IR.sext]) add(op, to, 0, 1);
+for (const width of [1, ...SCALARS, 128]) add(IR.select, width, 0, 1, width, width);
+for (const from of [32, 64]) add(IR.zext, 128, 0, from);
+for (const part of [8, 16, 32]) for (const at of [0, 8]) if (at === 0 || part === 8) add(IR.insert, 64, at, 64, part);
+for (const part of [8, 16, 32, 64]) for (let at = 0; at < 128; at += part) add(IR.insert, 128, at, 128, part);
+for (const half of [8, 16, 32, 64]) add(IR.concat, 2 * half, 0, half, half);
+VECTOR_OPS.forEach(([name, kinds], i) => {
+  if (shuffleLanes(name, 0) !== undefined) return;
+  const width = name.endsWith('bitmask') ? 32 : 128;
+  add(IR.vec, width, i, 128, kinds[1] === 'v' ? 128 : kinds[1] === 'n' ? 64 : 0);
+});

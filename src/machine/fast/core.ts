@@ -1,0 +1,427 @@
+// One pool's half of the fast engine: the core module's instance, lifted and encoded blocks by address and by what
+// stands there, and the operations that translated code leaves to the reference.
+import { assert } from '../../bytes/index.ts';
+import { IR, IR_OPS, type Lifter, WORDS } from '../../isa/index.ts';
+import { GuestFault } from '../fault.ts';
+import { FLAG_FUNCTIONS } from '../flags.ts';
+import { FRAME_SIZE, type FramePool } from '../frames.ts';
+import { Frame, HANDLERS } from '../interpret.ts';
+import type { HelperEnvironment } from '../helpers.ts';
+import { MemoryFault, PAGE_SIZE } from '../memory.ts';
+import { LAYOUT, RegisterFile } from '../registers.ts';
+import type { PagedSpace } from '../space.ts';
+import { operandsOf, widthOfValue } from './analysis.ts';
+import { CASE } from './cases.ts';
+import { encodeBlock, type Stream } from './encode.ts';
+import { compileModule, createTable, instantiate, type WasmInstance, type WasmModule, type WasmTable } from './host.ts';
+import { coreModule } from './interpreter.ts';
+import { CPU, ENTRIES, ENTRY_SIZE, type Places } from './layout.ts';
+
+/** A lifted block and its stream. */
+export interface StreamBlock {
+  readonly number: number;
+  readonly address: number;
+  readonly length: number;
+  readonly instructions: number;
+  readonly code: Int32Array;
+  readonly homes: Int32Array;
+  readonly marks: Uint16Array;
+  /** Byte address of its header. */
+  readonly header: number;
+  readonly frame: number;
+  readonly version: number;
+  /** Frame of the next page where the code reaches into it, else 0. */
+  readonly frame2: number;
+  readonly version2: number;
+  /** Where the dispatch table leads: the header, or a region's function. */
+  target: number;
+}
+
+/** Different codes remembered at one address. */
+const WAYS = 4;
+const LONGEST_INSTRUCTION = 15;
+/** As the reference engine's blocks. */
+const WINDOW = 512;
+const MAX_INSTRUCTIONS = 64;
+const CHUNK_FRAMES = 64;
+/** Blocks at most; then all are forgotten and their places used again. */
+const CAPACITY = 600_000;
+
+const HANDLER_TABLE = IR_OPS.map((row) => HANDLERS[row[0]]);
+const YIELDS = IR_OPS.map((row) => row[2] !== '');
+const MODULES = new Map<string, WasmModule>();
+
+function coreInstance(places: Places, imports: Parameters<typeof instantiate>[1]): WasmInstance {
+  const key = `${places.cpu}.${places.table}.${places.emptyLeaf}`;
+  let module = MODULES.get(key);
+  if (module === undefined) {
+    module = compileModule(coreModule(places));
+    MODULES.set(key, module);
+  }
+  return instantiate(module, imports);
+}
+
+export class Core {
+  readonly pool: FramePool;
+  readonly places: Places;
+  readonly table: WasmTable;
+  readonly exports: Readonly<Record<string, (...values: never[]) => unknown>>;
+  readonly run: (fuel: number) => number;
+  readonly settle: () => number;
+  /** State of slow operations. */
+  readonly frame: Frame;
+  private readonly lifter: Lifter;
+  private readonly blocks = new Map<number, StreamBlock[]>();
+  readonly byNumber: StreamBlock[] = [];
+  private chunk = 0;
+  private chunkEnd = 0;
+  private freeChunks: number[] = [];
+  private readonly chunks: number[] = [];
+  /** codeChanges of the pool when the dispatch table was last right. */
+  private changes: number;
+  /** What the last slow operation threw. */
+  error: unknown;
+  /** Where it did: block and operation. */
+  faultBlock = 0;
+  faultOperation = 0;
+  /** Stops put into streams: byte address and the word that was there. */
+  readonly stops: { at: number; word: number; block: StreamBlock; mark: number }[] = [];
+  /** Executed instructions at the start of the block of a slow operation, for the time stamp counter. */
+  readonly clock: { budget: number; bias: number; base: number; now: number };
+
+  /** Undefined where the pool has no room. */
+  static create(pool: FramePool, lifter: Lifter, environment: Omit<HelperEnvironment, 'tsc'> & { readonly tsc: (() => bigint) | undefined }): Core | undefined {
+    const cpu = pool.allocateTable() * 4;
+    const emptyLeaf = pool.allocateTable() * 4;
+    const table = pool.reserve((ENTRIES * ENTRY_SIZE) / FRAME_SIZE) * FRAME_SIZE;
+    if (cpu === 0 || emptyLeaf === 0 || table === 0) return undefined;
+    return new Core(pool, lifter, environment, { cpu, emptyLeaf, table });
+  }
+
+  private constructor(
+    pool: FramePool,
+    lifter: Lifter,
+    environment: Omit<HelperEnvironment, 'tsc'> & { readonly tsc: (() => bigint) | undefined },
+    places: Places,
+  ) {
+    this.pool = pool;
+    this.lifter = lifter;
+    this.places = places;
+    this.clock = { budget: 0, bias: 0, base: 0, now: 0 };
+    const tsc = environment.tsc ?? ((): bigint => BigInt(this.clock.now));
+    this.frame = new Frame({ features: environment.features, tsc });
+    this.table = createTable(16, 1_000_000);
+    const instance = coreInstance(places, {
+      memory: pool.linear,
+      table: this.table,
+      slow: (header: number, operation: number, fuel: number): number => this.slowStream(header, operation, fuel),
+      rare: (kw: number, a: bigint, b: bigint, c: bigint, before: number): number => rareStatus(kw, a, b, c, before),
+    });
+    this.exports = instance.exports as Readonly<Record<string, (...values: never[]) => unknown>>;
+    this.run = this.exports['run'] as unknown as (fuel: number) => number;
+    this.settle = this.exports['settle'] as unknown as () => number;
+    this.changes = pool.codeChanges;
+    this.flush();
+  }
+
+  /** Empties the dispatch table. */
+  flush(): void {
+    const first = this.places.table;
+    const { bytes } = this.pool;
+    bytes.fill(0xff, first, first + ENTRIES * ENTRY_SIZE);
+    this.changes = this.pool.codeChanges;
+  }
+
+  /** Makes the dispatch table right after code may have changed. */
+  refresh(): void {
+    if (this.pool.codeChanges !== this.changes) this.flush();
+  }
+
+  /** The register file in linear memory; renewed when memory grew. */
+  cpu(): RegisterFile {
+    const { frame } = this;
+    if (frame.cpu === undefined || frame.cpu.buffer !== this.pool.linear.buffer)
+      frame.cpu = new RegisterFile(this.pool.linear.buffer, this.places.cpu);
+    return frame.cpu;
+  }
+
+  // blocks
+
+  /** The block at an address of user space, and its entry in the dispatch table; throws MemoryFault. */
+  enter(space: PagedSpace, address: number): StreamBlock {
+    const block = this.find(space, address) ?? this.add(space, address);
+    this.refresh();
+    this.fill(block);
+    return block;
+  }
+
+  /** Makes the dispatch table lead to the block. */
+  fill(block: StreamBlock, target = block.target): void {
+    const { view } = this.pool;
+    const low = block.address % 2 ** 32 | 0;
+    const hash = (low ^ (Math.floor(block.address / 8192) % 2 ** 32 | 0)) & (ENTRIES - 1);
+    const at = this.places.table + hash * ENTRY_SIZE;
+    view.setUint32(at, low >>> 0, true);
+    view.setUint32(at + 4, Math.floor(block.address / 2 ** 32), true);
+    view.setUint32(at + 8, block.frame, true);
+    view.setUint32(at + 12, block.frame2, true);
+    view.setUint32(at + 16, target, true);
+  }
+
+  /** A block that is known and still right. */
+  find(space: PagedSpace, address: number): StreamBlock | undefined {
+    const ways = this.blocks.get(address);
+    const { versions } = this.pool;
+    const frame = space.executable(address);
+    if (ways === undefined) return undefined;
+    for (const known of ways) {
+      if (known.frame !== frame || known.version !== versions[frame]) continue;
+      if (known.frame2 === 0 || (known.version2 === versions[known.frame2] && known.frame2 === space.executable(pageAfter(address))))
+        return known;
+    }
+    return undefined;
+  }
+
+  private add(space: PagedSpace, address: number): StreamBlock {
+    const left = PAGE_SIZE - (address % PAGE_SIZE);
+    const frame = space.executable(address);
+    space.watchCode(address);
+    let frame2 = 0;
+    let bytes = space.codeBytes(address, Math.min(left, WINDOW));
+    let limit = MAX_INSTRUCTIONS;
+    let block = this.lifter.lift(bytes, address);
+    if (block === undefined) {
+      // the first instruction reaches into the next page
+      const next = pageAfter(address);
+      frame2 = space.executable(next);
+      space.watchCode(next);
+      bytes = space.read(address, Math.min(left, LONGEST_INSTRUCTION) + LONGEST_INSTRUCTION);
+      limit = 1;
+      block = this.lifter.lift(bytes, address, 1);
+      if (block === undefined) throw new MemoryFault(next, 'execute');
+    }
+    let base = this.place(block.code.length);
+    let stream = encodeBlock(block.code, this.places.cpu, base);
+    while (stream === undefined) {
+      limit = Math.min(limit, block.instructions) >> 1;
+      assert(limit > 0, 'one instruction fits the interpreter’s slots');
+      block = this.lifter.lift(bytes.slice(), address, limit);
+      assert(block !== undefined, 'a shorter block is there as well');
+      base = this.place(block.code.length);
+      stream = encodeBlock(block.code, this.places.cpu, base);
+    }
+    const { versions } = this.pool;
+    return this.remember(stream, base, {
+      address,
+      length: block.length,
+      instructions: block.instructions,
+      code: block.code,
+      frame,
+      version: versions[frame],
+      frame2,
+      version2: versions[frame2],
+    });
+  }
+
+  private remember(
+    stream: Stream,
+    base: number,
+    facts: Omit<StreamBlock, 'number' | 'homes' | 'marks' | 'header' | 'target'>,
+  ): StreamBlock {
+    const header = base + stream.constants;
+    const number = this.byNumber.length;
+    const { words } = stream;
+    words[stream.constants / 4] = facts.instructions;
+    words[stream.constants / 4 + 2] = number;
+    new Int32Array(this.pool.linear.buffer, base, words.length).set(words);
+    this.chunk = (base + words.length * 4 + 15) & ~15;
+    const block: StreamBlock = { ...facts, number, homes: stream.homes, marks: stream.marks, header, target: header };
+    this.byNumber.push(block);
+    const ways = this.blocks.get(facts.address);
+    if (ways === undefined) this.blocks.set(facts.address, [block]);
+    else {
+      ways.unshift(block);
+      if (ways.length > WAYS) ways.pop();
+    }
+    return block;
+  }
+
+  /** Room for the stream of a block of so many IR words, at the end of what is used so far. */
+  private place(irWords: number): number {
+    // an operation of four words has at most six in a stream, and constants beside
+    const need = irWords * 4 * 3 + 256;
+    if (this.chunk + need > this.chunkEnd || this.byNumber.length >= CAPACITY) this.nextChunk(need);
+    return this.chunk;
+  }
+
+  private nextChunk(need: number): void {
+    const frames = Math.max(CHUNK_FRAMES, Math.ceil(need / FRAME_SIZE));
+    let first = frames === CHUNK_FRAMES ? (this.freeChunks.pop() ?? 0) : 0;
+    if (first === 0 && this.byNumber.length < CAPACITY) first = this.pool.reserve(frames) * FRAME_SIZE;
+    if (first === 0) {
+      this.forget();
+      first = this.freeChunks.pop() ?? 0;
+    }
+    if (first === 0) throw new MemoryFault(0, 'execute', 'memory');
+    if (frames === CHUNK_FRAMES) this.chunks.push(first);
+    this.chunk = first;
+    this.chunkEnd = first + frames * FRAME_SIZE;
+  }
+
+  /** Starts over with no blocks. */
+  private forget(): void {
+    this.blocks.clear();
+    this.byNumber.length = 0;
+    this.freeChunks = this.chunks.splice(0);
+    this.flush();
+    this.onForget();
+  }
+  onForget: () => void = () => {};
+
+  blockAt(header: number): StreamBlock {
+    return this.byNumber[this.pool.view.getInt32(header + 8, true)];
+  }
+
+  // slow operations
+
+  private slowStream(header: number, operation: number, fuel: number): number {
+    return this.slow(this.blockAt(header), operation, fuel, undefined);
+  }
+
+  /**
+   * Runs an operation by its reference handler: operands and result at their homes, or, from a region, in the scratch
+   * slots. 0 done, 1 it faulted, 2 done and code changed.
+   */
+  slow(block: StreamBlock, operation: number, fuel: number, scratch: number | undefined): number {
+    const { frame, clock, pool } = this;
+    const { code } = block;
+    const at = operation * WORDS;
+    const before = pool.codeChanges;
+    try {
+      // helpers hold on to the register file while they touch memory: it must not move meanwhile
+      if ((code[at] & 0xff) === IR.call) pool.ensure(64);
+      this.cpu();
+      clock.now = clock.base + clock.budget - (fuel - clock.bias + block.instructions);
+      const operands = operandsOf(code, at);
+      for (let k = 0; k < 3; k++) {
+        if ((operands & (1 << k)) === 0) continue;
+        const value = code[at + 1 + k];
+        frame.values[value] = this.read(scratch === undefined ? block.homes[value] : scratch + 16 * k, widthOfValue(code, value));
+      }
+      HANDLER_TABLE[code[at] & 0xff](frame, code, at);
+      const home = scratch === undefined ? block.homes[operation] : scratch + 48;
+      if (home !== 0 && YIELDS[code[at] & 0xff]) this.write(home, widthOfValue(code, operation), frame.values[operation]);
+    } catch (error) {
+      if (!(error instanceof MemoryFault || error instanceof GuestFault)) throw error;
+      this.error = error;
+      this.faultBlock = block.number;
+      this.faultOperation = operation;
+      return 1;
+    }
+    if (pool.codeChanges === before) return 0;
+    this.refresh();
+    if (scratch === undefined) this.stopAfter(block, operation);
+    return 2;
+  }
+
+  private read(at: number, width: number): bigint {
+    const { view } = this.pool;
+    if (width <= 32) return BigInt(width === 32 ? view.getUint32(at, true) : width === 16 ? view.getUint16(at, true) : view.getUint8(at));
+    const low = view.getBigUint64(at, true);
+    return width === 64 ? low : low | (view.getBigUint64(at + 8, true) << 64n);
+  }
+
+  private write(at: number, width: number, value: bigint): void {
+    const { view } = this.pool;
+    view.setBigUint64(at, width === 128 ? BigInt.asUintN(64, value) : value, true);
+    if (width === 128) view.setBigUint64(at + 8, value >> 64n, true);
+  }
+
+  // stops between instructions
+
+  /** Code changed in the middle of a block: what follows this instruction may no longer stand. */
+  private stopAfter(block: StreamBlock, operation: number): void {
+    const mark = instructionOf(block.code, operation) + 1;
+    if (mark < block.marks.length) this.stopAt(block, mark);
+  }
+
+  /** Puts a stop before the block's instruction number `mark`. */
+  stopAt(block: StreamBlock, mark: number): void {
+    const at = block.header + block.marks[mark] * 4;
+    const { view } = this.pool;
+    const word = view.getInt32(at, true);
+    if (word === CASE.boundary) return;
+    this.stops.push({ at, word, block, mark });
+    view.setInt32(at, CASE.boundary, true);
+  }
+
+  /** Takes all stops away. */
+  clearStops(): void {
+    const { view } = this.pool;
+    for (const stop of this.stops) view.setInt32(stop.at, stop.word, true);
+    this.stops.length = 0;
+  }
+
+  // registers
+
+  load(registers: RegisterFile, root: number): void {
+    const { bytes, view } = this.pool;
+    const at = this.places.cpu;
+    bytes.set(new Uint8Array(registers.buffer, registers.offset, LAYOUT.size), at);
+    view.setInt32(at + CPU.pending, -1, true);
+    view.setUint32(at + CPU.root, root * 4, true);
+  }
+
+  save(registers: RegisterFile): void {
+    this.settle();
+    const at = this.places.cpu;
+    new Uint8Array(registers.buffer, registers.offset, LAYOUT.size).set(this.pool.bytes.subarray(at, at + LAYOUT.size));
+  }
+
+  setRoot(root: number): void {
+    this.pool.view.setUint32(this.places.cpu + CPU.root, root * 4, true);
+  }
+
+  /** Low and high halves of rip; the second is 0 in user space for addresses below 2^47. */
+  get ripHigh(): number {
+    return this.pool.view.getUint32(this.places.cpu + LAYOUT.rip + 4, true);
+  }
+  get rip(): number {
+    return this.ripHigh * 2 ** 32 + this.pool.view.getUint32(this.places.cpu + LAYOUT.rip, true);
+  }
+  set rip(value: number) {
+    const { view } = this.pool;
+    view.setUint32(this.places.cpu + LAYOUT.rip, value % 2 ** 32, true);
+    view.setUint32(this.places.cpu + LAYOUT.rip + 4, Math.floor(value / 2 ** 32), true);
+  }
+  field(offset: number): number {
+    return this.pool.view.getInt32(this.places.cpu + offset, true);
+  }
+}
+
+/** Number, from 0, of the instruction that an operation belongs to. */
+export function instructionOf(code: Int32Array, operation: number): number {
+  let number = -1;
+  for (let i = 0; i <= operation; i++) if ((code[i * WORDS] & 0xff) === IR.insn) number++;
+  return number;
+}
+
+/** Address of the instruction with this number. */
+export function addressOf(code: Int32Array, number: number): { readonly address: number; readonly length: number } {
+  let seen = -1;
+  for (let at = 0; at < code.length; at += WORDS) {
+    if ((code[at] & 0xff) === IR.insn && ++seen === number)
+      return { address: (code[at + 2] >>> 0) * 2 ** 32 + (code[at + 1] >>> 0), length: code[at + 3] };
+  }
+  throw new Error('internal error: no such instruction');
+}
+
+function rareStatus(kw: number, a: bigint, b: bigint, c: bigint, before: number): number {
+  const width = kw >>> 8;
+  const cut = (value: bigint): bigint => BigInt.asUintN(width, value);
+  return (before & ~0x8d5) | FLAG_FUNCTIONS[kw & 0xff](width, cut(a), cut(b), cut(c), before);
+}
+
+function pageAfter(address: number): number {
+  return address - (address % PAGE_SIZE) + PAGE_SIZE;
+}

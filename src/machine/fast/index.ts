@@ -1,0 +1,2 @@
+// machine/fast: the engine that translates.
+export { createFastEngine } from './engine.ts';

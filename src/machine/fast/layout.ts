@@ -1,0 +1,61 @@
+// Where the fast engine keeps its state in the pool's linear memory.
+//
+//   CPU area (one page table's worth of frames, 16 KiB), from `cpu`:
+//      0  the register file (registers.ts LAYOUT)
+//   1024  pending flags: kind | width << 8 (i32, -1 none), a 1032, b 1040, c 1048 (i64)
+//   1056  fuel (i32)   1060 byte address of the root page table   1064 header of the block at hand   1068 stream
+//         position at the exit
+//   1072  64 bits that are always 0
+//   1088  four slots of 16 bytes: operands and result of a region's slow operation
+//   2048  slots of 16 bytes for the interpreter's values
+//
+//   Dispatch table, from `table`: ENTRIES entries of 32 bytes, by hash of the address
+//      0  rip (i64, -1 empty)   8 frame   12 frame of the next page where code reaches into it, else 0
+//     16  target: header of a stream block, or index in the function table << 1 | 1
+//
+//   Stream block: 0 instructions, 4 executions, 8 number of the block, 12 first operation; an operation is a case
+//   number and its operands, all i32; operands are absolute byte addresses of values.
+export const CPU = {
+  pending: 1024,
+  a: 1032,
+  b: 1040,
+  c: 1048,
+  fuel: 1056,
+  root: 1060,
+  block: 1064,
+  pc: 1068,
+  zero: 1072,
+  scratch: 1088,
+  slots: 2048,
+  end: 16384,
+} as const;
+
+export const SLOT = 16;
+export const ENTRIES = 8192;
+export const ENTRY_SIZE = 32;
+export const HEADER = 12;
+
+/** Absolute byte addresses. */
+export interface Places {
+  readonly cpu: number;
+  readonly table: number;
+  /** A leaf page table without entries. */
+  readonly emptyLeaf: number;
+}
+
+/** Why translated code returned. */
+export const EXIT = {
+  /** rip has no entry in the dispatch table. */
+  miss: 0,
+  /** Fewer instructions are left than the block at rip has. */
+  fuel: 1,
+  syscall: 2,
+  /** A trap or an unsupported instruction ends the block. */
+  end: 3,
+  /** A slow operation faulted. */
+  fault: 4,
+  /** The block at rip has become hot. */
+  hot: 5,
+  /** The boundary between two instructions where a stop was put. */
+  boundary: 6,
+} as const;

@@ -323,10 +323,12 @@ export class SysFlowCollector {
     socket: OpenSocket,
   ): Subject | undefined {
     const peer = socket.peer ?? activity.peer ?? socket.lastPeer;
-    if (socket.family === 'other' || (socket.family === 'inet6' && !isIpv4(socket.local, peer)))
-      return undefined;
+    // A client that has gone by the time that it is accepted leaves no address; the connection was there all the same.
+    const gone = peer === undefined && socket.type === 1 && socket.role === 'server';
+    if (socket.family === 'other') return undefined;
+    if (socket.family === 'inet6' && !gone && !isIpv4(socket.local, peer)) return undefined;
     // A socket that waits for connections or datagrams has no endpoints yet, and no flow.
-    if (socket.listening || (peer === undefined && socket.local !== undefined)) return undefined;
+    if (socket.listening || (peer === undefined && socket.local !== undefined && !gone)) return undefined;
     return { kind: 'net', socket, peer };
   }
 

@@ -3,15 +3,29 @@
 // (0 fine, 1 findings, 2 error).
 import { Command, CommanderError } from 'commander';
 import { InputError } from '../bytes/index.ts';
-import { addImageCommand } from './image.ts';
-import { addModelCommand } from './model.ts';
-import { addMonitorCommand } from './monitor.ts';
-import { addRecordCommand } from './record.ts';
-import { addRunCommand } from './run.ts';
-import { addShowCommand } from './show.ts';
 import { packageVersion } from './version.ts';
 
-function createProgram(): Command {
+type Add = (program: Command) => void;
+
+/** Commands in the order of the help text. Each is loaded when it is called for: start-up is what a shell loop pays. */
+const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
+  image: async () => (await import('./image.ts')).addImageCommand,
+  model: async () => (await import('./model.ts')).addModelCommand,
+  show: async () => (await import('./show.ts')).addShowCommand,
+  record: async () => (await import('./record.ts')).addRecordCommand,
+  monitor: async () => (await import('./monitor.ts')).addMonitorCommand,
+  run: async () => (await import('./run.ts')).addRunCommand,
+};
+
+/** The command that the line calls for, or all of them where it calls for none (help, a typing error). */
+async function wantedCommands(argv: readonly string[]): Promise<Add[]> {
+  const name = argv.slice(2).find((word) => !word.startsWith('-'));
+  const load =
+    name !== undefined && Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]] : Object.values(COMMANDS);
+  return Promise.all(load.map((command) => command()));
+}
+
+async function createProgram(): Promise<Command> {
   const program = new Command('effigy')
     .description(
       'Derive from a container image what its services do, and report what a running container does beyond that.',
@@ -29,15 +43,7 @@ Example:
 
 Exit status: 0 fine, 1 findings, 2 error.`,
     );
-  for (const add of [
-    addImageCommand,
-    addModelCommand,
-    addShowCommand,
-    addRecordCommand,
-    addMonitorCommand,
-    addRunCommand,
-  ])
-    add(program);
+  for (const add of await wantedCommands(process.argv)) add(program);
   for (const command of program.commands)
     command.exitOverride().showHelpAfterError('(add --help for the options)');
   return program;
@@ -80,7 +86,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await createProgram().parseAsync(process.argv);
+  await (await createProgram()).parseAsync(process.argv);
 } catch (error) {
   process.exitCode = report(error, process.argv.includes('--debug'));
 }

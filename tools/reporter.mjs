@@ -11,7 +11,8 @@ export default async function* report(source) {
     if (type === 'test:pass' || type === 'test:fail') {
       if (data.details?.type === 'suite') continue;
       const where = data.file ? relative(process.cwd(), data.file) : '';
-      if (data.nesting === 0) durations.set(where, (durations.get(where) ?? 0) + (data.details?.duration_ms ?? 0));
+      if (data.nesting === 0)
+        durations.set(where, (durations.get(where) ?? 0) + (data.details?.duration_ms ?? 0));
       if (data.skip !== undefined) {
         skipped++;
         yield `skipped: ${data.name} (${where})${typeof data.skip === 'string' ? `: ${data.skip}` : ''}\n`;

@@ -179,7 +179,7 @@ export class PipeFile extends OpenFile {
     const { pipe, fifo } = this;
     if (this.mayRead) pipe.readers--;
     if (this.mayWrite) pipe.writers--;
-    if (pipe.readers === 0 && pipe.writers === 0) pipe.bytes.clear();
+    if (pipe.writers === 0 && pipe.broken) pipe.bytes.clear();
     pipe.queue.wake();
     if (fifo !== undefined) fifo.opens--;
   }
@@ -217,7 +217,10 @@ export class FifoInode extends Inode {
     const { pipe } = this;
     const access = opening.flags & O.ACCMODE;
     const nonblocking = (opening.flags & O.NONBLOCK) !== 0;
-    if (access === O.RDWR) return this.make(opening);
+    const { task } = opening;
+    const met =
+      task !== undefined && (access === O.RDONLY ? pipe.expectedReaders : pipe.expectedWriters).has(task);
+    if (access === O.RDWR || met) return this.make(opening);
     if (access === O.RDONLY) {
       const writers = this.waiting(opening.task, O.WRONLY);
       for (const task of writers) pipe.expectedWriters.add(task);

@@ -327,7 +327,7 @@ class NamespaceLink extends SymlinkInode {
     this.name = name.replace('_for_children', '');
   }
   readlink(): string {
-    const slot = SMALL.ns.findIndex((name) => name === this.name);
+    const slot = SMALL.ns.indexOf(this.name);
     return `${this.name}:[${4026532000 + slot}]`;
   }
   override jump(looker: Looker): Place {

@@ -59,6 +59,7 @@ export class RegularInode extends Inode implements Backing {
     if (offset >= limit) return bytes.length === 0 ? 0 : -E.FBIG;
     if (bytes.length === 0) return 0;
     const fitting = bytes.length > limit - offset ? bytes.subarray(0, limit - offset) : bytes;
+    kernel.machine.memory.sync(this);
     const before = this.data.stored;
     if (this.superblock.used + fitting.length > this.superblock.capacity && offset + fitting.length > before)
       return -E.NOSPC;
@@ -83,6 +84,7 @@ export class RegularInode extends Inode implements Backing {
       if ((this.seals & SEAL.SHRINK) !== 0 && size < this.size) return -E.PERM;
       if ((this.seals & SEAL.GROW) !== 0 && size > this.size) return -E.PERM;
     }
+    kernel.machine.memory.sync(this);
     const before = this.data.stored;
     this.data.truncate(size);
     this.superblock.used += this.data.stored - before;

@@ -32,6 +32,7 @@ export class PageCache {
     assert(cached !== undefined && cached.users > 0, 'an unused backing was in use');
     if (--cached.users > 0) return;
     this.writeBack(backing, cached);
+    cached.dirty.clear();
     if (backing.immutable !== true) this.forget(backing, cached);
   }
 
@@ -56,7 +57,7 @@ export class PageCache {
     this.backings.get(backing)?.dirty.add(index);
   }
 
-  /** Hands written pages to the backing, if it takes them. */
+  /** Hands written pages to the backing, if it takes them. They stay dirty: further stores go unnoticed. */
   sync(backing: Backing): void {
     const cached = this.backings.get(backing);
     if (cached !== undefined) this.writeBack(backing, cached);
@@ -70,7 +71,6 @@ export class PageCache {
       if (frame !== undefined && length > 0)
         backing.writeFrom(index * FRAME_SIZE, this.pool.frameBytes(frame).slice(0, length));
     }
-    cached.dirty.clear();
   }
 
   /** The backing's content changed in a byte range: pages already there are read again. */

@@ -4,11 +4,19 @@ import { decodeText } from '../../src/bytes/index.ts';
 import { O } from '../../src/linux/abi-file.ts';
 import { Box } from './box.ts';
 
+const buffers = new WeakMap<Box, number>();
+/** One read buffer for each box. */
+function readBuffer(box: Box): number {
+  const known = buffers.get(box) ?? box.buffer(65536);
+  buffers.set(box, known);
+  return known;
+}
+
 function slurp(box: Box, path: string): string | number {
   const fd = box.sys('open', path, O.RDONLY, 0);
   assert.equal(typeof fd, 'number');
   if ((fd as number) < 0) return fd as number;
-  const buffer = box.buffer(65536);
+  const buffer = readBuffer(box);
   let text = '';
   for (;;) {
     const count = box.sys('read', fd as number, buffer, 65536) as number;
@@ -23,7 +31,7 @@ function slurp(box: Box, path: string): string | number {
 function names(box: Box, path: string): string[] {
   const fd = box.sys('open', path, O.RDONLY | O.DIRECTORY, 0) as number;
   assert.ok(fd >= 0, `${path}: ${fd}`);
-  const buffer = box.buffer(65536);
+  const buffer = readBuffer(box);
   const out: string[] = [];
   for (;;) {
     const count = box.sys('getdents64', fd, buffer, 4096) as number;
@@ -48,11 +56,11 @@ function readlink(box: Box, path: string): string | number {
 test('every file of /proc, /proc/self and /sys reads without a crash', () => {
   const box = new Box();
   let files = 0;
+  const stat = box.buffer(144);
   const visit = (path: string, depth: number): void => {
     for (const name of names(box, path)) {
       if (name === '.' || name === '..') continue;
       const below = `${path === '/' ? '' : path}/${name}`;
-      const stat = box.buffer(144);
       assert.equal(box.sys('newfstatat', -100, below, stat, 0x100), 0, below);
       const type = box.u32(stat + 24) & 0o170000;
       if (type === 0o040000 && depth < 8 && !/^\/proc\/\d+\/(task|fd|fdinfo)/.test(below))

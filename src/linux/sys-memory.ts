@@ -287,5 +287,11 @@ export const memoryRows: readonly SyscallRow[] = [
   row('mmap', mmap, 'partial', 'huge pages are plain ones; no commit accounting'),
   row('munmap', munmap),
   row('mprotect', mprotect),
+  row(
+    'pkey_mprotect',
+    (kernel, task, args) => (args.int(3) === -1 ? mprotect(kernel, task, args) : -E.INVAL),
+    'partial',
+    'the processor has no protection keys: key -1 only',
+  ),
   row('mremap', mremap, 'partial', 'not of length 0, no MREMAP_DONTUNMAP; refused with EINVAL'),
 ];

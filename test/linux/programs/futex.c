@@ -25,12 +25,20 @@ static void *waits(void *arg) {
 }
 static pthread_t t[8];
 static int n;
-static void start(int count, long bits) {
-  while (count--) pthread_create(&t[n++], 0, waits, (void *)bits);
-  usleep(20000);
+/** How many wait at a: what moving them away and back says. */
+static long waiting(void) {
+  static unsigned aside;
+  futex(&a, CMP_REQUEUE | 128, 0, (void *)100, &aside, 0);
+  return futex(&aside, CMP_REQUEUE | 128, 0, (void *)100, &a, 0);
 }
-static void settle(const char *what) {
-  usleep(20000);
+static void start(int count, long bits) {
+  long wanted = waiting() + count;
+  while (count--) pthread_create(&t[n++], 0, waits, (void *)bits);
+  for (int i = 0; i < 10000 && waiting() != wanted; i++) usleep(1000);
+}
+static void settle(const char *what, unsigned wanted) {
+  for (int i = 0; i < 10000 && woken < wanted; i++) usleep(1000);
+  usleep(2000);
   printf("%s: %u woken\n", what, woken);
 }
 static void on(int s) {}
@@ -38,12 +46,12 @@ static void on(int s) {}
 int main(void) {
   start(5, 0);
   r("wake 0 wakes one", futex(&a, WAKE | 128, 0, 0, 0, 0));
-  settle("wake");
+  settle("wake", 1);
   r("shared wake reaches private waiters not", futex(&a, WAKE, 1, 0, 0, 0) >= 0);
   r("cmp requeue of another value", futex(&a, CMP_REQUEUE | 128, 1, (void *)1, &b, 7));
   long moved = futex(&a, CMP_REQUEUE | 128, 1, (void *)2, &b, 0);
   r("cmp requeue", moved >= 2);
-  settle("requeue");
+  settle("requeue", 2);
   r("negative", futex(&a, CMP_REQUEUE | 128, -1, (void *)2, &b, 0));
   futex(&a, WAKE | 128, 100, 0, 0, 0);
   futex(&b, WAKE | 128, 100, 0, 0, 0);
@@ -54,13 +62,13 @@ int main(void) {
   start(1, 2);
   start(1, 4);
   r("wake bitset", futex(&a, WAKE_BITSET | 128, 9, 0, 0, 6));
-  settle("bitset");
+  settle("bitset", 2);
   r("wake bitset 0", futex(&a, WAKE_BITSET | 128, 9, 0, 0, 0));
   r("wait bitset 0", futex(&a, WAIT_BITSET | 128, 0, 0, 0, 0));
   b = 5;
   // b = b + 3, and wake its waiters if it was greater than 4
   r("wake op", futex(&a, WAKE_OP | 128, 1, (void *)1, &b, 1u << 28 | 4u << 24 | 3u << 12 | 4));
-  settle("wake op");
+  settle("wake op", 3);
   printf("b %u\n", b);
   r("wake op set", futex(&a, WAKE_OP | 128, 1, (void *)1, &b, 0u << 28 | 0u << 24 | 0xfffu << 12 | 8));
   printf("b %d\n", (int)b);
@@ -77,12 +85,12 @@ int main(void) {
   r("negative time", futex(&a, WAIT | 128, 0, &ts, 0, 0));
   signal(SIGALRM, on);
   siginterrupt(SIGALRM, 1);
-  ualarm(10000, 0);
+  ualarm(10000, 10000);
   r("interrupted", futex(&a, WAIT | 128, 0, 0, 0, 0));
   ts = (struct timespec){ 5, 0 };
   siginterrupt(SIGALRM, 0);
-  ualarm(10000, 0);
   r("with a timeout never restarted", futex(&a, WAIT | 128, 0, &ts, 0, 0));
+  ualarm(0, 0);
   r("null", futex(0, WAKE | 128, 1, 0, 0, 0));
   r("unmapped", futex((unsigned *)0x10000, WAIT | 128, 1, 0, 0, 0));
   unsigned *shared = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -91,9 +99,13 @@ int main(void) {
     while (futex(shared, WAIT, 0, 0, 0, 0) == 0 && *shared == 0) ;
     _exit(*shared);
   }
-  usleep(20000);
+  long reached = 0;
+  for (int i = 0; i < 10000 && reached == 0; i++) {
+    usleep(1000);
+    reached = futex(shared, CMP_REQUEUE, 0, (void *)1, shared + 1, 0); // it waits, and is moved
+  }
   *shared = 9;
-  r("across processes", futex(shared, WAKE, 1, 0, 0, 0));
+  r("across processes", futex(shared + 1, WAKE, 1, 0, 0, 0));
   int status;
   waitpid(pid, &status, 0);
   printf("%d\n", WEXITSTATUS(status));

@@ -94,7 +94,7 @@ export function listing(tree: Tree, request: ListingRequest): ListedInstruction[
       symbol: symbolText(functions, start + at),
       bytes: Buffer.from(own).toString('hex'),
       text: disassemble(own, start + at) + targetText(functions, instruction),
-      ir: block === undefined ? [] : operations(block.code),
+      ir: block === undefined ? [] : operations(block.code, instruction),
     });
     at += instruction.length;
   }
@@ -180,9 +180,14 @@ function targetText(functions: FunctionIndex, instruction: Instruction): string 
   return name === '' ? '' : `  ; ${name}`;
 }
 
-/** Operation 0 is the instruction's marker. */
-function operations(code: Int32Array): string[] {
-  return Array.from({ length: code.length / WORDS - 1 }, (_, i) => printOperation(code, i + 1));
+/** Operation 0 is the instruction's marker; the step to the next instruction, which ends every block, is left out. */
+function operations(code: Int32Array, { address, length, mnemonic }: Instruction): string[] {
+  const lines = Array.from({ length: code.length / WORDS - 1 }, (_, i) => printOperation(code, i + 1));
+  const [target, jump] = lines.slice(-2);
+  const goesOn = mnemonic !== 'jmp' && jump?.startsWith('jump:64 jump ') === true;
+  return goesOn && target.endsWith(` = const 0x${(address + length).toString(16)}`)
+    ? lines.slice(0, -2)
+    : lines;
 }
 
 /** Lines for people; `ir`: with the IR below each instruction. */

@@ -48,6 +48,9 @@ export interface TraceEvent {
   readonly stack?: readonly string[];
 }
 
+/** Calls that never return. */
+const ENDS_TASK = new Set(['exit', 'exit_group']);
+
 const ADDRESS = /^0x[0-9a-fA-F]{1,12}$/;
 
 export class Tracer implements StepListener {
@@ -88,7 +91,9 @@ export class Tracer implements StepListener {
     if (!this.options.kinds.has('syscall')) return {};
     return {
       onSyscallEntry: (task, row, args) => {
-        if (this.wants(task)) this.entries.set(task, { row, texts: formatArguments(task, row, args) });
+        if (!this.wants(task)) return;
+        this.entries.set(task, { row, texts: formatArguments(task, row, args) });
+        if (ENDS_TASK.has(row.name)) this.unfinished(task);
       },
       onSyscall: (task, row, args, result) => {
         const entry = this.entries.get(task);
@@ -114,12 +119,16 @@ export class Tracer implements StepListener {
 
   /** The system calls that the end of the run found unfinished. */
   finish(): void {
-    for (const [task, { row, texts }] of this.entries) {
-      const why = task.state === 'dead' || task.wait === undefined ? '' : ` (waits for ${task.wait.reason})`;
-      const shown = texts.map((text) => text ?? '…').join(', ');
-      this.say('syscall', task, `${row.name}(${shown}) = ?${why}`, () => []);
-    }
-    this.entries.clear();
+    for (const task of [...this.entries.keys()]) this.unfinished(task);
+  }
+
+  private unfinished(task: Task): void {
+    const entry = this.entries.get(task);
+    if (entry === undefined) return;
+    this.entries.delete(task);
+    const why = task.state === 'dead' || task.wait === undefined ? '' : ` (waits for ${task.wait.reason})`;
+    const shown = entry.texts.map((text) => text ?? '…').join(', ');
+    this.say('syscall', task, `${entry.row.name}(${shown}) = ?${why}`, () => this.stackOf(task));
   }
 
   before(registers: Registers, space: AddressSpace): void {

@@ -80,13 +80,8 @@ export function defaultFx(): Uint8Array {
 
 // native
 
-const SOURCE = new URL('../../../../test/native/runner.c', import.meta.url);
-const SOURCES = [
-  new URL('./runner.c', import.meta.url),
-  new URL('../../../test/native/runner.c', import.meta.url),
-  SOURCE,
-];
-let runner: string | undefined;
+/** Programs compiled so far, by source. */
+const tools = new Map<string, string>();
 
 /** Why native runs are impossible here; undefined where they work. */
 export function nativeUnavailable(): string | undefined {
@@ -99,22 +94,28 @@ export function nativeUnavailable(): string | undefined {
   }
 }
 
-function runnerPath(): string {
-  if (runner !== undefined) return runner;
-  const source = SOURCES.find((url) => existsSync(url));
-  if (source === undefined) throw new Error('runner.c not found');
+const runnerPath = (): string => compileTool('runner.c');
+
+/** Path of a C program of this folder, compiled once and kept for later runs; throws where gcc can't. */
+export function compileTool(name: string, flags: readonly string[] = []): string {
+  const known = tools.get(name);
+  if (known !== undefined) return known;
+  const source = ['./', '../../../test/native/', '../../../../test/native/']
+    .map((folder) => new URL(`${folder}${name}`, import.meta.url))
+    .find((url) => existsSync(url));
+  if (source === undefined) throw new Error(`${name} not found`);
   const hash = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 16);
   const folder = join(tmpdir(), `effigy-native-${hash}`);
-  const path = join(folder, 'runner');
+  const path = join(folder, name.replace(/\.c$/, ''));
   if (!existsSync(path)) {
     mkdirSync(folder, { recursive: true });
     const fresh = `${path}.${process.pid}`;
-    execFileSync('gcc', ['-O1', '-fno-stack-protector', '-o', fresh, source.pathname], {
+    execFileSync('gcc', ['-O1', '-fno-stack-protector', ...flags, '-o', fresh, source.pathname], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     renameSync(fresh, path);
   }
-  runner = path;
+  tools.set(name, path);
   return path;
 }
 

@@ -12,6 +12,8 @@ export interface ProgramCase {
   readonly directories?: readonly string[];
   /** Files of the working directory. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  /** Exit status that says that it ran as meant; default 0. */
+  readonly exit?: number;
   /** Too slow for every day: EFFIGY_LONG=1 only. */
   readonly long?: boolean;
 }
@@ -66,7 +68,7 @@ trap 'echo leaving' EXIT; (exit 3); echo $?; false || echo no; exit 5
 const AWK = `
 { words += NF; for (i = 2; i < NF - 1; i++) count[$i]++; sum += $NF; if ($NF > max) max = $NF }
 NR % 50 == 0 { printf "%d %.6f %s %e %g\\n", NR, sum / NR, substr($2, 2, 3), sqrt(sum), log(NR) }
-END { n = 0; for (w in count) n += length(w) * count[w]; print NR, words, n, max; printf "%.15g %.17g %5.1f|%-8s|%08.3f\\n", sin(1) * exp(2), atan2(1, -2), 0.05, "x", -3.14159; print cos(3) ^ 3, int(-3.9), 2 ** 0.5, toupper(substr("abc", 2)), index("hello", "l"), 1e300 * 1e10, -log(0) }
+END { n = 0; for (w in count) n += length(w) * count[w]; print NR, words, n, max; printf "%.15g %.17g %5.1f|%-8s|%08.3f\\n", sin(1) * exp(2), atan2(1, -2), 0.05, "x", -3.14159; print cos(3) ^ 3, int(-3.9), 2 ^ 0.5, toupper(substr("abc", 2)), index("hello", "l"), 1e300 * 1e10, -log(0) }
 `;
 
 const PERL = `
@@ -109,82 +111,100 @@ print(json.dumps({'a': [1.5, 1e100, None, 'x\\u00e9']}), struct.pack('<dfq', 1.1
 print(sorted({'b': 2, 'a': 1}.items()), sum(i * i for i in range(2000)), ''.join(chr(97 + i * 7 % 26) for i in range(50)))
 `;
 
-/** Long: the sizes that the programs' users would call real. */
+const TAR = 'tar --sort=name --mtime=@1700000000 --owner=0 --group=0 --numeric-owner --mode=go=rX,u+rw -cf';
+const DIGESTS = 'md5 sha1 sha256 sha512 sha3-256 blake2b512 ripemd160';
+const AES =
+  '-aes-256-cbc -K 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff -iv 0102030405060708090a0b0c0d0e0f10';
+
+/**
+ * The cases; `long`: in the sizes that the programs' users would call real (10 MB, 2,000 digits), else as little as
+ * still takes the program through its work.
+ */
 export function programCases(long: boolean): readonly ProgramCase[] {
-  const megabytes = long ? 10 : 0.05;
-  const data = noise(Math.round(megabytes * 2 ** 19));
-  const text = prose(long ? 120_000 : 600);
-  const input = prose(200);
+  const shell = (script: string): readonly string[] => ['bash', '-c', script];
+  const choose = (whole: string, little: string): string => (long ? whole : little);
+  const data = noise(long ? 10_000_000 : 5000);
+  const text = prose(long ? 600 : 40);
+  const input = prose(long ? 200 : 12);
   const archive = { 'd/a.txt': input, 'd/b.bin': data.subarray(0, 3000), 'd/e/c': '' };
   return [
-    { name: 'bash', argv: ['bash', '-c', BASH], also: ['tr', 'cat'], files: { input } },
-    { name: 'awk', argv: ['mawk', AWK, 'input'], files: { input } },
-    { name: 'perl', argv: ['perl', '-e', PERL], files: { input } },
+    { name: 'bash', argv: shell(BASH), also: ['tr', 'cat'], files: { input }, exit: 5 },
+    { name: 'awk', argv: ['mawk', AWK, 'input'], files: { input: text } },
+    {
+      name: 'perl',
+      argv: ['perl', '-e', PERL.replace('2000', choose('20000', '200'))],
+      files: { input },
+      exit: 3,
+    },
     { name: 'sha256sum', argv: ['sha256sum', 'data', 'text'], files: { data, text } },
     {
-      name: 'md5sum, sha1sum, sha512sum, cksum',
-      argv: ['bash', '-c', 'md5sum text; sha1sum text; sha512sum text; cksum text'],
+      name: 'other sums',
+      argv: shell(
+        choose('md5sum text; sha1sum text; sha512sum text; cksum text', 'sha512sum text; cksum text'),
+      ),
       also: ['md5sum', 'sha1sum', 'sha512sum', 'cksum'],
       files: { text },
     },
     {
       name: 'gzip',
-      argv: [
-        'bash',
-        '-c',
-        'gzip -nc9 text > t.gz; gzip -nc1 data > d.gz; sha256sum t.gz d.gz; gzip -dc t.gz | sha256sum; gzip -l t.gz',
-      ],
+      argv: shell(
+        choose(
+          'gzip -nc9 text; gzip -nc1 data > d.gz; sha256sum d.gz; gzip -dc d.gz | sha256sum; gzip -l d.gz',
+          'gzip -nc9 text > t.gz; gzip -dc t.gz; gzip -nc1 text',
+        ),
+      ),
       also: ['gzip', 'sha256sum'],
       files: { data, text },
     },
     {
       name: 'openssl dgst',
-      argv: [
-        'bash',
-        '-c',
-        'for a in md5 sha1 sha256 sha512 sha3-256 blake2b512 ripemd160; do openssl dgst -$a text; done; openssl dgst -sha256 -hmac key text; openssl enc -aes-256-cbc -K 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff -iv 0102030405060708090a0b0c0d0e0f10 -in text | openssl dgst -sha256; openssl prime 1000003 1000001',
-      ],
+      argv: long
+        ? shell(
+            `for a in ${DIGESTS}; do openssl dgst -$a text; done; openssl dgst -sha256 -hmac key text; openssl enc ${AES} -in text | openssl dgst -sha256; openssl prime 1000003 1000001`,
+          )
+        : ['openssl', 'dgst', '-sha3-256', 'text'],
       also: ['openssl'],
       directories: ['/usr/lib/ssl', '/etc/ssl/openssl.cnf', '/usr/lib/x86_64-linux-gnu/ossl-modules'],
       files: { text },
     },
     {
       name: 'bc',
-      argv: [
-        'bash',
-        '-c',
-        `bc -l <<< 'scale=${long ? 2000 : 100}; 4*a(1); sqrt(2); e(1); l(10); 2^200 % 997; s(0.5); j(1,2); obase=16; 255^9'`,
-      ],
+      argv: shell(
+        `bc -l <<< '${choose('scale=2000; 4*a(1); scale=100; e(1); l(10); j(1,2)', 'scale=30; 4*a(1)')}; scale=20; sqrt(2); 2^200 % 997; s(0.5); obase=16; 255^9'`,
+      ),
       also: ['bc'],
     },
-    { name: 'sqlite3', argv: ['sqlite3', 'base.db', SQL] },
+    { name: 'sqlite3', argv: ['sqlite3', 'base.db', long ? SQL : SQL.replace('i < 400', 'i < 50')] },
     {
       name: 'xz',
-      argv: [
-        'bash',
-        '-c',
-        'xz -zc -T1 text > t.xz; sha256sum t.xz; xz -dc t.xz | sha256sum; xz --robot -l t.xz',
-      ],
+      argv: shell(
+        choose(
+          'xz -zc -T1 text > t.xz; sha256sum t.xz; xz -dc t.xz | sha256sum; xz --robot -l t.xz',
+          'xz -0 -zc text',
+        ),
+      ),
       also: ['xz', 'sha256sum'],
-      files: { text: long ? text : input },
+      files: { text: input },
     },
     {
       name: 'sort',
-      argv: [
-        'bash',
-        '-c',
-        'sort text | sha256sum; sort -k3,3 -k1,1nr text | tail -3; sort -g -r -k1 text | head -2; sort -t" " -k2 -u text | wc; sort -R --random-source=text text | head -1',
-      ],
+      argv: shell(
+        choose(
+          'sort text | sha256sum; sort -k3,3 -k1,1nr text | tail -3; sort -g -r -k1 text | head -2; sort -t" " -k2 -u text | wc; sort -R --random-source=text text | head -1',
+          'sort text; sort -k3,3 -k1,1nr text',
+        ),
+      ),
       also: ['sort', 'sha256sum', 'tail', 'head', 'wc'],
       files: { text },
     },
     {
       name: 'grep',
-      argv: [
-        'bash',
-        '-c',
-        'grep -c golf text; grep -nE "(alpha|echo) .*(9+)\\.[0-4]+$" text | head -5; grep -oiw "TANGO [a-z]*" text | sort | uniq -c; grep -vP "(?<=a )[b-y]" text | tail -2; grep -F -e "lima mike" -e "zulu" text | wc -l',
-      ],
+      argv: shell(
+        choose(
+          'grep -c golf text; grep -nE "(alpha|echo) .*(9+)\\.[0-4]+$" text | head -5; grep -oiw "TANGO [a-z]*" text | sort | uniq -c; grep -vP "(?<=a )[b-y]" text | tail -2; grep -F -e "lima mike" -e "zulu" text | wc -l',
+          'grep -nE "(alpha|echo) .*(9+)\\.[0-4]+$" text; grep -oiw "TANGO [a-z]*" text',
+        ),
+      ),
       also: ['grep', 'sort', 'uniq', 'tail', 'head', 'wc'],
       files: { text },
     },
@@ -193,18 +213,19 @@ export function programCases(long: boolean): readonly ProgramCase[] {
       argv: [
         'sed',
         '-nE',
-        's/([a-z]+) ([a-z]+)/\\2-\\1/2;10,30{y/aeiou/AEIOU/;p};/kilo/{N;s/\\n/ | /;G;h;$!d;p};$p',
+        's/([a-z]+) ([a-z]+)/\\2-\\1/2;5,9{y/aeiou/AEIOU/;p};/kilo/{N;s/\\n/ | /;G;h;$!d;p};$p',
         'input',
       ],
       files: { input },
     },
     {
       name: 'tar',
-      argv: [
-        'bash',
-        '-c',
-        'tar --sort=name --mtime=@1700000000 --owner=0 --group=0 --numeric-owner --mode=go=rX,u+rw -cf a.tar d; sha256sum a.tar; tar -tvf a.tar; mkdir x; tar -C x -xzf <(gzip -nc a.tar); cat x/d/a.txt | sha256sum',
-      ],
+      argv: shell(
+        choose(
+          `${TAR} a.tar d; sha256sum a.tar; tar -tvf a.tar; mkdir x; tar -C x -xzf <(gzip -nc a.tar); cat x/d/a.txt | sha256sum`,
+          `${TAR} a.tar d; tar -tvf a.tar`,
+        ),
+      ),
       also: ['tar', 'gzip', 'sha256sum', 'cat', 'mkdir'],
       files: archive,
     },
@@ -216,15 +237,21 @@ export function programCases(long: boolean): readonly ProgramCase[] {
         '[.items[] | {k: .name, v: (.v * 1.1 | floor), s: (.v / 3), r: (.name | ascii_upcase | test("A.*O"))}] | group_by(.r) | map({n: length, t: (map(.s) | add), k: map(.k)}) , (1e1000, 0.1 + 0.2, 3.0, 1e17, -0.5 | tostring), ([range(20)] | map(sin) | add)',
         'x.json',
       ],
-      files: { 'x.json': JSON.stringify({ items: WORDS.map((name, i) => ({ name, v: (i * 7919) % 113 })) }) },
+      files: {
+        'x.json': JSON.stringify({ items: WORDS.map((name, i) => ({ name, v: (i * 7919) % 113 })) }),
+      },
+      // compiles its own library at start: 180 million instructions
+      long: true,
     },
     {
-      name: 'find, xargs, date, expr, seq, printf',
-      argv: [
-        'bash',
-        '-c',
-        'find d -type f -printf "%p %s\\n" | sort | xargs -n1 echo f:; TZ=UTC date -d @1700000000 "+%A %F %T %j %U"; expr 17 \\* 23 : "3.*"; seq -s, 0.5 0.25 3; env printf "%a %.20Lf %Lg %010.4f\\n" 1.1 0.1 1e4000 -2.5; factor 1234567890123456789 18446744073709551557; numfmt --to=iec 123456789; od -tfD -tx2 -An -N32 d/b.bin',
-      ],
+      name: 'small tools',
+      argv: shell(
+        choose(
+          'find d -type f -printf "%p %s\\n" | sort | xargs -n1 echo f:; expr 17 \\* 23 : "3.*"; seq -s, 0.5 0.25 3; numfmt --to=iec 123456789; od -tfD -tx2 -An -N32 d/b.bin; ',
+          '',
+        ) +
+          'TZ=UTC date -d @1700000000 "+%A %F %T %j %U"; env printf "%a %.20Lf %Lg %010.4f\\n" 1.1 0.1 1e4000 -2.5; factor 1234567890123456789 18446744073709551557',
+      ),
       also: [
         'find',
         'sort',

@@ -129,6 +129,8 @@ for (const item of programCases(long)) {
     const missing = names.filter((_, i) => paths[i] === undefined);
     if (missing.length > 0) return t.skip(`not installed: ${missing.join(', ')}`);
     const programs = paths as string[];
-    assert.deepEqual(inMachine(item, programs), natively(item, programs[0]));
+    const expected = natively(item, programs[0]);
+    assert.equal(expected.exit, item.exit ?? 0, `natively: ${expected.stderr}`);
+    assert.deepEqual(inMachine(item, programs), expected);
   });
 }

@@ -417,6 +417,8 @@ export function disassemble(bytes: Uint8Array, address: number): string {
   const formatter = new iced.Formatter(iced.FormatterSyntax.Intel);
   formatter.hexPrefix = '0x';
   formatter.hexSuffix = '';
+  formatter.uppercaseHex = false;
+  formatter.branchLeadingZeros = false;
   formatter.spaceAfterOperandSeparator = true;
   const text = formatter.format(instruction);
   for (const thing of [formatter, instruction, decoder]) thing.free();

@@ -18,7 +18,7 @@ import {
   world,
 } from '../linux/index.ts';
 import { CLIENT_PORTS, type Environment } from './environments.ts';
-import type { NameSearch } from './names.ts';
+import { type NamePlace, type NameSearch, namesAt } from './names.ts';
 import { type Action, encodePayload, type Scenario } from './scenario.ts';
 import type { ScenarioTrace, Step } from './trace.ts';
 import { wordsOf } from './words.ts';
@@ -153,20 +153,17 @@ export class Explorer {
     });
   }
 
-  /** Names in a directory of the image that a service could be asked for. */
-  entriesOf(directory: string): readonly string[] {
-    const node = this.tree.lookup(directory);
-    return node?.kind === 'dir'
-      ? [...node.entries]
-          .filter(([, child]) => child.kind === 'file' || child.kind === 'dir')
-          .map(([name]) => name)
-      : [];
+  /** Names in the image that a service which looks there could be asked for. */
+  namesAt(place: NamePlace, limit: number): readonly string[] {
+    return namesAt(this.tree, place, limit);
   }
 }
 
 /** Keeps effects and waits in order. */
 class StepRecorder implements KernelHooks {
   readonly steps: Step[] = [];
+  /** The blocked syscall that each task was last noted to wait in. */
+  private readonly noted = new Map<number, Task['syscall']>();
   private readonly cuts: Map<string, { readonly cut: Cut; count: number }>;
   private readonly search: NameSearch | undefined;
 
@@ -177,6 +174,7 @@ class StepRecorder implements KernelHooks {
 
   onEffect(event: EffectEvent): void {
     this.steps.push({ kind: 'effect', event });
+    this.noted.delete(event.tid);
   }
 
   onCut(cut: Cut): void {
@@ -194,6 +192,8 @@ class StepRecorder implements KernelHooks {
   waits(kernel: Kernel): void {
     for (const task of kernel.tasks.values()) {
       if (task.state !== 'blocked' || task.syscall === undefined) continue;
+      if (this.noted.get(task.tid) === task.syscall) continue;
+      this.noted.set(task.tid, task.syscall);
       const stack = callStack(kernel, task);
       this.steps.push({
         kind: 'wait',

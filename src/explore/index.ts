@@ -1,9 +1,10 @@
 // explore: what the environment does to a booted image, and what comes of it. Floor 5.
 export { ENVIRONMENTS, type Environment, knownTexts } from './environments.ts';
 export { type BootResult, type Budgets, DEFAULT_BUDGETS, Explorer } from './explorer.ts';
-export { NameSearch } from './names.ts';
+export { type NamePlace, NameSearch, namesAt } from './names.ts';
 export {
   type Action,
+  askingForNames,
   chainScenario,
   connectionScenarios,
   datagramScenarios,

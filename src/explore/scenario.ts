@@ -141,9 +141,20 @@ export function connectionScenarios(listener: number): Scenario[] {
   ];
 }
 
-/** A word that the program knows, as a command: alone and with arguments, on one connection each. */
+/**
+ * A word that the program knows, as a command: alone, with arguments, with the data that it may announce, on one
+ * connection each.
+ */
 export function wordScenarios(listener: Listening, word: string): Scenario[] {
-  const payloads = [`${word}\n`, `${word} {token}\n`, `${word} {token} {token}\r\n`, `${word} /{token}\n`];
+  const payloads = [
+    `${word}\n`,
+    `${word} {token}\n`,
+    `${word} {token} {token}\r\n`,
+    `${word} /{token}\n`,
+    `${word} {token} 5\nhello\n`,
+    `${word} {token}\n5\nhello\n`,
+    `${word} {token} 0 0 5\r\nhello\r\n`,
+  ];
   if (!listener.stream)
     return [
       {
@@ -171,6 +182,17 @@ export function chainScenario(scenarios: readonly Scenario[]): Scenario {
     ),
   );
   return { name: 'all words in turn', actions };
+}
+
+/** The scenario with names that are there in place of the clients' own text. */
+export function askingForNames(scenario: Scenario, directory: string): Scenario {
+  return {
+    name: `${scenario.name}, name in ${directory}`,
+    actions: scenario.actions.map(
+      (action): Action =>
+        'payload' in action ? { ...action, payload: action.payload.replaceAll('{token}', '{name}') } : action,
+    ),
+  };
 }
 
 /** A listener as scenarios name it. */

@@ -17,8 +17,10 @@ export function wordsOf(file: FileNode, path: string): readonly string[] {
   try {
     const elf = parseElf(new ElfSource(file, path));
     const words = new Set<string>();
-    for (const segment of elf.segments) {
-      if (segment.type !== PT.LOAD || (segment.flags & PF.W) !== 0) continue;
+    const constant = elf.segments.filter(({ type, flags }) => type === PT.LOAD && (flags & PF.W) === 0);
+    const data = constant.filter(({ flags }) => (flags & PF.X) === 0);
+    // Instructions look like words here and there; linkers that keep strings beside them leave no choice.
+    for (const segment of data.length > 0 ? data : constant) {
       const bytes = file.read(segment.offset, Math.min(segment.filesz, MAX_BYTES));
       // Names of symbols are no words of the program's.
       const names = symbolNames(elf);

@@ -47,8 +47,10 @@ export function generalizeTexts(texts: readonly string[], chosen: readonly strin
   const count = pieces[0].length;
   if (count > 1 && pieces.every((list) => list.length === count)) {
     const parts = pieces[0].map((_, k) => generalizeTexts(pieces.map((list) => list[k])));
-    // Names with slashes between them: clients can write slashes, too.
-    return parts.join('*').replaceAll('*/*', '**') as Pattern;
+    // Names with slashes in or between them: clients can write slashes, too.
+    return parts
+      .join(chosen.some((name) => name.includes('/')) ? '**' : '*')
+      .replaceAll('*/*', '**') as Pattern;
   }
   const shortest = Math.min(...texts.map((text) => text.length));
   let prefix = 0;
@@ -132,13 +134,16 @@ export function withoutKnown(text: string, known: readonly string[], chosen = ''
       const pieces = part.text.split(value);
       return pieces.flatMap((piece, i): PatternPart[] => {
         const out: PatternPart[] =
-          i > 0 ? [{ kind: 'class', class: value === chosen ? '*' : classOf(value) }] : [];
+          i > 0 ? [{ kind: 'class', class: value === chosen ? chosenClass(value) : classOf(value) }] : [];
         return piece === '' ? out : [...out, { kind: 'literal', text: piece }];
       });
     });
   }
   return patternOf(parts);
 }
+
+/** What clients may write where they wrote this. */
+const chosenClass = (text: string): PatternClass => (text.includes('/') ? '**' : '*');
 
 /** Events by task; the key names the task by how it came to be, not by its number. */
 function byTask(run: Run): Map<string, EffectEvent[]> {

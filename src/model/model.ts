@@ -1,6 +1,7 @@
 // From image to policy: boot, serve, graph, pass by pass (docs/architecture.md).
 import { literal } from '../effect/index.ts';
 import {
+  askingForNames,
   type Budgets,
   chainScenario,
   connectionScenarios,
@@ -167,8 +168,9 @@ function serveAll(explorers: readonly Explorer[], options: ModelOptions): Scenar
       options.stopSignal,
     ),
   );
+  const known = first.words();
   const words = listeners.flatMap(({ stream }, index) =>
-    first.words().flatMap((word) => wordScenarios({ index, stream }, word)),
+    known.flatMap((word) => wordScenarios({ index, stream }, word)),
   );
   const total = plain.length + words.length + 1 + probing.length;
   const tick = (): void =>
@@ -180,9 +182,11 @@ function serveAll(explorers: readonly Explorer[], options: ModelOptions): Scenar
   const lasting: Scenario[] = [];
   for (const scenario of words) {
     tick();
-    const row = explorers.map((explorer) => explorer.play(scenario));
+    const search = new NameSearch(first.environment.token);
+    const row = explorers.map((explorer, i) => explorer.play(scenario, i === 0 ? { search } : {}));
     if (!row.some((trace) => trace.ended)) lasting.push(scenario);
     rows.push(row);
+    playNamed(explorers, search, [scenario], rows, tick);
   }
   rows.push(explorers.map((explorer) => explorer.play(chainScenario(lasting))));
   for (const { scenario, listener, payload, name } of probing) {
@@ -190,43 +194,34 @@ function serveAll(explorers: readonly Explorer[], options: ModelOptions): Scenar
     const search = new NameSearch(first.environment.token);
     rows.push(explorers.map((explorer, i) => explorer.play(scenario, i === 0 ? { search } : {})));
     if (!payload.includes('{token}')) continue;
-    for (const repeat of namedScenarios(first, search, listener, payload, name)) {
-      tick();
-      rows.push(
-        explorers.map((explorer, i) =>
-          explorer.play(repeat.scenario, { name: repeat.names[i % repeat.names.length] }),
-        ),
-      );
-    }
+    playNamed(explorers, search, payloadScenarios(listener, name, payload).slice(0, 1), rows, tick);
   }
   return rows;
 }
 
-/** Names that are there, tried per directory. */
+/** Names that are there, tried per place. */
 const MAX_NAMES = 6;
 
-/** The same payload again, asking for what is there: each environment for another name, so that names generalize. */
-function namedScenarios(
-  explorer: Explorer,
+/** The same again, asking for what is there: each environment for another name, so that names generalize. */
+function playNamed(
+  explorers: readonly Explorer[],
   search: NameSearch,
-  listener: number,
-  payload: string,
-  name: string,
-): { scenario: Scenario; names: readonly string[] }[] {
-  const out: { scenario: Scenario; names: readonly string[] }[] = [];
-  for (const directory of search.directories()) {
-    const entries = explorer.entriesOf(directory).slice(0, MAX_NAMES);
-    entries.forEach((_, shift) => {
-      const names = [...entries.slice(shift), ...entries.slice(0, shift)];
-      for (const scenario of payloadScenarios(
-        listener,
-        `${name}, name in ${directory}`,
-        payload.replaceAll('{token}', '{name}'),
-      ).slice(0, 1))
-        out.push({ scenario, names });
-    });
+  scenarios: readonly Scenario[],
+  rows: ScenarioTrace[][],
+  tick: () => void,
+): void {
+  for (const place of search.places()) {
+    const names = explorers[0].namesAt(place, MAX_NAMES);
+    for (const scenario of scenarios) {
+      const named = askingForNames(scenario, place.directory);
+      names.forEach((_, shift) => {
+        tick();
+        rows.push(
+          explorers.map((explorer, i) => explorer.play(named, { name: names[(shift + i) % names.length] })),
+        );
+      });
+    }
   }
-  return out;
 }
 
 /** Aligns corresponding runs and folds all of them into the graph. */

@@ -6,6 +6,7 @@ import { MSG, SOCK, type SocketAddress } from './abi-socket.ts';
 import { E } from './errno.ts';
 import { OpenFile } from './file.ts';
 import type { Kernel } from './kernel.ts';
+import { raiseSigpipe } from './signals.ts';
 import { SocketOptions } from './socket-options.ts';
 import type { Task } from './task.ts';
 import { type Block, block, type SysResult, WaitQueue } from './wait.ts';
@@ -146,6 +147,7 @@ export abstract class Socket extends OpenFile {
       credentials: undefined,
       flags: 0,
     });
+    if (result === -E.PIPE && this.kind !== SOCK.DGRAM) raiseSigpipe(kernel, task);
     return result;
   }
 

@@ -159,6 +159,8 @@ export function renameEntry(change: Change, from: Walked, to: Walked, flags: num
     return (flags & RENAME.NOREPLACE) !== 0 && isDot(to.name) ? -E.EXIST : -E.BUSY;
   if (from.place === undefined) return -E.NOENT;
   if (from.parent.mount !== to.parent.mount) return -E.XDEV;
+  if (from.place.mount !== from.parent.mount) return -E.BUSY;
+  if (to.place !== undefined && to.place.mount !== to.parent.mount) return -E.BUSY;
   const source = from.place.dentry;
   const target = to.place?.dentry;
   const exchange = (flags & RENAME.EXCHANGE) !== 0;

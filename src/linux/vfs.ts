@@ -129,7 +129,8 @@ export class Vfs implements ExecutableSource {
   /** The path as effects name it: absolute in the container and normalized as text, symlinks not resolved. */
   nameAt(task: Task | undefined, dirfd: number, path: string): string {
     const { root, cwd } = task?.process.fs ?? { root: '/', cwd: '/' };
-    if (path.startsWith('/')) return normalizePath('/', root === '/' ? path : root + path);
+    if (path.startsWith('/'))
+      return root === '/' ? normalizePath('/', path) : normalizePath('/', root + normalizePath('/', path));
     const file = dirfd === AT.FDCWD ? undefined : task?.process.files.get(dirfd);
     const base = file instanceof PlacedFile ? file.name : cwd;
     return normalizePath(base, path);

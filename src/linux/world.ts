@@ -6,6 +6,7 @@ import type { InetAddress } from './abi-socket.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { isAny, type PortUser, type WorldConnection } from './net.ts';
+import { PipeFile } from './pipe.ts';
 import { streamPair } from './socket-stream.ts';
 import { TcpSocket } from './socket-tcp.ts';
 import { UdpSocket } from './socket-udp.ts';
@@ -116,14 +117,7 @@ function send(kernel: Kernel, id: number, bytes: Uint8Array): void {
 
 /** What the guest has sent so far, at most the first MiB. */
 function received(kernel: Kernel, id: number): Uint8Array {
-  const parts = connection(kernel, id).end.incoming.log ?? [];
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+  return concat(connection(kernel, id).end.incoming.log ?? []);
 }
 
 /** The client sends no more but still reads. */
@@ -174,6 +168,46 @@ function refuseOutbound(kernel: Kernel, id: number, errno: number = E.CONNREFUSE
   request.socket.refusedOutside(kernel, errno);
 }
 
+/** A datagram that the container sent to the outside: a DNS query to the name server, a log line. */
+export interface SentDatagram {
+  readonly id: number;
+  readonly local: InetAddress;
+  readonly peer: InetAddress;
+  readonly bytes: Uint8Array;
+}
+
+/** The last thousand or so, in order. */
+function sentDatagrams(kernel: Kernel): SentDatagram[] {
+  return kernel.net.datagrams.map(({ id, local, peer, bytes }) => ({ id, local, peer, bytes }));
+}
+
+/** The one that a datagram was sent to answers it; false where the socket is closed or takes nothing from there. */
+function answerDatagram(kernel: Kernel, id: number, bytes: Uint8Array): boolean {
+  const sent = kernel.net.datagrams.find((one) => one.id === id);
+  assert(sent !== undefined, `sent datagram ${id} exists`);
+  const { socket, local, peer } = sent;
+  if (socket.references <= 0 || !socket.takesFrom(peer)) return false;
+  socket.arrive(bytes, peer, local.address);
+  return true;
+}
+
+/** What the container wrote to its standard output (1) or error (2): at most the first MiB. */
+function output(kernel: Kernel, stream: 1 | 2): Uint8Array {
+  const file = kernel.streams[stream];
+  const parts = file instanceof PipeFile ? (file.pipe.sink?.parts ?? []) : [];
+  return concat(parts);
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
 export const world = {
   listeners,
   connect,
@@ -186,4 +220,7 @@ export const world = {
   outbound,
   acceptOutbound,
   refuseOutbound,
+  sentDatagrams,
+  answerDatagram,
+  output,
 } as const;

@@ -6,6 +6,7 @@ import type { Cut, EffectEvent, EnvironmentValues } from '../../src/linux/events
 import { DescriptorTable } from '../../src/linux/file.ts';
 import { Kernel } from '../../src/linux/kernel.ts';
 import { Net } from '../../src/linux/net.ts';
+import { share } from '../../src/linux/shared.ts';
 import { defaultActions } from '../../src/linux/signals.ts';
 import { SysArgs } from '../../src/linux/syscall.ts';
 import { syscallTable } from '../../src/linux/table.ts';
@@ -56,9 +57,9 @@ export class Box {
     const memory = createMemory();
     const tree = options.tree ?? smallTree();
     this.kernel = new Kernel({
-      environment,
-      machine: { engine: createReferenceEngine(), memory },
-      layout: { program: 0x555555554000, mmapTop: 0x7ffff7fff000, stackTop: 0x7ffffffff000 },
+      environment: share(environment),
+      machine: share({ engine: createReferenceEngine(), memory }),
+      layout: share({ program: 0x555555554000, mmapTop: 0x7ffff7fff000, stackTop: 0x7ffffffff000 }),
       hooks: { onEffect: (event) => this.effects.push(event), onCut: (cut) => this.cuts.push(cut) },
       vfs: createVfs({
         tree,
@@ -67,11 +68,12 @@ export class Box {
         readOnlyRoot: options.readOnlyRoot ?? false,
       }),
       net: new Net(environment),
-      syscalls: syscallTable,
+      syscalls: share(syscallTable),
     });
     this.task = this.spawn(1);
     const { files } = this.task.process;
     this.kernel.vfs.stdStreams(this.kernel).forEach((file, fd) => {
+      this.kernel.streams.push(file);
       files.put(fd, file, false);
     });
   }

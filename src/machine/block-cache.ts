@@ -25,13 +25,16 @@ const WINDOW = 512;
 
 export class BlockCache {
   private readonly lifter: Lifter;
+  private readonly limit: number | undefined;
   private readonly blocks = new Map<number, CachedBlock[]>();
   private size = 0;
   /** Blocks lifted so far. */
   lifted = 0;
 
-  constructor(lifter: Lifter) {
+  /** `limit`: instructions in a block at most. */
+  constructor(lifter: Lifter, limit?: number) {
     this.lifter = lifter;
+    this.limit = limit;
   }
 
   /** The block at an address; throws MemoryFault where code can't be fetched. */
@@ -56,7 +59,7 @@ export class BlockCache {
     const left = PAGE_SIZE - (address % PAGE_SIZE);
     space.watchCode(address);
     let frame2 = 0;
-    let block = this.lifter.lift(space.codeBytes(address, Math.min(left, WINDOW)), address);
+    let block = this.lifter.lift(space.codeBytes(address, Math.min(left, WINDOW)), address, this.limit);
     if (block === undefined) {
       // the first instruction reaches into the next page
       const next = pageAfter(address);

@@ -1,5 +1,6 @@
 // machine: registers, memory, faults, engines. Floor 3.
 export type { Engine, EngineStop, Registers } from './engine.ts';
+export type { FastEngineOptions } from './fast/index.ts';
 export { createFastEngine } from './fast/index.ts';
 export type { Fault } from './fault.ts';
 export { GuestFault } from './fault.ts';

@@ -14,6 +14,8 @@ export interface EngineOptions {
   readonly features?: FeatureSet;
   /** The time stamp counter; by default it counts instructions. */
   readonly tsc?: () => bigint;
+  /** Instructions in a lifted block at most; 1 suits an engine that is run instruction by instruction. */
+  readonly blockInstructions?: number;
 }
 
 class ReferenceEngine implements Engine {
@@ -24,7 +26,7 @@ class ReferenceEngine implements Engine {
 
   constructor(options: EngineOptions) {
     this.features = options.features ?? BASELINE;
-    this.blocks = new BlockCache(new Lifter(this.features));
+    this.blocks = new BlockCache(new Lifter(this.features), options.blockInstructions);
     this.frame = new Frame({ features: this.features, tsc: options.tsc ?? (() => BigInt(this.executed)) });
   }
 

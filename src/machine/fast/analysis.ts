@@ -136,6 +136,14 @@ function foldConditions(original: Int32Array): Int32Array {
       if (kind === KIND.sub) {
         if (code === original) code = original.slice();
         replace(code, at, IR.ltu, (original[flags] >>> 8) & 0xff, original[flags + 1], original[flags + 2]);
+      } else if (kind === KIND.inc || kind === KIND.dec) {
+        if (code === original) code = original.slice();
+        replace(code, at, IR.trunc, 1, original[flags + 3], -1);
+      } else if (kind === KIND.logic) {
+        if (code === original) code = original.slice();
+        code[at] = IR.const | (1 << 8);
+        code[at + 1] = 0;
+        code[at + 2] = 0;
       }
     } else if (op === IR.cond && flags >= 0) {
       if (code === original) code = original.slice();

@@ -8,6 +8,7 @@ import { FRAME_SIZE, type FramePool } from '../frames.ts';
 import { Frame, HANDLERS } from '../interpret.ts';
 import type { HelperEnvironment } from '../helpers.ts';
 import { MemoryFault, PAGE_SIZE } from '../memory.ts';
+import { ENTRY } from '../page-table.ts';
 import { LAYOUT, RegisterFile } from '../registers.ts';
 import type { PagedSpace } from '../space.ts';
 import { operandsOf, widthOfValue } from './analysis.ts';
@@ -33,8 +34,8 @@ export interface StreamBlock {
   /** Frame of the next page where the code reaches into it, else 0. */
   readonly frame2: number;
   readonly version2: number;
-  /** Where the dispatch table leads: the header, or a region's function. */
-  target: number;
+  /** The region that begins here: its entry in the function table, and the next page's frame where it has code there. */
+  region: { readonly target: number; readonly frame2: number; readonly version2: number } | undefined;
 }
 
 /** Different codes remembered at one address. */
@@ -51,17 +52,28 @@ const HANDLER_TABLE = IR_OPS.map((row) => HANDLERS[row[0]]);
 const YIELDS = IR_OPS.map((row) => row[2] !== '');
 const MODULES = new Map<string, WasmModule>();
 
-function coreInstance(places: Places, imports: Parameters<typeof instantiate>[1]): WasmInstance {
-  const key = `${places.cpu}.${places.table}.${places.emptyLeaf}`;
+function coreInstance(places: Places, hot: number, imports: Parameters<typeof instantiate>[1]): WasmInstance {
+  const key = `${places.cpu}.${places.table}.${places.emptyLeaf}.${hot}`;
   let module = MODULES.get(key);
   if (module === undefined) {
-    module = compileModule(coreModule(places));
+    module = compileModule(coreModule(places, hot));
     MODULES.set(key, module);
   }
   return instantiate(module, imports);
 }
 
+export interface CoreEnvironment extends Omit<HelperEnvironment, 'tsc'> {
+  readonly tsc: (() => bigint) | undefined;
+  /** Translate everything before it first runs: for tests. */
+  readonly eager: boolean;
+}
+
+/** Executions of a block until the translator hears of it, and again each time. */
+const HOT = 1024;
+
 export class Core {
+  readonly eager: boolean;
+  readonly hot: number;
   readonly pool: FramePool;
   readonly places: Places;
   readonly table: WasmTable;
@@ -90,7 +102,7 @@ export class Core {
   readonly clock: { budget: number; bias: number; base: number; now: number };
 
   /** Undefined where the pool has no room. */
-  static create(pool: FramePool, lifter: Lifter, environment: Omit<HelperEnvironment, 'tsc'> & { readonly tsc: (() => bigint) | undefined }): Core | undefined {
+  static create(pool: FramePool, lifter: Lifter, environment: CoreEnvironment): Core | undefined {
     const cpu = pool.allocateTable() * 4;
     const emptyLeaf = pool.allocateTable() * 4;
     const table = pool.reserve((ENTRIES * ENTRY_SIZE) / FRAME_SIZE) * FRAME_SIZE;
@@ -101,17 +113,19 @@ export class Core {
   private constructor(
     pool: FramePool,
     lifter: Lifter,
-    environment: Omit<HelperEnvironment, 'tsc'> & { readonly tsc: (() => bigint) | undefined },
+    environment: CoreEnvironment,
     places: Places,
   ) {
     this.pool = pool;
     this.lifter = lifter;
+    this.eager = environment.eager;
+    this.hot = this.eager ? 2 : HOT;
     this.places = places;
     this.clock = { budget: 0, bias: 0, base: 0, now: 0 };
     const tsc = environment.tsc ?? ((): bigint => BigInt(this.clock.now));
     this.frame = new Frame({ features: environment.features, tsc });
     this.table = createTable(16, 1_000_000);
-    const instance = coreInstance(places, {
+    const instance = coreInstance(places, this.hot, {
       memory: pool.linear,
       table: this.table,
       slow: (header: number, operation: number, fuel: number): number => this.slowStream(header, operation, fuel),
@@ -151,20 +165,30 @@ export class Core {
   enter(space: PagedSpace, address: number): StreamBlock {
     const block = this.find(space, address) ?? this.add(space, address);
     this.refresh();
-    this.fill(block);
+    this.fill(block, space);
     return block;
   }
 
-  /** Makes the dispatch table lead to the block. */
-  fill(block: StreamBlock, target = block.target): void {
-    const { view } = this.pool;
+  /** Makes the dispatch table lead to the block: to its region where that stands in `space`, else to its stream. */
+  fill(block: StreamBlock, space: PagedSpace | undefined): void {
+    const { view, versions } = this.pool;
+    let target = block.header;
+    let { frame2 } = block;
+    const { region } = block;
+    if (region !== undefined && space !== undefined) {
+      if (region.frame2 === 0) target = region.target;
+      else if (versions[region.frame2] === region.version2 && this.frameOf(space, pageAfter(block.address)) === region.frame2) {
+        target = region.target;
+        frame2 = region.frame2;
+      }
+    }
     const low = block.address % 2 ** 32 | 0;
     const hash = (low ^ (Math.floor(block.address / 8192) % 2 ** 32 | 0)) & (ENTRIES - 1);
     const at = this.places.table + hash * ENTRY_SIZE;
     view.setUint32(at, low >>> 0, true);
     view.setUint32(at + 4, Math.floor(block.address / 2 ** 32), true);
     view.setUint32(at + 8, block.frame, true);
-    view.setUint32(at + 12, block.frame2, true);
+    view.setUint32(at + 12, frame2, true);
     view.setUint32(at + 16, target, true);
   }
 
@@ -180,6 +204,31 @@ export class Core {
         return known;
     }
     return undefined;
+  }
+
+  /** The frame of an executable page, 0 where there is none yet. */
+  frameOf(space: PagedSpace, page: number): number {
+    const entry = space.table.entry(page);
+    return (entry & ENTRY.EXEC) !== 0 ? entry >>> 12 : 0;
+  }
+
+  /** A block at the address in this frame, if one was lifted and stands, and reaches into no other page. */
+  known(address: number, frame: number): StreamBlock | undefined {
+    return this.blocks.get(address)?.find((block) => block.frame === frame && block.frame2 === 0 && this.holds(block));
+  }
+
+  holds(block: StreamBlock): boolean {
+    return block.version === this.pool.versions[block.frame];
+  }
+
+  /** How often the interpreter ran it. */
+  executionsOf(block: StreamBlock): number {
+    return this.pool.view.getInt32(block.header + 4, true);
+  }
+
+  /** Byte address of the scratch slots of regions. */
+  get scratch(): number {
+    return this.places.cpu + CPU.scratch;
   }
 
   private add(space: PagedSpace, address: number): StreamBlock {
@@ -226,16 +275,17 @@ export class Core {
   private remember(
     stream: Stream,
     base: number,
-    facts: Omit<StreamBlock, 'number' | 'homes' | 'marks' | 'header' | 'target'>,
+    facts: Omit<StreamBlock, 'number' | 'homes' | 'marks' | 'header' | 'region'>,
   ): StreamBlock {
     const header = base + stream.constants;
     const number = this.byNumber.length;
     const { words } = stream;
     words[stream.constants / 4] = facts.instructions;
+    words[stream.constants / 4 + 1] = this.eager ? 1 : 0;
     words[stream.constants / 4 + 2] = number;
     new Int32Array(this.pool.linear.buffer, base, words.length).set(words);
     this.chunk = (base + words.length * 4 + 15) & ~15;
-    const block: StreamBlock = { ...facts, number, homes: stream.homes, marks: stream.marks, header, target: header };
+    const block: StreamBlock = { ...facts, number, homes: stream.homes, marks: stream.marks, header, region: undefined };
     this.byNumber.push(block);
     const ways = this.blocks.get(facts.address);
     if (ways === undefined) this.blocks.set(facts.address, [block]);

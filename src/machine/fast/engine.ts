@@ -13,16 +13,22 @@ import { RegisterFile } from '../registers.ts';
 import { PagedSpace } from '../space.ts';
 import { addressOf, Core, instructionOf, type StreamBlock } from './core.ts';
 import { CPU, EXIT } from './layout.ts';
+import { Translator } from './translator.ts';
+
+export interface FastEngineOptions extends EngineOptions {
+  /** Translate everything before it first runs, cold or not: for tests. */
+  readonly eager?: boolean;
+}
 
 export class FastEngine implements Engine {
   executed = 0;
-  private readonly options: EngineOptions;
+  private readonly options: FastEngineOptions;
   private readonly features: FeatureSet;
   private readonly cores = new WeakMap<FramePool, Core | Engine>();
   private pool: FramePool | undefined;
   private core: Core | Engine | undefined;
 
-  constructor(options: EngineOptions) {
+  constructor(options: FastEngineOptions) {
     this.options = options;
     this.features = options.features ?? BASELINE;
   }
@@ -33,7 +39,7 @@ export class FastEngine implements Engine {
     let core = this.cores.get(pool);
     if (core === undefined) {
       core =
-        Core.create(pool, new Lifter(this.features), { features: this.features, tsc: this.options.tsc }) ??
+        Core.create(pool, new Lifter(this.features), { features: this.features, tsc: this.options.tsc, eager: this.options.eager === true }) ??
         createReferenceEngine(this.options);
       this.cores.set(pool, core);
     }
@@ -53,6 +59,17 @@ export class FastEngine implements Engine {
     }
     return new Run(core, registers, space, this, budget).go();
   }
+}
+
+const TRANSLATORS = new WeakMap<Core, Translator>();
+
+function translatorOf(core: Core): Translator {
+  let translator = TRANSLATORS.get(core);
+  if (translator === undefined) {
+    translator = new Translator(core);
+    TRANSLATORS.set(core, translator);
+  }
+  return translator;
 }
 
 /** One call of `run`. */
@@ -102,6 +119,10 @@ class Run {
           stop = this.partly();
           break;
         case EXIT.hot:
+          translatorOf(core).hot(core.blockAt(header), this.space);
+          break;
+        case EXIT.outside:
+          core.fill(core.enter(this.space, core.rip), undefined);
           break;
         case EXIT.boundary:
           this.boundary();
@@ -144,9 +165,11 @@ class Run {
   private partly(): EngineStop | undefined {
     const { core } = this;
     const block = core.enter(this.space, core.rip);
-    core.fill(block, block.header);
+    // a region stops early after code changed
+    if (this.left >= block.instructions) return undefined;
+    core.fill(block, undefined);
     const stop = this.shortened(block);
-    core.fill(block);
+    core.fill(block, this.space);
     return stop;
   }
 
@@ -227,6 +250,6 @@ class Run {
 }
 
 /** The engine that is held against the reference and runs everything else. */
-export function createFastEngine(options: EngineOptions = {}): Engine {
+export function createFastEngine(options: FastEngineOptions = {}): Engine {
   return new FastEngine(options);
 }

@@ -31,11 +31,11 @@ const MULHS = 4;
 const STATUS = 5;
 const SETTLE = 6;
 
-/** Executions after which a block is hot. */
-export const HOT = 64;
-
-/** The module for these places. Imports slow(block, operation, fuel), rare(status of rare kinds), memory, table. */
-export function coreModule(places: Places): Uint8Array {
+/**
+ * The module for these places; a block leaves the interpreter each time that it ran `hot` times more (a power of 2, at
+ * least 2). Imports slow(block, operation, fuel), rare(status of rare kinds), memory, table.
+ */
+export function coreModule(places: Places, hot: number): Uint8Array {
   const source = (type: number, name: string, parameters: number, write: (a: Asm) => void): FunctionSource => {
     const a = new Asm(parameters, 1024);
     write(a);
@@ -55,7 +55,7 @@ export function coreModule(places: Places): Uint8Array {
       source(3, 'mulhs', 2, emitMulhs),
       source(1, 'status', 5, (a) => emitStatus(a, RARE)),
       source(4, 'settle', 0, (a) => emitSettle(a, places)),
-      source(5, 'run', 1, (a) => new RunWriter(a, places).write()),
+      source(5, 'run', 1, (a) => new RunWriter(a, places, hot).write()),
     ],
   });
 }
@@ -183,6 +183,7 @@ function emitSettle(a: Asm, { cpu }: Places): void {
 class RunWriter {
   private readonly a: Asm;
   private readonly places: Places;
+  private readonly hot: number;
   private readonly fuel = 0;
   private readonly pc: number;
   private readonly rip: number;
@@ -199,8 +200,9 @@ class RunWriter {
   private dispatch: Label = 0;
   private next: Label = 0;
 
-  constructor(a: Asm, places: Places) {
+  constructor(a: Asm, places: Places, hot: number) {
     this.a = a;
+    this.hot = hot;
     this.places = places;
     [this.pc, this.block, this.code, this.frame, this.entry, this.flags] = Array.from({ length: 6 }, () => a.local(I32));
     this.rip = a.local(I64);
@@ -326,11 +328,11 @@ class RunWriter {
     a.load(32, 4);
     a.i32(1);
     a.op(W.i32_add);
-    a.tee(this.frame2());
+    a.tee(this.flags);
     a.store(32, 4);
-    a.get(this.frame2());
-    a.i32(HOT);
-    a.op(W.i32_eq);
+    a.get(this.flags);
+    a.i32(this.hot - 1);
+    a.op(W.i32_and, W.i32_eqz);
     this.leaveIf(EXIT.hot);
     a.get(this.fuel);
     a.get(this.block);
@@ -341,10 +343,6 @@ class RunWriter {
     a.i32(HEADER);
     a.op(W.i32_add);
     a.set(this.pc);
-  }
-
-  private frame2(): number {
-    return this.flags;
   }
 
   /** From a page number (i64) on the stack, its frame if it may be executed, else 0. */

@@ -58,4 +58,6 @@ export const EXIT = {
   hot: 5,
   /** The boundary between two instructions where a stop was put. */
   boundary: 6,
+  /** A region met a jump out of user space: the instruction at rip is the interpreter's. */
+  outside: 7,
 } as const;

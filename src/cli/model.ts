@@ -94,6 +94,7 @@ function runModel(
         env: config.env,
         cwd: config.workingDir === '' ? '/' : config.workingDir,
         user: config.user,
+        directories: config.volumes,
       },
       stopSignal,
       record: { environments: options.count, maxInstructions: options.budget, probes: options.probes },

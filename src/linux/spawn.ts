@@ -20,6 +20,8 @@ export interface ProcessSpec {
   /** `NAME=value`. PATH, HOSTNAME and HOME are added where they are missing. */
   readonly env?: readonly string[];
   readonly cwd?: string;
+  /** Made where the image lacks them, as runtimes do for volumes. */
+  readonly directories?: readonly string[];
   /** `user[:group]`, names or numbers; '' is root. */
   readonly user?: string;
   /** Capability mask; default: what container runtimes leave. */
@@ -37,6 +39,7 @@ export function spawnInit(kernel: Kernel, spec: ProcessSpec): Task {
   const user = findUser(kernel, spec.user ?? '');
   const task = createInit(kernel, spec, user);
   const env = defaultEnvironment(kernel, spec.env ?? [], user);
+  for (const directory of spec.directories ?? []) makeDirectories(kernel, directory);
   const [program] = spec.argv;
   if (program === undefined || program === '') throw new InputError('no program to start', 'entrypoint');
   const path = program.includes('/') ? program : searchPath(kernel, task, program, env);

@@ -11,12 +11,20 @@ import {
   type ProcessSpec,
   type RunStop,
 } from '../linux/index.ts';
-import { createReferenceEngine, type Engine } from '../machine/index.ts';
+import {
+  createFastEngine,
+  createReferenceEngine,
+  type Engine,
+  type EngineOptions,
+} from '../machine/index.ts';
 import { SteppingEngine } from './run-step.ts';
 import { frameText, type TraceEvent, type TraceOptions, Tracer } from './run-trace.ts';
 
 /** Engines by name. */
-export const ENGINES: Readonly<Record<string, () => Engine>> = { reference: createReferenceEngine };
+export const ENGINES: Readonly<Record<string, (options: EngineOptions) => Engine>> = {
+  reference: createReferenceEngine,
+  fast: createFastEngine,
+};
 
 /** What replaces parts of the image's configuration. */
 export interface ProcessChanges {
@@ -57,7 +65,7 @@ export interface RunListener {
 
 export interface RunRequest {
   readonly spec: ProcessSpec;
-  readonly engine: () => Engine;
+  readonly engine: (options: EngineOptions) => Engine;
   readonly maxInstructions: number;
   /** Virtual ns that may pass while every task waits. */
   readonly horizon: bigint;
@@ -94,7 +102,7 @@ export function runInMachine(image: Image, request: RunRequest, listener: RunLis
       : new Tracer(request.trace, (event) => {
           listener.trace(event);
         });
-  const engine = request.engine();
+  const engine = request.engine(tracer?.steps === true ? { blockInstructions: 1 } : {});
   const kernel = createKernel({
     tree: image.tree,
     environment: ENVIRONMENTS[0].values,

@@ -16,7 +16,8 @@ import { createReferenceEngine, type Engine } from '../../src/machine/index.ts';
 import { addProgram, treeBuilder } from '../linux/guest.ts';
 import { Difference, LockstepEngine, type LockstepOptions, type SideState } from './lockstep.ts';
 
-const ENGINES: Readonly<Record<string, () => Engine>> = { reference: createReferenceEngine };
+const stepped = (): Engine => createReferenceEngine({ blockInstructions: 1 });
+const ENGINES: Readonly<Record<string, () => Engine>> = { reference: stepped };
 
 const USAGE = `usage: first-difference [OPTION...] PROGRAM [ARGUMENT...]
   --image IMAGE     the program is the image's
@@ -47,7 +48,7 @@ export interface ComparisonRequest extends LockstepOptions {
 
 /** Runs a program in the machine and on the processor at once. */
 export function compareWithProcessor(request: ComparisonRequest): Comparison {
-  const inner = (request.engine ?? createReferenceEngine)();
+  const inner = (request.engine ?? stepped)();
   const engine = new LockstepEngine(inner, request);
   const kernel = createKernel({
     tree: request.tree,

@@ -22,7 +22,8 @@ const STATE_SIZE = 16 * 8 + 4 * 8 + FX_SIZE;
 const ANSWER_SIZE = 16 + 16 * 8 + 16 + FX_SIZE;
 /** Instructions that go to the processor in one message. */
 const BATCH = 1024;
-const BATCH_BYTES = 4 + BATCH * (RECORD_SIZE + FX_SIZE);
+const BATCH_HEAD = 8;
+const BATCH_BYTES = BATCH_HEAD + BATCH * (RECORD_SIZE + FX_SIZE);
 const KIND = { step: 0, repeat: 1, fault: 2 } as const;
 const WHAT = ['equal', 'registers', 'floating point state', 'stopped'] as const;
 
@@ -105,10 +106,12 @@ export class LockstepEngine implements Engine {
   private readonly last = new Uint8Array(STATE_SIZE);
   private readonly batch = new Uint8Array(BATCH_BYTES);
   private readonly view = new DataView(this.batch.buffer);
-  private used = 4;
+  private readonly words = new BigUint64Array(this.batch.buffer);
+  private used = BATCH_HEAD;
   private readonly addresses: number[] = [];
   private previous: readonly number[] = [];
   private readonly numbers: number[] = [];
+  private lastRecord = 0;
   /** The kernel may have changed something, or the last instruction's result is to be carried over. */
   private stale = true;
   /** The registers are to be carried over even where the machine's did not change. */
@@ -159,9 +162,31 @@ export class LockstepEngine implements Engine {
       fresh = this.stale = false;
       const stop = this.step(registers, space);
       left--;
-      if (stop.kind !== 'budget') return stop;
+      if (stop.kind !== 'budget') return this.end(registers, stop);
     }
-    return { kind: 'budget' };
+    return this.end(registers, { kind: 'budget' });
+  }
+
+  /** What the next run compares with, to see whether the kernel changed registers. */
+  private end(registers: Registers, stop: EngineStop): EngineStop {
+    this.last.set(stateOf(registers));
+    this.completeLast(registers);
+    return stop;
+  }
+
+  /** The last instruction before the kernel acts has its floating point state compared in any case. */
+  private completeLast(registers: Registers): void {
+    const at = this.lastRecord;
+    if (
+      this.addresses.length === 0 ||
+      this.stale ||
+      this.batch[at + 149] === 1 ||
+      this.batch[at + 148] === KIND.fault
+    )
+      return;
+    this.batch[at + 149] = 1;
+    this.batch.set(registers.fxsave(), this.used);
+    this.used += FX_SIZE;
   }
 
   /** Instructions that the machine may now run without comparison. */
@@ -230,7 +255,6 @@ export class LockstepEngine implements Engine {
     if (!facts.foreign) {
       const kind = stop.kind === 'fault' ? KIND.fault : facts.repeats ? KIND.repeat : KIND.step;
       this.append(registers, { address, number, facts, kind });
-      writeState(this.last, registers, facts.fx);
     }
     if (facts.pushesFlags) this.watch?.changed(Number(registers.gpr[4]), 8);
     return stop;
@@ -240,12 +264,14 @@ export class LockstepEngine implements Engine {
     registers: Registers,
     step: { readonly address: number; readonly number: number; readonly facts: Facts; readonly kind: number },
   ): void {
-    const { view, batch } = this;
+    const { view, words, batch } = this;
     const { address, number, facts, kind } = step;
     const fx = facts.fx && kind !== KIND.fault;
-    for (let i = 0; i < 16; i++) view.setBigUint64(this.used + 8 * i, registers.gpr[i], true);
-    view.setBigUint64(this.used + 128, BigInt(registers.rip), true);
-    view.setBigUint64(this.used + 136, registers.rflags, true);
+    const word = this.used / 8;
+    this.lastRecord = this.used;
+    words.set(registers.gpr, word);
+    words[word + 16] = BigInt(registers.rip);
+    words[word + 17] = registers.rflags;
     view.setUint32(this.used + 144, facts.flags, true);
     batch[this.used + 148] = kind;
     batch[this.used + 149] = fx ? 1 : 0;
@@ -262,7 +288,7 @@ export class LockstepEngine implements Engine {
   private flush(): void {
     const count = this.addresses.length;
     if (count === 0) return;
-    this.view.setUint32(0, count, true);
+    this.words[0] = BigInt(count);
     const answer = this.processor.run(this.batch.subarray(0, this.used));
     const index = answer.view.getUint32(0, true);
     this.compared += index;
@@ -270,7 +296,7 @@ export class LockstepEngine implements Engine {
     this.previous = this.addresses.slice(-12);
     this.addresses.length = 0;
     this.numbers.length = 0;
-    this.used = 4;
+    this.used = BATCH_HEAD;
   }
 
   private difference(
@@ -299,7 +325,7 @@ export class LockstepEngine implements Engine {
   }
 
   private recorded(index: number): SideState {
-    let at = 4;
+    let at = BATCH_HEAD;
     for (let i = 0; i < index; i++) at += RECORD_SIZE + (this.batch[at + 149] === 1 ? FX_SIZE : 0);
     const fx =
       this.batch[at + 149] === 1 ? this.batch.slice(at + RECORD_SIZE, at + RECORD_SIZE + FX_SIZE) : undefined;
@@ -351,19 +377,12 @@ function codeAt(space: PagedSpace, address: number): Uint8Array {
 
 /** 16 general registers, rip, rflags, fsbase, gsbase, FXSAVE image. */
 function stateOf(registers: Registers): Uint8Array {
-  const state = new Uint8Array(STATE_SIZE);
-  writeState(state, registers, true);
+  const words = new BigUint64Array(STATE_SIZE / 8);
+  words.set(registers.gpr);
+  words.set([BigInt(registers.rip), registers.rflags, registers.fsbase, registers.gsbase], 16);
+  const state = new Uint8Array(words.buffer);
+  state.set(registers.fxsave(), 160);
   return state;
-}
-
-function writeState(state: Uint8Array, registers: Registers, fx: boolean): void {
-  const view = new DataView(state.buffer, state.byteOffset);
-  for (let i = 0; i < 16; i++) view.setBigUint64(8 * i, registers.gpr[i], true);
-  view.setBigUint64(128, BigInt(registers.rip), true);
-  view.setBigUint64(136, registers.rflags, true);
-  view.setBigUint64(144, registers.fsbase, true);
-  view.setBigUint64(152, registers.gsbase, true);
-  if (fx) state.set(registers.fxsave(), 160);
 }
 
 interface Range {

@@ -143,12 +143,12 @@ static int same_fx(const uint8_t *a, const uint8_t *b) {
 }
 
 static void run(void) {
-  uint32_t count;
+  uint64_t count;
   struct answer answer;
   memset(&answer, 0, sizeof answer);
   must(&count, sizeof count);
   int open = 1;
-  for (uint32_t i = 0; i < count; i++) {
+  for (uint64_t i = 0; i < count; i++) {
     struct record want;
     uint8_t fx[FX];
     must(&want, sizeof want);

@@ -1,5 +1,5 @@
 // Real programs give byte-identical output natively and in the machine: standard output, standard error and exit status.
-// EFFIGY_LONG=1 takes real sizes; EFFIGY_ONLY=TEXT runs the cases with that in their name; EFFIGY_SHOW=1 says how long.
+// EFFIGY_ENGINE=fast|reference chooses the engine; EFFIGY_LONG=1 takes real sizes; EFFIGY_ONLY=TEXT runs the cases with that in their name; EFFIGY_SHOW=1 says how long.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
@@ -18,12 +18,20 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { isElf } from '../../src/elf/index.ts';
 import { type TreeBuilder, treeBuilder } from '../../src/image/index.ts';
+import { createFastEngine, createMemory, createReferenceEngine } from '../../src/machine/index.ts';
 import { addProgram, runGuest } from '../linux/guest.ts';
 import { type ProgramCase, programCases } from './cases.ts';
 
 const PATH = ['/usr/bin', '/bin'];
-const ENVIRONMENT = { PATH: PATH.join(':'), LC_ALL: 'C', HOME: '/root', HOSTNAME: 'guest' };
+const ENVIRONMENT = {
+  PATH: PATH.join(':'),
+  LC_ALL: 'C',
+  HOME: '/root',
+  HOSTNAME: 'guest',
+  OPENSSL_CONF: '/dev/null',
+};
 const long = process.env.EFFIGY_LONG === '1';
+const createEngine = process.env.EFFIGY_ENGINE === 'fast' ? createFastEngine : createReferenceEngine;
 
 interface Outcome {
   readonly stdout: string;
@@ -77,7 +85,7 @@ function inMachine(item: ProgramCase, programs: readonly string[]): Outcome {
   const run = runGuest(
     buildTree(item, programs),
     { argv: item.argv, env, cwd: '/work' },
-    { maxInstructions: 1e12, trace: false },
+    { maxInstructions: 1e12, machine: { engine: createEngine(), memory: createMemory() } },
   );
   const [, stdout, stderr] = run.streams;
   const { stop, kernel } = run;

@@ -18,6 +18,8 @@ export interface Subset {
   /** @internal */
   readonly grown: Map<Letter, Subset>;
   /** @internal */
+  readonly saturated: Map<Letter, Subset>;
+  /** @internal */
   era: number;
 }
 
@@ -85,6 +87,24 @@ export class Subsets {
     return to;
   }
 
+  /** The set and all that the letter's symbols, taken any number of times, add to it. */
+  saturate(from: Subset, letter: Letter): Subset {
+    this.movesOf(from);
+    let to = from.saturated.get(letter);
+    if (to === undefined) {
+      to = from;
+      for (
+        let next = this.grow(to, letter);
+        next.states.length > to.states.length;
+        next = this.grow(to, letter)
+      )
+        to = next;
+      this.movesOf(from);
+      from.saturated.set(letter, to);
+    }
+    return to;
+  }
+
   same(a: Subset, b: Subset): boolean {
     if (a === b) return true;
     return a.states.length === b.states.length && a.states.every((state, i) => state === b.states[i]);
@@ -101,6 +121,7 @@ export class Subsets {
     if (set.era !== this.era) {
       set.moves.clear();
       set.grown.clear();
+      set.saturated.clear();
       set.era = this.era;
     }
     return set.moves;
@@ -113,7 +134,7 @@ export class Subsets {
     let found = this.byKey.get(key);
     if (found === undefined) {
       if (this.kept >= this.limit) this.forget();
-      found = { states, moves: new Map(), grown: new Map(), era: this.era };
+      found = { states, moves: new Map(), grown: new Map(), saturated: new Map(), era: this.era };
       this.byKey.set(key, found);
       this.kept++;
     }

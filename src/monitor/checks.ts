@@ -4,25 +4,29 @@ import { type Effect, OPS, type Op, type Resource } from '../effect/index.ts';
 import type { Observation } from '../telemetry/index.ts';
 import { accessMask, type CompiledPolicy, Match, OP, Says } from './compiled.ts';
 import type { Core } from './core.ts';
+import { deviationOf } from './deviation.ts';
 import { nearest } from './explain.ts';
-import type { FindingKind } from './finding.ts';
+import type { Expected, FindingKind } from './finding.ts';
 import type { Origins } from './origins.ts';
 import { ITEM } from './queue.ts';
 import { Origin, type ResourceClass } from './resources.ts';
 import type { Moment, Process, Segment, Task } from './tables.ts';
-import { whyAccess, whyEffect, whyResource } from './words.ts';
+import { whyEffect } from './words.ts';
 
 type Event = Extract<Observation, { kind: 'event' }>;
 type Flow = Extract<Observation, { kind: 'flow' }>;
 type Watched = Extract<Segment, { kind: 'watched' }>;
 
-const identities: ReadonlySet<Op> = new Set(['SETUID', 'SETGID', 'SETGROUPS']);
 const ends: ReadonlySet<number> = new Set([OP.CLOSE, OP.SHUTDOWN]);
 /** Operations on something open: of events, too, it is not said how it was opened. */
 const onOpen: ReadonlySet<number> = new Set([OP.READ, OP.WRITE, OP.CLOSE, OP.SHUTDOWN, OP.MMAP]);
 
-const bit = (op: Op): number => 1 << OP[op];
-const OPENING = bit('OPEN') | bit('ACCEPT') | bit('CONNECT');
+const READ = 1 << OP.READ;
+const WRITE = 1 << OP.WRITE;
+const MMAP = 1 << OP.MMAP;
+const ENDING = (1 << OP.CLOSE) | (1 << OP.SHUTDOWN);
+const OPENING = (1 << OP.OPEN) | (1 << OP.ACCEPT) | (1 << OP.CONNECT);
+const endings = [OP.SHUTDOWN, OP.CLOSE] as const;
 
 export class Checks {
   private readonly core: Core;
@@ -57,7 +61,7 @@ export class Checks {
     const { core } = this;
     const start = core.clock.moment(flow.start);
     const end = core.clock.moment(flow.end);
-    core.advance(end > start ? end : start);
+    core.advance(Math.max(start, end));
     const process = this.processOf(flow);
     if (process === undefined) return;
     if (process.pending !== undefined) this.origins.settle(process);
@@ -171,7 +175,9 @@ export class Checks {
       this.core.counters.repeated++;
       return;
     }
-    this.find('foreign-effect', task, segment, time, effect, whyEffect(policy, segment.automata, effect));
+    this.find('foreign-effect', task, segment, time, effect, () =>
+      whyEffect(policy, segment.automata, effect),
+    );
     if (ret > 0) process.rogueClones++;
   }
 
@@ -194,7 +200,7 @@ export class Checks {
       segment,
       time,
       what,
-      `${whyEffect(policy, segment.automata, effect)} of this, and here it tried and failed`,
+      () => `${whyEffect(policy, segment.automata, effect)} of this, and here it tried and failed`,
     );
   }
 
@@ -248,9 +254,9 @@ export class Checks {
       }
       if (!this.passes(task, segment, first, start, flow.resource, op, flow.access)) return;
     }
-    const read = mask & bit('READ') ? this.between(task, segment, flow, OP.READ, resources, end) : -1;
-    const write = mask & bit('WRITE') ? this.between(task, segment, flow, OP.WRITE, resources, end) : -1;
-    const map = mask & bit('MMAP') ? this.between(task, segment, flow, OP.MMAP, resources, end) : -1;
+    const read = mask & READ ? this.between(task, segment, flow, OP.READ, resources, end) : -1;
+    const write = mask & WRITE ? this.between(task, segment, flow, OP.WRITE, resources, end) : -1;
+    const map = mask & MMAP ? this.between(task, segment, flow, OP.MMAP, resources, end) : -1;
     if (first >= 0 || read >= 0 || write >= 0 || map >= 0) {
       const item = core.later(start, ITEM.flow, task, segment);
       if (item !== undefined) {
@@ -276,9 +282,9 @@ export class Checks {
     resources: ResourceClass,
     end: Moment,
   ): void {
-    if ((mask & (bit('CLOSE') | bit('SHUTDOWN'))) === 0) return;
+    if ((mask & ENDING) === 0) return;
     const policy = policyOf(task.process);
-    for (const op of [OP.SHUTDOWN, OP.CLOSE]) {
+    for (const op of endings) {
       if ((mask & (1 << op)) === 0) continue;
       const letter = policy.letterOf(op, 0, resources, Match.anyAccess);
       if (letter < 0 || !allowed(policy, letter, segment)) {
@@ -367,14 +373,14 @@ export class Checks {
     if ((says & Says.enters) !== 0 && time < task.servedSince) task.servedSince = time;
     if ((says & Says.serving) !== 0 || time <= task.servedSince) return true;
     const effect: Effect = 'op' in what ? what : { op: OPS[op ?? 0], access, resource: what };
-    const who = whyEffect(policy, segment.automata, effect);
+    const who = (): string => whyEffect(policy, segment.automata, effect);
     this.find(
       'wrong-phase',
       task,
       segment,
       time,
       effect,
-      `${who} once it serves: the policy has this for its start only`,
+      () => `${who()} once it serves: the policy has this for its start only`,
     );
     return false;
   }
@@ -405,54 +411,21 @@ export class Checks {
     op: number,
     resources: ResourceClass,
   ): void {
-    const policy = policyOf(task.process);
-    const { automata } = segment;
-    if (identities.has(effect.op)) {
-      const value = effect.resource.kind === 'id' ? effect.resource.value : '';
-      this.find(
-        'identity-change',
-        task,
-        segment,
-        time,
-        effect,
-        whyEffect(policy, automata, effect),
-        `identity ${effect.op} ${value}`,
-      );
-      return;
-    }
-    const sameResource = policy.letterOf(op, 0, resources, Match.anyAccess);
-    const other =
-      sameResource < 0
-        ? []
-        : policy.edgesOf(sameResource).filter((edge) => automata.includes(edge.automaton));
-    if (other.length > 0) {
-      const access = [...new Set(other.map((edge) => edge.effect?.access ?? ''))].sort();
-      this.find('foreign-effect', task, segment, time, effect, whyAccess(policy, automata, effect, access));
-      return;
-    }
-    const mask = accessMask(effect.access);
-    const elsewhere = policy.edges.some(
-      (edge) =>
-        edge.effect?.op === effect.op &&
-        automata.includes(edge.automaton) &&
-        (op !== OP.OPEN || sameRights(accessMask(edge.effect.access), mask)),
-    );
-    if (elsewhere)
-      this.find('wrong-resource', task, segment, time, effect, whyResource(policy, automata, effect));
-    else this.find('foreign-effect', task, segment, time, effect, whyEffect(policy, automata, effect));
+    const { kind, why, key } = deviationOf(policyOf(task.process), segment.automata, effect, op, resources);
+    this.find(kind, task, segment, time, effect, why, key);
   }
 
   private find(
     kind: FindingKind,
     task: Task,
-    segment: Watched,
+    { automata }: Watched,
     time: Moment,
     effect: Effect,
-    why: string,
+    why: () => string,
     key?: string,
   ): void {
     const { process } = task;
-    const expected = nearest(policyOf(process), segment.automata, effect, task.servedSince < time);
+    const expected = (): Expected[] => nearest(policyOf(process), automata, effect, task.servedSince < time);
     const base = { kind, time, process, tid: task.tid, effect, why, expected };
     this.core.incidents.report(key === undefined ? base : { ...base, key });
   }
@@ -461,7 +434,7 @@ export class Checks {
     let mask = this.masks.get(ops);
     if (mask === undefined) {
       mask = 0;
-      for (const op of ops) if (OP[op] < 31) mask |= bit(op);
+      for (const op of ops) if (OP[op] < 31) mask |= 1 << OP[op];
       if (this.masks.size < 4096) this.masks.set(ops, mask);
     }
     return mask;
@@ -505,6 +478,3 @@ function matchOf(op: number, access: string, flows: boolean): number {
   if (op === OP.MMAP) return flows || access === '' ? Match.anyAccess : Match.exact;
   return Match.anyAccess;
 }
-
-/** Whether both read only, or both change something. */
-const sameRights = (a: number, b: number): boolean => ((a & ~1) !== 0) === ((b & ~1) !== 0);

@@ -38,6 +38,8 @@ export interface CompiledEdge {
 
 interface SymbolRow {
   readonly op: number;
+  /** Of its resource. */
+  readonly pattern: number;
   readonly access: number;
   /** The exec that fails; a failing exec leads elsewhere than one that succeeds. */
   readonly fails: boolean;
@@ -69,6 +71,9 @@ export const Match = {
   failed: 2,
 } as const;
 
+/** Letters beyond which no unions are made. */
+const maxLetters = 1 << 16;
+
 /** Operations that work on the last name itself, be it a link. */
 const onNames: ReadonlySet<Op> = new Set(['UNLINK', 'RENAME', 'RMDIR', 'MKDIR', 'SYMLINK', 'LINK', 'MKNOD']);
 const onBoundSockets: ReadonlySet<Op> = new Set(['ACCEPT', 'BIND', 'LISTEN']);
@@ -99,6 +104,10 @@ export class CompiledPolicy {
   private readonly programPatterns: number[];
   private readonly letters: LetterRow[] = [];
   private readonly letterKeys = new Map<string, Letter>();
+  /** By automaton and operation: 1 it reads only, 2 it changes something. */
+  private readonly done: Uint8Array;
+  private leaving: Map<number, CompiledEdge[]> | undefined;
+  private readonly unions = new Map<number, Letter>();
   private readonly lookups = new Map<number, Letter>();
   private readonly reach: Uint8Array;
 
@@ -128,6 +137,10 @@ export class CompiledPolicy {
       automaton.edges.flatMap((edge) => this.compileEdge(a, edge, ports)),
     );
     for (const edge of this.edges) if (edge.symbol >= 0) this.symbols[edge.symbol].edges.push(edge);
+    this.done = new Uint8Array(policy.automata.length * OPS.length);
+    for (const { automaton, effect } of this.edges)
+      if (effect !== undefined)
+        this.done[automaton * OPS.length + OP[effect.op]] |= accessMask(effect.access) & ~1 ? 2 : 1;
     this.reach = this.reachedWhenServing();
     this.clones = this.cloneEdges();
     this.forks = this.cloners('process');
@@ -151,6 +164,23 @@ export class CompiledPolicy {
   /** Symbols of a letter, ascending. */
   symbolsOf = (letter: Letter): Int32Array => this.letters[letter].symbols;
 
+  symbol(symbol: number): { readonly op: number; readonly pattern: number } {
+    return this.symbols[symbol];
+  }
+
+  /** Edges that leave a state. */
+  edgesFrom(state: number): readonly CompiledEdge[] {
+    if (this.leaving === undefined) {
+      this.leaving = new Map();
+      for (const edge of this.edges) {
+        const list = this.leaving.get(edge.from);
+        if (list === undefined) this.leaving.set(edge.from, [edge]);
+        else list.push(edge);
+      }
+    }
+    return this.leaving.get(state) ?? [];
+  }
+
   edgesOf(letter: Letter): CompiledEdge[] {
     return [...this.symbolsOf(letter)].flatMap((symbol) => this.symbols[symbol].edges);
   }
@@ -170,6 +200,24 @@ export class CompiledPolicy {
       );
       found = symbols.length === 0 ? -1 : this.letter(symbols);
       this.lookups.set(key, found);
+    }
+    return found;
+  }
+
+  /** Whether an automaton has the operation at all; with access rights: only to read, or also to change, as these. */
+  does(automaton: number, op: number, access: number | undefined): boolean {
+    const bits = this.done[automaton * OPS.length + op];
+    return access === undefined ? bits !== 0 : (bits & (access & ~1 ? 2 : 1)) !== 0;
+  }
+
+  /** Both letters as one; -1 where too many are known already to make another. */
+  union(a: Letter, b: Letter): Letter {
+    const key = a * maxLetters + b;
+    let found = this.unions.get(key);
+    if (found === undefined) {
+      if (this.letters.length >= maxLetters) return -1;
+      found = this.letter([...this.symbolsOf(a), ...this.symbolsOf(b)]);
+      this.unions.set(key, found);
     }
     return found;
   }
@@ -213,19 +261,20 @@ export class CompiledPolicy {
     };
     if (edge.effect === undefined) return [{ ...base, symbol: -1 }];
     const pattern = this.pattern(edge, ports);
-    if (edge.effect.op !== 'EXEC') return [{ ...base, symbol: this.symbol(edge.effect, pattern, false) }];
+    if (edge.effect.op !== 'EXEC')
+      return [{ ...base, symbol: this.internSymbol(edge.effect, pattern, false) }];
     const out: CompiledEdge[] = [];
     if (edge.automaton !== undefined) {
-      const symbol = this.symbol(edge.effect, pattern, false);
+      const symbol = this.internSymbol(edge.effect, pattern, false);
       out.push({ ...base, to: this.initial(edge.automaton), target: edge.automaton, symbol });
     }
     if (edge.automaton === undefined || (edge.errors?.length ?? 0) > 0)
-      out.push({ ...base, symbol: this.symbol(edge.effect, pattern, true) });
+      out.push({ ...base, symbol: this.internSymbol(edge.effect, pattern, true) });
     return out;
   }
 
-  private symbol(effect: Effect<Pattern>, pattern: number, fails: boolean): number {
-    const row = { op: OP[effect.op], access: accessMask(effect.access), fails, edges: [] };
+  private internSymbol(effect: Effect<Pattern>, pattern: number, fails: boolean): number {
+    const row = { op: OP[effect.op], pattern, access: accessMask(effect.access), fails, edges: [] };
     const key = `${row.op} ${row.access} ${pattern} ${fails}`;
     let found = this.symbolKeys.get(key);
     if (found === undefined) {

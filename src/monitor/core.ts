@@ -133,7 +133,9 @@ export class Core {
   }
 
   judgeAll(): void {
+    this.order.unwrittenSince = this.horizon;
     this.calendar.flush(this.order.visit);
+    this.order.unwrittenSince = Number.POSITIVE_INFINITY;
   }
 
   /** An item for the verdict on order; undefined where its time has been judged already. */
@@ -192,8 +194,8 @@ export class Core {
       process: task.process,
       tid: task.tid,
       effect,
-      why: whyOrder(policy, states, kind),
-      expected: nearestFrom(policy, states, effect),
+      why: () => whyOrder(policy, states, kind),
+      expected: () => nearestFrom(policy, states, effect),
       // The same step out of place again, whatever temporary name or client's port it had.
       key: `${kind} ${task.process.exe} ${item.kind} ${item.letter}`,
     });

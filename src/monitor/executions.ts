@@ -54,6 +54,7 @@ export class Executions {
     for (const task of process.tasks.values()) if (task !== process.main) task.exited ??= time;
     process.main.servedSince = Number.POSITIVE_INFINITY;
     process.main.exited = undefined;
+    process.main.ended = false;
   }
 
   /** By a process of the runtime: the entrypoint, more of the runtime, or something that does not belong there. */
@@ -99,8 +100,9 @@ export class Executions {
     const effect = execEffect(exe, args);
     const serving = automata.some((a) => (policy.says(letter, a) & Says.serving) !== 0);
     if (!serving && task.servedSince < time) {
-      const why = `${names(policy, automata)} executes this only while it starts, and its start is over`;
-      const expected = nearest(policy, automata, effect, true);
+      const why = (): string =>
+        `${names(policy, automata)} executes this only while it starts, and its start is over`;
+      const expected = () => nearest(policy, automata, effect, true);
       core.incidents.report({ kind: 'wrong-phase', time, process, tid, effect, why, expected });
       core.later(time, ITEM.resync, process.main, next);
     } else {
@@ -135,8 +137,8 @@ export class Executions {
     const policy = process.container?.policy;
     const effect = execEffect(exe, args);
     const serving = process.main.servedSince < time;
-    const expected = policy === undefined ? [] : nearest(policy, automata, effect, serving);
-    const base = { kind: 'foreign-program', time, process, tid, effect, why, expected } as const;
+    const expected = () => (policy === undefined ? [] : nearest(policy, automata, effect, serving));
+    const base = { kind: 'foreign-program', time, process, tid, effect, why: () => why, expected } as const;
     const incident = this.core.incidents.report(base);
     process.foreignProgram = true;
     makeForeign(process, incident, process.segments.length === 0 ? Number.NEGATIVE_INFINITY : time);

@@ -32,8 +32,9 @@ export function checkIdentity(
     process,
     tid: process.id.pid,
     effect,
-    why: `the process changed from ${what} ${before} to ${after}, which ${names(policy, segment.automata)} never does`,
-    expected: nearest(policy, segment.automata, effect, process.main.servedSince < time),
+    why: () =>
+      `the process changed from ${what} ${before} to ${after}, which ${names(policy, segment.automata)} never does`,
+    expected: () => nearest(policy, segment.automata, effect, process.main.servedSince < time),
     key: `identity ${op} ${after}`,
   });
 }

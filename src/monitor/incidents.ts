@@ -116,8 +116,9 @@ export interface Discovery {
   readonly process: Process;
   readonly tid: number;
   readonly effect: Effect;
-  readonly why: string;
-  readonly expected: readonly Expected[];
+  /** Asked only where the finding is new. */
+  readonly why: () => string;
+  readonly expected: () => readonly Expected[];
   /** Findings of an incident with the same key are the same; default: kind, program and effect. */
   readonly key?: string;
 }
@@ -177,8 +178,8 @@ export class Incidents {
       exe: process.exe,
       args: process.args,
       effect: { op: effect.op, access: effect.access, resource },
-      why: discovery.why,
-      expected: discovery.expected,
+      why: discovery.why(),
+      expected: discovery.expected(),
       technique: techniqueOf(kind, effect),
       incident: incident.id,
       count: 1,

@@ -17,6 +17,9 @@ interface Row {
 }
 
 const unspecified: ReadonlySet<string> = new Set(['', '0.0.0.0', '::']);
+/** Classes that every address is in, and every port. */
+const anyAddress: ReadonlySet<string> = new Set(['*', '**']);
+const anyPort: ReadonlySet<string> = new Set(['*', '**', '[0-9]+', '[0-9a-f]+', '[0-9A-Za-z]+']);
 const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
 /** IPv4 in IPv6 as IPv4: a dual-stack socket's peers are reported as either. */
@@ -31,6 +34,7 @@ const ephemeral = { first: 32768, last: 60999 } as const;
 
 export class NetMatcher {
   private readonly rows: Row[] = [];
+  private readonly found: number[] = [];
 
   /** `bound`: the local port was asked for (accepted, listening or bound sockets), not chosen by the kernel. */
   add(id: number, { protocol, local, peer }: Net<Pattern>, bound: boolean): void {
@@ -44,9 +48,10 @@ export class NetMatcher {
     });
   }
 
-  /** Ids of the rows that match, in order of addition. `either`: the source may have our side and the peer swapped. */
-  match({ protocol, local, peer }: Net<string>, either: boolean): number[] {
-    const out: number[] = [];
+  /** Ids of the rows that match, in order of addition; valid until the next call. `either`: the source may have our side and the peer swapped. */
+  match({ protocol, local, peer }: Net<string>, either: boolean): readonly number[] {
+    const out = this.found;
+    out.length = 0;
     for (const row of this.rows) {
       if (row.protocol !== protocol) continue;
       if (fits(row, local, peer) || (either && fits(row, peer, local))) out.push(row.id);
@@ -61,24 +66,29 @@ function fits(row: Row, local: Endpoint, peer: Endpoint): boolean {
 }
 
 function endFits(port: TextTest | undefined, address: TextTest | undefined, end: Endpoint): boolean {
+  if (port === undefined && address === undefined) return true;
   // A source that knows neither address nor port says nothing.
-  if (end.port === '0' || end.port === '') if (unspecified.has(end.address)) return true;
+  if ((end.port === '0' || end.port === '') && unspecified.has(end.address)) return true;
   if (port !== undefined && !port.test(end.port)) return false;
   if (address === undefined) return true;
+  if (address.test(end.address)) return true;
   const plain = plainAddress(end.address);
-  return address.test(plain) || address.test(end.address) || address.test(`::ffff:${plain}`);
+  return plain !== end.address
+    ? address.test(plain)
+    : !plain.includes(':') && address.test(`::ffff:${plain}`);
 }
 
 function addressTest(pattern: Pattern, anyWhenUnspecified: boolean): TextTest | undefined {
   const test = textTest(pattern);
-  if (test.literal === undefined) return test;
+  if (test.literal === undefined) return anyAddress.has(pattern) ? undefined : test;
   if (anyWhenUnspecified && unspecified.has(test.literal)) return undefined;
   return textTest(literal(plainAddress(test.literal)));
 }
 
 function portTest(pattern: Pattern, kernelMayChoose: boolean): TextTest | undefined {
   const test = textTest(pattern);
-  if (test.literal === undefined || !kernelMayChoose) return test;
+  if (test.literal === undefined) return anyPort.has(pattern) ? undefined : test;
+  if (!kernelMayChoose) return test;
   const port = Number(test.literal);
   return port === 0 || (port >= ephemeral.first && port <= ephemeral.last) ? undefined : test;
 }

@@ -23,6 +23,8 @@ export class Order {
   private readonly counters: Counters;
   private readonly report: OutOfOrder;
   private readonly retire: (process: Process) => void;
+  /** The trace ends: of tasks that still run, flows since then may not have been written. */
+  unwrittenSince: Moment = Number.POSITIVE_INFINITY;
   /** Of all tasks: records up to then may be missing. */
   unsureUntil: Moment = Number.NEGATIVE_INFINITY;
 
@@ -50,7 +52,7 @@ export class Order {
         break;
       case ITEM.flow:
         if (item.letter >= 0) this.step(view, item, item.letter);
-        open(task, item);
+        open(view, task, item);
         break;
       case ITEM.end:
         this.end(view, item);
@@ -75,11 +77,11 @@ export class Order {
   private step(view: View, item: Item, letter: Letter): void {
     const { task } = item;
     const from = grown(view, task, item.time);
-    let to = view.subsets.step(from, letter);
+    let to = this.move(view, task, from, letter, item.time);
     if (to.states.length === 0) to = this.surprised(view, item, letter, from);
     task.set = to;
     task.lastStep = item.time;
-    closeBefore(task, item.time);
+    closeBefore(view, task, item.time);
   }
 
   /** The end of an open file: flows lose some of them, so it can sharpen the set but never surprise. */
@@ -90,9 +92,9 @@ export class Order {
     }
     const { task } = item;
     const from = grown(view, task, item.time);
-    const to = view.subsets.step(from, item.letter);
+    const to = this.move(view, task, from, item.letter, item.time);
     task.set = to.states.length > 0 ? to : from;
-    closeBefore(task, item.time);
+    closeBefore(view, task, item.time);
   }
 
   /** Any thread may have called it: when the source tells, the caller has become the main thread. */
@@ -102,11 +104,11 @@ export class Order {
     const { main } = process;
     const { subsets } = view;
     let from = grown(view, task, item.time);
-    let to = subsets.step(from, item.letter);
+    let to = this.move(view, task, from, item.letter, item.time);
     const unseen = subsets.of(process.spawned.thread);
     for (const set of [unseen, ...othersOf(task).map((other) => grown(view, other, item.time))]) {
       from = subsets.union(from, set);
-      to = subsets.union(to, subsets.step(set, item.letter));
+      to = subsets.union(to, this.move(view, task, set, item.letter, item.time));
     }
     const automata = automataOf(item.segment);
     if (to.states.length === 0 && view.unseenChildren(automata, 'thread').length > 0) {
@@ -117,7 +119,7 @@ export class Order {
     if (to.states.length === 0) to = this.surprised(view, item, item.letter, from);
     main.set = to;
     main.lastStep = item.time;
-    closeBefore(main, item.time);
+    closeBefore(view, main, item.time);
     // What it has open stays open, so its flows go on.
     process.alive.clear();
     process.alive.add(main);
@@ -135,8 +137,8 @@ export class Order {
     const from = grown(view, task, item.time);
     this.step(view, item, item.letter);
     for (const kind of ['process', 'thread'] as const) {
-      let children = view.children(from, kind);
-      if (children.length === 0) children = view.children(all(view, item.segment), kind);
+      let children = view.children(from.states, kind);
+      if (children.length === 0) children = view.children(all(view, item.segment).states, kind);
       for (const child of children) process.spawned[kind].add(child);
     }
   }
@@ -156,7 +158,10 @@ export class Order {
       const threads = view.unseenChildren(automataOf(item.segment), 'thread');
       makers.push(view.subsets.of([...parent.spawned.thread, ...threads]));
     }
-    for (const set of makers) for (const child of view.children(set, kind)) starts.add(child);
+    for (const set of makers) {
+      const states = this.unwritten(view, task, item.time) ? view.withMissing(set, true) : set.states;
+      for (const child of view.children(states, kind)) starts.add(child);
+    }
     for (const child of view.unseenChildren(automataOf(item.segment), kind)) starts.add(child);
     for (const child of parent?.spawned[kind] ?? []) starts.add(child);
     if (starts.size > 0) {
@@ -167,7 +172,7 @@ export class Order {
       parent === undefined ? undefined : [...parent.alive].find((other) => other.set !== undefined)?.set;
     if (where === undefined || item.kind !== ITEM.birth || this.unsure(item)) this.counters.undecided++;
     else this.report(item, where, 'out-of-order');
-    const anywhere = view.children(view.all(automataOf(item.segment)), kind);
+    const anywhere = view.children(view.all(automataOf(item.segment)).states, kind);
     this.begin(task, anywhere.length > 0 ? view.subsets.of(anywhere) : all(view, item.segment));
   }
 
@@ -180,6 +185,17 @@ export class Order {
       process.alive.clear();
       this.retire(process);
     }
+  }
+
+  /** Where the letter leads, also if flows that are not written yet came before it. */
+  private move(view: View, task: Task, from: Subset, letter: Letter, time: Moment): Subset {
+    const to = view.subsets.step(from, letter);
+    if (!this.unwritten(view, task, time)) return to;
+    return view.subsets.union(to, view.stepMissing(from, letter, clonedBefore(task, time)));
+  }
+
+  private unwritten({ traits }: View, task: Task, time: Moment): boolean {
+    return time > this.unwrittenSince && traits.flows && !task.ended && !task.process.main.ended;
   }
 
   private unsure(item: Item): boolean {
@@ -217,37 +233,57 @@ function phaseIsOver(view: View, letter: Letter, from: Subset, automata: readonl
 }
 
 /** A flow's operations become free from now on. */
-function open(task: Task, { read, write, map, until }: Item): void {
-  if (read >= 0) openLetter(task, read, until);
-  if (write >= 0) openLetter(task, write, until);
-  if (map >= 0) openLetter(task, map, until);
+function open(view: View, task: Task, { read, write, map, until }: Item): void {
+  if (read >= 0) openLetter(view, task, read, until);
+  if (write >= 0) openLetter(view, task, write, until);
+  if (map >= 0) openLetter(view, task, map, until);
 }
 
-function openLetter(task: Task, letter: Letter, until: Moment): void {
+function openLetter(view: View, task: Task, letter: Letter, until: Moment): void {
   const at = task.openLetters.indexOf(letter);
-  if (at < 0) {
-    task.openLetters.push(letter);
-    task.openUntil.push(until);
-  } else if (task.openUntil[at] < until) {
-    task.openUntil[at] = until;
+  if (at >= 0) {
+    if (task.openUntil[at] < until) task.openUntil[at] = until;
+    return;
   }
+  task.openLetters.push(letter);
+  task.openUntil.push(until);
+  if (until < task.openFirst) task.openFirst = until;
+  task.open =
+    task.openLetters.length === 1 ? letter : task.open < 0 ? -1 : view.compiled.union(task.open, letter);
 }
 
 /** Flows that ended before this moment can't contribute to what comes after it. */
-function closeBefore(task: Task, moment: Moment): void {
+function closeBefore(view: View, task: Task, moment: Moment): void {
+  if (task.openFirst >= moment) return;
   const { openLetters, openUntil } = task;
   let kept = 0;
+  let first = Number.POSITIVE_INFINITY;
+  let open = -1;
   for (let i = 0; i < openLetters.length; i++) {
-    if (openUntil[i] < moment) continue;
-    openLetters[kept] = openLetters[i];
-    openUntil[kept++] = openUntil[i];
+    const until = openUntil[i];
+    if (until < moment) continue;
+    const letter = openLetters[i];
+    open = kept === 0 ? letter : open < 0 ? -1 : view.compiled.union(open, letter);
+    openLetters[kept] = letter;
+    openUntil[kept++] = until;
+    if (until < first) first = until;
   }
   openLetters.length = openUntil.length = kept;
+  task.open = open;
+  task.openFirst = first;
 }
 
 /** The task's states once everything has happened that may have, between its last event and this moment. */
 const grown = (view: View, task: Task, time: Moment): Subset =>
   withClones(view, task, time, grow(view, task));
+
+/** Whether a child of the task's process was born since the task's last step. */
+function clonedBefore({ process, lastStep }: Task, time: Moment): boolean {
+  return (
+    process.lastBirth >= lastStep &&
+    process.births.some((birth) => birth >= lastStep && birth <= time + sides)
+  );
+}
 
 /**
  * The states, had a clone come for each child that was seen since the task's last step. Whether its own record of the
@@ -264,12 +300,15 @@ function withClones(view: View, task: Task, time: Moment, set: Subset): Subset {
 }
 
 /** What the open flows of a task add to its states, or to others that it is assumed to have. */
-function grow(view: View, { set: own, openLetters }: Task, from?: Subset): Subset {
-  let set = from ?? own ?? view.subsets.empty;
-  for (let again = openLetters.length > 0; again; ) {
+function grow({ subsets }: View, task: Task, from?: Subset): Subset {
+  let set = from ?? task.set ?? subsets.empty;
+  const { openLetters } = task;
+  if (openLetters.length === 0) return set;
+  if (task.open >= 0) return subsets.saturate(set, task.open);
+  for (let again = true; again; ) {
     again = false;
-    for (let i = 0; i < openLetters.length; i++) {
-      const next = view.subsets.grow(set, openLetters[i]);
+    for (const letter of openLetters) {
+      const next = subsets.saturate(set, letter);
       // By content, not identity: forgotten sets come back as new ones.
       if (next.states.length === set.states.length) continue;
       set = next;

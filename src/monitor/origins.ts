@@ -313,10 +313,6 @@ export class Origins {
     why: string,
   ): OpenIncident {
     const policy = process.container?.policy;
-    const expected =
-      policy === undefined || segment === undefined
-        ? []
-        : nearest(policy, segment.automata, effect, process.main.servedSince < time);
     const what = tid === process.id.pid ? 'process' : 'thread';
     return this.core.incidents.report({
       kind: 'unknown-task',
@@ -324,8 +320,11 @@ export class Origins {
       process,
       tid,
       effect,
-      why: `nothing in the policy explains this ${what}: ${why}`,
-      expected,
+      why: () => `nothing in the policy explains this ${what}: ${why}`,
+      expected: () =>
+        policy === undefined || segment === undefined
+          ? []
+          : nearest(policy, segment.automata, effect, process.main.servedSince < time),
     });
   }
 
@@ -413,6 +412,7 @@ export class Origins {
     }
     if (task === undefined) return;
     task.exited = time;
+    task.ended = true;
     if (segment?.kind === 'watched') core.later(time, ITEM.exit, task, segment);
     else if (tid === process.id.pid) core.processes.retire(process);
   }

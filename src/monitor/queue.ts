@@ -34,6 +34,9 @@ export class Calendar {
   length = 0;
   private readonly buckets = new Map<number, Item[]>();
   private readonly free: Item[] = [];
+  /** The bucket of the last addition, which is often that of the next. */
+  private lastIndex = Number.NaN;
+  private lastBucket: Item[] = [];
   private sequence = 0;
   private width = 1e6;
   /** Buckets before this one have left. */
@@ -65,9 +68,13 @@ export class Calendar {
     item.op = -1;
     item.access = '';
     item.resource = undefined;
-    const bucket = this.buckets.get(index);
-    if (bucket === undefined) this.buckets.set(index, [item]);
-    else bucket.push(item);
+    if (index !== this.lastIndex) {
+      let bucket = this.buckets.get(index);
+      if (bucket === undefined) this.buckets.set(index, (bucket = []));
+      this.lastIndex = index;
+      this.lastBucket = bucket;
+    }
+    this.lastBucket.push(item);
     this.length++;
     return item;
   }
@@ -107,6 +114,7 @@ export class Calendar {
     const bucket = this.buckets.get(index);
     if (bucket === undefined) return;
     this.buckets.delete(index);
+    this.lastIndex = Number.NaN;
     this.length -= bucket.length;
     bucket.sort(byTime);
     for (const item of bucket) {

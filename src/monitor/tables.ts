@@ -12,10 +12,20 @@ export type Moment = number;
 
 export class Clock {
   private base: bigint | undefined;
+  /** One 64-bit number and its halves: a difference of big integers would be an object each time. */
+  private readonly whole = new BigInt64Array(1);
+  private readonly halves = new Int32Array(this.whole.buffer);
+  private low = 0;
+  private high = 0;
 
   moment(time: bigint): Moment {
-    this.base ??= time;
-    return Number(time - this.base);
+    const { halves, whole } = this;
+    whole[0] = time;
+    if (this.base === undefined) {
+      this.base = time;
+      [this.low, this.high] = [halves[0] >>> 0, halves[1]];
+    }
+    return (halves[1] - this.high) * 4_294_967_296 + ((halves[0] >>> 0) - this.low);
   }
 
   time(moment: Moment): bigint {
@@ -133,6 +143,8 @@ export class Task {
   /** Set where this thread alone is foreign. */
   incident: OpenIncident | undefined;
   exited: Moment | undefined;
+  /** Its end was told, not concluded from an exec: its flows have been written. */
+  ended = false;
 
   // For order.ts.
   set: Subset | undefined;
@@ -140,6 +152,9 @@ export class Task {
   lastStep: Moment = Number.NEGATIVE_INFINITY;
   readonly openLetters: Letter[] = [];
   readonly openUntil: Moment[] = [];
+  /** All of `openLetters` as one, -1 where there is none for them; the first of `openUntil`. */
+  open: Letter = -1;
+  openFirst: Moment = Number.POSITIVE_INFINITY;
   /** Up to then something may be missing: no finding about order. */
   unsureUntil: Moment = Number.NEGATIVE_INFINITY;
 
@@ -172,7 +187,8 @@ export class Processes {
   get(id: ProcessId): Process | undefined {
     const list = this.byPid.get(id.pid);
     if (list === undefined) return undefined;
-    for (let i = list.length - 1; i >= 0; i--) if (list[i].id.created === id.created) return list[i];
+    for (let i = list.length - 1; i >= 0; i--)
+      if (list[i].id === id || list[i].id.created === id.created) return list[i];
     return undefined;
   }
 

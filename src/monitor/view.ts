@@ -1,11 +1,10 @@
 // A policy as one source can see it. Effects that the source has no record for are stepped over: they become silent as
 // well, so that the monitor neither expects them nor is surprised when what follows them comes.
-import { type Nfa, NfaBuilder, type Subset, Subsets } from '../automaton/index.ts';
-import type { Op } from '../effect/index.ts';
+import { type Letter, type Nfa, NfaBuilder, type Subset, Subsets } from '../automaton/index.ts';
 import type { SourceTraits } from '../telemetry/index.ts';
-import { type CompiledEdge, type CompiledPolicy, makes, type TaskKind } from './compiled.ts';
-import { isStdio, spaceOf } from './match-file.ts';
-import { isIpv6 } from './match-net.ts';
+import { type CompiledPolicy, makes, type TaskKind } from './compiled.ts';
+import { withMissing } from './missing.ts';
+import { unseen } from './unseen.ts';
 
 /** Sets of states that are kept for one view. */
 const keptSets = 20_000;
@@ -17,6 +16,8 @@ export class View {
   /** Effects of the policy that this source has a record for whenever they happen, and all of them. */
   readonly seen: number;
   readonly effects: number;
+  private readonly missing = new Map<Subset, Int32Array>();
+  private readonly missingCloned = new Map<Subset, Int32Array>();
   private readonly whole: (Subset | undefined)[] = [];
   private readonly unseenStarts: Readonly<Record<TaskKind, (readonly number[] | undefined)[]>> = {
     process: [],
@@ -44,13 +45,12 @@ export class View {
       .reduce((a, b) => this.subsets.union(a, b), this.subsets.empty);
   }
 
-  /** Where tasks of this kind start that a task in these states may make; undefined kind: any. */
-  children(from: Subset, kind: TaskKind | undefined): number[] {
+  /** Where tasks of this kind start that a task in these states may make. */
+  children(from: Int32Array, kind: TaskKind): number[] {
     const { clones } = this.compiled;
     const out = new Set<number>();
-    for (const state of from.states)
-      for (const edge of clones.get(state) ?? [])
-        if (kind === undefined || makes(edge, kind)) out.add(edge.child);
+    for (const state of from)
+      for (const edge of clones.get(state) ?? []) if (makes(edge, kind)) out.add(edge.child);
     return [...out];
   }
 
@@ -68,6 +68,30 @@ export class View {
       .flat()
       .filter((edge) => edge.automaton === automaton && makes(edge, kind) && unseen(edge, this.traits))
       .map((edge) => edge.child));
+  }
+
+  /**
+   * States that flows which are not written yet may have led to, with `cloned` also clones; not a closed set. See
+   * missing.ts.
+   */
+  withMissing(from: Subset, cloned: boolean): Int32Array {
+    const table = cloned ? this.missingCloned : this.missing;
+    let states = table.get(from);
+    if (states === undefined) {
+      if (table.size >= keptSets) table.clear();
+      states = withMissing(this.compiled, this.traits, from.states, cloned);
+      table.set(from, states);
+    }
+    return states;
+  }
+
+  /** `Subsets.step` from such states. */
+  stepMissing(from: Subset, letter: Letter, cloned: boolean): Subset {
+    const to = new Set<number>();
+    const symbols = new Set(this.compiled.symbolsOf(letter));
+    for (const state of this.withMissing(from, cloned))
+      for (const edge of this.compiled.edgesFrom(state)) if (symbols.has(edge.symbol)) to.add(edge.to);
+    return this.subsets.of(to);
   }
 
   private wholeOf(automaton: number): Subset {
@@ -90,38 +114,4 @@ function automatonOf(compiled: CompiledPolicy, traits: SourceTraits): Nfa {
     if (edge.child >= 0) builder.addEntry(edge.child);
   }
   return builder.build(compiled.initial(compiled.policy.root));
-}
-
-/** Operations at a flow's end: sources of flows lose some (descriptors closed by exec, by dup2, by another thread). */
-const endings: ReadonlySet<Op> = new Set(['CLOSE', 'SHUTDOWN']);
-
-/** Whether an edge may be taken without a record of it. */
-export function unseen(edge: CompiledEdge, traits: SourceTraits): boolean {
-  const { effect, policy } = edge;
-  if (effect === undefined) return true;
-  if (!traits.ops.has(effect.op)) return true;
-  if (policy.syscall !== undefined && policy.syscall !== '' && traits.syscalls?.has(policy.syscall) === false)
-    return true;
-  const fails = (policy.errors?.length ?? 0) > 0 || policy.succeeds === false;
-  if (fails && !traits.failures && edge.target < 0) return true;
-  const { resource } = effect;
-  if (
-    resource.kind === 'net' &&
-    !traits.ipv6 &&
-    (isIpv6(resource.local.address) || isIpv6(resource.peer.address))
-  )
-    return true;
-  if (!traits.flows) return false;
-  return endings.has(effect.op) || unreliable(edge);
-}
-
-/** What sources of flows report only sometimes: descriptors that are not the task's own, or that reach nothing outside. */
-function unreliable({ effect }: CompiledEdge): boolean {
-  if (effect?.resource.kind === 'net') {
-    const { peer } = effect.resource;
-    return effect.op !== 'CONNECT' && (peer.port === '0' || peer.port === '');
-  }
-  if (effect?.resource.kind !== 'file') return false;
-  const { type, path } = effect.resource;
-  return path.startsWith('anon:') || isStdio(spaceOf(type), path);
 }

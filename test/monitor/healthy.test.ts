@@ -15,7 +15,8 @@ for (const [name, pace, jitter] of [
       const random = generator(seed * 7919 + 1);
       const policy = randomPolicy(random, 4 + random(10));
       const steps = walk(random, policy, 120, pace);
-      const { findings, summary } = run(policy, records(random, steps, { jitter }));
+      const told = records(random, steps, { jitter });
+      const { findings, summary } = run(policy, told);
       const story = (): string =>
         steps
           .map(
@@ -26,6 +27,12 @@ for (const [name, pace, jitter] of [
       assert.deepEqual(brief(findings), [], `seed ${seed}\n${findings[0]?.why}\n${story()}`);
       assert.equal(summary.counters.late, 0, `seed ${seed}`);
       assert.equal(summary.counters.unattributed, 0, `seed ${seed}`);
+      const part = told.slice(0, random(told.length));
+      assert.deepEqual(
+        brief(run(policy, part).findings),
+        [],
+        `seed ${seed}, cut off after ${part.length}\n${story()}`,
+      );
     }
   });
 }

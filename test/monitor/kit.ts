@@ -326,6 +326,8 @@ export function flow(
   };
 }
 
+/** Something else happens so much later that everything before it has been written. */
+export const later = (ms = 300_000): Observation => flow(ms, ms, 4_000_000, 'READ /elsewhere');
 export const gap = (records = 1): Observation => ({ kind: 'gap', reason: 'malformed record', records });
 export const stream = (): Observation => ({ kind: 'stream', exporter: 'node', version: 5 });
 

@@ -1,0 +1,40 @@
+// What a source has no record for.
+import type { Op } from '../effect/index.ts';
+import type { SourceTraits } from '../telemetry/index.ts';
+import type { CompiledEdge } from './compiled.ts';
+import { isStdio, spaceOf } from './match-file.ts';
+import { isIpv6 } from './match-net.ts';
+
+/** Operations at a flow's end: sources of flows lose some (descriptors closed by exec, by dup2, by another thread). */
+const endings: ReadonlySet<Op> = new Set(['CLOSE', 'SHUTDOWN']);
+
+/** Whether an edge may be taken without a record of it. */
+export function unseen(edge: CompiledEdge, traits: SourceTraits): boolean {
+  const { effect, policy } = edge;
+  if (effect === undefined) return true;
+  if (!traits.ops.has(effect.op)) return true;
+  if (policy.syscall !== undefined && policy.syscall !== '' && traits.syscalls?.has(policy.syscall) === false)
+    return true;
+  const fails = (policy.errors?.length ?? 0) > 0 || policy.succeeds === false;
+  if (fails && !traits.failures && edge.target < 0) return true;
+  const { resource } = effect;
+  if (
+    resource.kind === 'net' &&
+    !traits.ipv6 &&
+    (isIpv6(resource.local.address) || isIpv6(resource.peer.address))
+  )
+    return true;
+  if (!traits.flows) return false;
+  return endings.has(effect.op) || unreliable(edge);
+}
+
+/** What sources of flows report only sometimes: descriptors that are not the task's own, or that reach nothing outside. */
+function unreliable({ effect }: CompiledEdge): boolean {
+  if (effect?.resource.kind === 'net') {
+    const { peer } = effect.resource;
+    return effect.op !== 'CONNECT' && (peer.port === '0' || peer.port === '');
+  }
+  if (effect?.resource.kind !== 'file') return false;
+  const { type, path } = effect.resource;
+  return path.startsWith('anon:') || isStdio(spaceOf(type), path);
+}

@@ -1,6 +1,6 @@
 // Making the kernel of one container.
 import type { Tree } from '../image/index.ts';
-import { createMemory, createReferenceEngine, type MemoryOptions } from '../machine/index.ts';
+import { createFastEngine, createMemory, createReferenceEngine, type MemoryOptions } from '../machine/index.ts';
 import type { EnvironmentValues } from './events.ts';
 import { Kernel, type KernelHooks, type Layout, type Machine } from './kernel.ts';
 import { Net } from './net.ts';
@@ -26,9 +26,15 @@ export const DEFAULT_LAYOUT: Layout = {
   mmapTop: 0x7fff_f7ff_f000,
   stackTop: 0x7fff_ffff_f000,
 };
-/** Memory and the reference engine. */
-export function createMachine(options: MemoryOptions = {}): Machine {
-  return { engine: createReferenceEngine(), memory: createMemory(options) };
+export interface MachineOptions extends MemoryOptions {
+  /** fast translates; reference is plain. Both do the same, to the instruction. */
+  readonly engine?: 'reference' | 'fast';
+}
+
+/** Memory and an engine, the reference one unless told otherwise. */
+export function createMachine(options: MachineOptions = {}): Machine {
+  const engine = options.engine === 'fast' ? createFastEngine() : createReferenceEngine();
+  return { engine, memory: createMemory(options) };
 }
 
 export function createKernel(options: KernelOptions): Kernel {

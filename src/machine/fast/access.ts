@@ -24,7 +24,14 @@ export function accessLocals(a: Asm): AccessLocals {
 }
 
 /** Leaves an i32, 1 where `size` bytes at the address can be reached directly. */
-export function translate(a: Asm, at: AccessLocals, pair: LeafPair, size: number, write: boolean, walk: number): void {
+export function translate(
+  a: Asm,
+  at: AccessLocals,
+  pair: LeafPair,
+  size: number,
+  write: boolean,
+  walk: number,
+): void {
   a.get(at.address);
   a.i64(24);
   a.op(W.i64_shr_u);

@@ -60,12 +60,40 @@ export function keepsFlags(code: Int32Array, at: number): boolean {
   return !(isConst(code, count) && code[count * WORDS + 1] !== 0);
 }
 
-const hasEffect = (op: number, aux: number): boolean => (op === IR.call ? !PURE_HELPERS[aux] : EFFECTS.has(op));
+const hasEffect = (op: number, aux: number): boolean =>
+  op === IR.call ? !PURE_HELPERS[aux] : EFFECTS.has(op);
 const EFFECTS = new Set<number>([
-  IR.insn, IR.set, IR.load, IR.store, IR.fence, IR.align, IR.canonical, IR.exit, IR.atomic,
-  IR.divu, IR.remu, IR.divs, IR.rems, IR.flags, IR.setf, IR.setrflags,
-  IR.fadd, IR.fsub, IR.fmul, IR.fdiv, IR.fsqrt, IR.fmin, IR.fmax, IR.fcmp, IR.fcomi, IR.fcvt,
-  IR.jump, IR.branch, IR.syscall, IR.trap, IR.unsupported,
+  IR.insn,
+  IR.set,
+  IR.load,
+  IR.store,
+  IR.fence,
+  IR.align,
+  IR.canonical,
+  IR.exit,
+  IR.atomic,
+  IR.divu,
+  IR.remu,
+  IR.divs,
+  IR.rems,
+  IR.flags,
+  IR.setf,
+  IR.setrflags,
+  IR.fadd,
+  IR.fsub,
+  IR.fmul,
+  IR.fdiv,
+  IR.fsqrt,
+  IR.fmin,
+  IR.fmax,
+  IR.fcmp,
+  IR.fcomi,
+  IR.fcvt,
+  IR.jump,
+  IR.branch,
+  IR.syscall,
+  IR.trap,
+  IR.unsupported,
 ]);
 
 export function analyse(original: Int32Array): Analysis {
@@ -114,13 +142,28 @@ const AFTER_SUB: Readonly<Record<number, Fold>> = {
 };
 /** After a logical operation: overflow and carry are 0. */
 const AFTER_LOGIC: Readonly<Record<number, number>> = {
-  4: FOLDED.eqz, 5: FOLDED.nez, 6: FOLDED.eqz, 7: FOLDED.nez,
-  8: FOLDED.ltz, 9: FOLDED.gez, 12: FOLDED.ltz, 13: FOLDED.gez, 14: FOLDED.lez, 15: FOLDED.gtz,
+  4: FOLDED.eqz,
+  5: FOLDED.nez,
+  6: FOLDED.eqz,
+  7: FOLDED.nez,
+  8: FOLDED.ltz,
+  9: FOLDED.gez,
+  12: FOLDED.ltz,
+  13: FOLDED.gez,
+  14: FOLDED.lez,
+  15: FOLDED.gtz,
 };
 /** Conditions on the result alone. */
-const ON_RESULT: Readonly<Record<number, number>> = { 4: FOLDED.eqz, 5: FOLDED.nez, 8: FOLDED.ltz, 9: FOLDED.gez };
+const ON_RESULT: Readonly<Record<number, number>> = {
+  4: FOLDED.eqz,
+  5: FOLDED.nez,
+  8: FOLDED.ltz,
+  9: FOLDED.gez,
+};
 
-const KIND = Object.fromEntries(FLAG_KINDS.map((kind, i) => [kind, i])) as Readonly<Record<(typeof FLAG_KINDS)[number], number>>;
+const KIND = Object.fromEntries(FLAG_KINDS.map((kind, i) => [kind, i])) as Readonly<
+  Record<(typeof FLAG_KINDS)[number], number>
+>;
 
 /** The same operations, conditions on flags of the same block being comparisons of what set them. */
 function foldConditions(original: Int32Array): Int32Array {
@@ -162,7 +205,8 @@ function foldOne(code: Int32Array, at: number, flags: number): void {
     const [a, b] = [code[flags + 1], code[flags + 2]];
     replace(code, at, op, width, swap ? b : a, swap ? a : b);
   } else if (kind === KIND.logic) {
-    if (AFTER_LOGIC[condition] !== undefined) replace(code, at, AFTER_LOGIC[condition], width, code[flags + 1], -1);
+    if (AFTER_LOGIC[condition] !== undefined)
+      replace(code, at, AFTER_LOGIC[condition], width, code[flags + 1], -1);
     else if (condition < 4) {
       // no overflow, no carry
       code[at] = IR.const | (1 << 8);
@@ -191,10 +235,13 @@ function resultOf(code: Int32Array, flags: number, kind: number, width: number):
   if (op === undefined) return -1;
   const first = Math.max(0, flags - 12 * WORDS);
   for (let at = flags - WORDS; at >= first; at -= WORDS) {
-    if ((code[at] & 0xff) !== op || ((code[at] >>> 8) & 0xff) !== width || code[at + 1] !== code[flags + 1]) continue;
+    if ((code[at] & 0xff) !== op || ((code[at] >>> 8) & 0xff) !== width || code[at + 1] !== code[flags + 1])
+      continue;
     const b = code[at + 2];
     const one = kind === KIND.inc || kind === KIND.dec;
-    if (one ? isConst(code, b) && code[b * WORDS + 1] === 1 && code[b * WORDS + 2] === 0 : b === code[flags + 2])
+    if (
+      one ? isConst(code, b) && code[b * WORDS + 1] === 1 && code[b * WORDS + 2] === 0 : b === code[flags + 2]
+    )
       return at / WORDS;
   }
   return -1;

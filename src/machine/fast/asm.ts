@@ -132,12 +132,20 @@ export class Asm {
   /** Loads a value of `width` bits in its canonical type. */
   load(width: number, offset = 0): void {
     if (width === 128) this.vmem(V.load, offset);
-    else this.mem(width === 64 ? W.i64_load : width === 32 ? W.i32_load : width === 16 ? W.i32_load16_u : W.i32_load8_u, offset);
+    else
+      this.mem(
+        width === 64 ? W.i64_load : width === 32 ? W.i32_load : width === 16 ? W.i32_load16_u : W.i32_load8_u,
+        offset,
+      );
   }
   /** Stores exactly `width` bits. */
   store(width: number, offset = 0): void {
     if (width === 128) this.vmem(V.store, offset);
-    else this.mem(width === 64 ? W.i64_store : width === 32 ? W.i32_store : width === 16 ? W.i32_store16 : W.i32_store8, offset);
+    else
+      this.mem(
+        width === 64 ? W.i64_store : width === 32 ? W.i32_store : width === 16 ? W.i32_store16 : W.i32_store8,
+        offset,
+      );
   }
 }
 

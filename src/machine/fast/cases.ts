@@ -14,17 +14,42 @@ import { type Native, nativeFor, type Shape, shuffleLanes } from './emit.ts';
  * atomic: to, address, operand, replacement, operation · bit: to, from, position · nop (insn)
  */
 export const OWN = [
-  'slow', 'copy64', 'copy128', 'copy32', 'flags', 'keepflags', 'getf', 'setf', 'rflags',
-  'setrflags0', 'setrflags1', 'setrflags2', 'align', 'canonical', 'exit', 'jump', 'branch', 'syscall', 'end', 'boundary',
-  'swizzle1', 'swizzle2', 'bit32', 'bit64',
+  'slow',
+  'copy64',
+  'copy128',
+  'copy32',
+  'flags',
+  'keepflags',
+  'getf',
+  'setf',
+  'rflags',
+  'setrflags0',
+  'setrflags1',
+  'setrflags2',
+  'align',
+  'canonical',
+  'exit',
+  'jump',
+  'branch',
+  'syscall',
+  'end',
+  'boundary',
+  'swizzle1',
+  'swizzle2',
+  'bit32',
+  'bit64',
   ...Array.from({ length: 16 }, (_, i) => `cond${i}` as const),
   ...([8, 16, 32, 64, 128] as const).flatMap((width) =>
-    ([0, 1] as const).flatMap((pair) => [`load${width}.${pair}`, `update${width}.${pair}`, `store${width}.${pair}`] as const),
+    ([0, 1] as const).flatMap(
+      (pair) => [`load${width}.${pair}`, `update${width}.${pair}`, `store${width}.${pair}`] as const,
+    ),
   ),
   ...([8, 16, 32, 64] as const).flatMap((width) => ATOMICS.map((kind) => `atomic${width}.${kind}` as const)),
 ] as const;
 export type OwnCase = (typeof OWN)[number];
-export const CASE = Object.fromEntries(OWN.map((name, i) => [name, i])) as { readonly [K in OwnCase]: number };
+export const CASE = Object.fromEntries(OWN.map((name, i) => [name, i])) as {
+  readonly [K in OwnCase]: number;
+};
 
 export interface NativeCase {
   readonly shape: Shape;
@@ -53,22 +78,39 @@ function add(op: number, width: number, aux: number, wa: number, wb = 0, wc = 0)
 
 const SCALARS = [8, 16, 32, 64];
 for (const width of SCALARS) {
-  for (const op of ['add', 'sub', 'mul', 'mulhu', 'mulhs', 'and', 'or', 'xor', 'shl', 'shr', 'sar', 'rotl', 'rotr'] as const)
+  for (const op of [
+    'add',
+    'sub',
+    'mul',
+    'mulhu',
+    'mulhs',
+    'and',
+    'or',
+    'xor',
+    'shl',
+    'shr',
+    'sar',
+    'rotl',
+    'rotr',
+  ] as const)
     add(IR[op], width, 0, width, width);
-  for (const op of ['not', 'neg', 'clz', 'ctz', 'popcnt', 'bswap'] as const) if (op !== 'bswap' || width > 8) add(IR[op], width, 0, width);
+  for (const op of ['not', 'neg', 'clz', 'ctz', 'popcnt', 'bswap'] as const)
+    if (op !== 'bswap' || width > 8) add(IR[op], width, 0, width);
   for (const op of ['divu', 'remu', 'divs', 'rems'] as const) add(IR[op], width, 0, width, width, width);
   for (const op of ['eq', 'ne', 'ltu', 'leu', 'lts', 'les'] as const) add(IR[op], width, 0, width, width);
   for (const op of Object.values(FOLDED)) add(op, width, 0, width);
   for (const to of SCALARS) if (to > width) for (const op of [IR.zext, IR.sext]) add(op, to, 0, width);
 }
-for (const op of ['and', 'or', 'xor', 'eq', 'ne', 'shl', 'shr'] as const) if (op !== 'shl' && op !== 'shr') add(IR[op], 1, 0, 1, 1);
+for (const op of ['and', 'or', 'xor', 'eq', 'ne', 'shl', 'shr'] as const)
+  if (op !== 'shl' && op !== 'shr') add(IR[op], 1, 0, 1, 1);
 for (const op of ['and', 'or', 'xor'] as const) add(IR[op], 128, 0, 128, 128);
 add(IR.not, 1, 0, 1);
 add(IR.not, 128, 0, 128);
 for (const to of SCALARS) for (const op of [IR.zext, IR.sext]) add(op, to, 0, 1);
 for (const width of [1, ...SCALARS, 128]) add(IR.select, width, 0, 1, width, width);
 for (const from of [32, 64]) add(IR.zext, 128, 0, from);
-for (const part of [8, 16, 32]) for (const at of [0, 8]) if (at === 0 || part === 8) add(IR.insert, 64, at, 64, part);
+for (const part of [8, 16, 32])
+  for (const at of [0, 8]) if (at === 0 || part === 8) add(IR.insert, 64, at, 64, part);
 for (const part of [8, 16, 32, 64]) for (let at = 0; at < 128; at += part) add(IR.insert, 128, at, 128, part);
 for (const half of [8, 16, 32, 64]) add(IR.concat, 2 * half, 0, half, half);
 VECTOR_OPS.forEach(([name, kinds], i) => {

@@ -5,8 +5,8 @@ import { IR, IR_OPS, type Lifter, WORDS } from '../../isa/index.ts';
 import { GuestFault } from '../fault.ts';
 import { FLAG_FUNCTIONS } from '../flags.ts';
 import { FRAME_SIZE, type FramePool } from '../frames.ts';
-import { Frame, HANDLERS } from '../interpret.ts';
 import type { HelperEnvironment } from '../helpers.ts';
+import { Frame, HANDLERS } from '../interpret.ts';
 import { MemoryFault, PAGE_SIZE } from '../memory.ts';
 import { ENTRY } from '../page-table.ts';
 import { LAYOUT, RegisterFile } from '../registers.ts';
@@ -14,7 +14,14 @@ import type { PagedSpace } from '../space.ts';
 import { operandsOf, widthOfValue } from './analysis.ts';
 import { CASE } from './cases.ts';
 import { encodeBlock, type Stream } from './encode.ts';
-import { compileModule, createTable, instantiate, type WasmInstance, type WasmModule, type WasmTable } from './host.ts';
+import {
+  compileModule,
+  createTable,
+  instantiate,
+  type WasmInstance,
+  type WasmModule,
+  type WasmTable,
+} from './host.ts';
 import { coreModule } from './interpreter.ts';
 import { CPU, ENTRIES, ENTRY_SIZE, type Places } from './layout.ts';
 
@@ -110,12 +117,7 @@ export class Core {
     return new Core(pool, lifter, environment, { cpu, emptyLeaf, table });
   }
 
-  private constructor(
-    pool: FramePool,
-    lifter: Lifter,
-    environment: CoreEnvironment,
-    places: Places,
-  ) {
+  private constructor(pool: FramePool, lifter: Lifter, environment: CoreEnvironment, places: Places) {
     this.pool = pool;
     this.lifter = lifter;
     this.eager = environment.eager;
@@ -128,8 +130,10 @@ export class Core {
     const instance = coreInstance(places, this.hot, {
       memory: pool.linear,
       table: this.table,
-      slow: (header: number, operation: number, fuel: number): number => this.slowStream(header, operation, fuel),
-      rare: (kw: number, a: bigint, b: bigint, c: bigint, before: number): number => rareStatus(kw, a, b, c, before),
+      slow: (header: number, operation: number, fuel: number): number =>
+        this.slowStream(header, operation, fuel),
+      rare: (kw: number, a: bigint, b: bigint, c: bigint, before: number): number =>
+        rareStatus(kw, a, b, c, before),
     });
     this.exports = instance.exports as Readonly<Record<string, (...values: never[]) => unknown>>;
     this.run = this.exports['run'] as unknown as (fuel: number) => number;
@@ -177,13 +181,16 @@ export class Core {
     const { region } = block;
     if (region !== undefined && space !== undefined) {
       if (region.frame2 === 0) target = region.target;
-      else if (versions[region.frame2] === region.version2 && this.frameOf(space, pageAfter(block.address)) === region.frame2) {
+      else if (
+        versions[region.frame2] === region.version2 &&
+        this.frameOf(space, pageAfter(block.address)) === region.frame2
+      ) {
         target = region.target;
         frame2 = region.frame2;
       }
     }
-    const low = block.address % 2 ** 32 | 0;
-    const hash = (low ^ (Math.floor(block.address / 8192) % 2 ** 32 | 0)) & (ENTRIES - 1);
+    const low = (block.address % 2 ** 32) | 0;
+    const hash = (low ^ ((Math.floor(block.address / 8192) % 2 ** 32) | 0)) & (ENTRIES - 1);
     const at = this.places.table + hash * ENTRY_SIZE;
     view.setUint32(at, low >>> 0, true);
     view.setUint32(at + 4, Math.floor(block.address / 2 ** 32), true);
@@ -200,7 +207,10 @@ export class Core {
     if (ways === undefined) return undefined;
     for (const known of ways) {
       if (known.frame !== frame || known.version !== versions[frame]) continue;
-      if (known.frame2 === 0 || (known.version2 === versions[known.frame2] && known.frame2 === space.executable(pageAfter(address))))
+      if (
+        known.frame2 === 0 ||
+        (known.version2 === versions[known.frame2] && known.frame2 === space.executable(pageAfter(address)))
+      )
         return known;
     }
     return undefined;
@@ -214,7 +224,9 @@ export class Core {
 
   /** A block at the address in this frame, if one was lifted and stands, and reaches into no other page. */
   known(address: number, frame: number): StreamBlock | undefined {
-    return this.blocks.get(address)?.find((block) => block.frame === frame && block.frame2 === 0 && this.holds(block));
+    return this.blocks
+      .get(address)
+      ?.find((block) => block.frame === frame && block.frame2 === 0 && this.holds(block));
   }
 
   holds(block: StreamBlock): boolean {
@@ -249,6 +261,10 @@ export class Core {
       block = this.lifter.lift(bytes, address, 1);
       if (block === undefined) throw new MemoryFault(next, 'execute');
     }
+    // a block that may leave early does so in its last instruction only: then all of it has run
+    const leaving = firstExit(block.code) + 1;
+    if (leaving > 0 && leaving < block.instructions)
+      block = this.lifter.lift(bytes, address, leaving) ?? block;
     let base = this.place(block.code.length);
     let stream = encodeBlock(block.code, this.places.cpu, base);
     while (stream === undefined) {
@@ -283,9 +299,16 @@ export class Core {
     words[stream.constants / 4] = facts.instructions;
     words[stream.constants / 4 + 1] = this.eager ? 1 : 0;
     words[stream.constants / 4 + 2] = number;
-    new Int32Array(this.pool.linear.buffer, base, words.length).set(words);
+    this.pool.words.set(words, base / 4);
     this.chunk = (base + words.length * 4 + 15) & ~15;
-    const block: StreamBlock = { ...facts, number, homes: stream.homes, marks: stream.marks, header, region: undefined };
+    const block: StreamBlock = {
+      ...facts,
+      number,
+      homes: stream.homes,
+      marks: stream.marks,
+      header,
+      region: undefined,
+    };
     this.byNumber.push(block);
     const ways = this.blocks.get(facts.address);
     if (ways === undefined) this.blocks.set(facts.address, [block]);
@@ -356,11 +379,15 @@ export class Core {
       for (let k = 0; k < 3; k++) {
         if ((operands & (1 << k)) === 0) continue;
         const value = code[at + 1 + k];
-        frame.values[value] = this.read(scratch === undefined ? block.homes[value] : scratch + 16 * k, widthOfValue(code, value));
+        frame.values[value] = this.read(
+          scratch === undefined ? block.homes[value] : scratch + 16 * k,
+          widthOfValue(code, value),
+        );
       }
       HANDLER_TABLE[code[at] & 0xff](frame, code, at);
       const home = scratch === undefined ? block.homes[operation] : scratch + 48;
-      if (home !== 0 && YIELDS[code[at] & 0xff]) this.write(home, widthOfValue(code, operation), frame.values[operation]);
+      if (home !== 0 && YIELDS[code[at] & 0xff])
+        this.write(home, widthOfValue(code, operation), frame.values[operation]);
     } catch (error) {
       if (!(error instanceof MemoryFault || error instanceof GuestFault)) throw error;
       this.error = error;
@@ -376,7 +403,10 @@ export class Core {
 
   private read(at: number, width: number): bigint {
     const { view } = this.pool;
-    if (width <= 32) return BigInt(width === 32 ? view.getUint32(at, true) : width === 16 ? view.getUint16(at, true) : view.getUint8(at));
+    if (width <= 32)
+      return BigInt(
+        width === 32 ? view.getUint32(at, true) : width === 16 ? view.getUint16(at, true) : view.getUint8(at),
+      );
     const low = view.getBigUint64(at, true);
     return width === 64 ? low : low | (view.getBigUint64(at + 8, true) << 64n);
   }
@@ -425,7 +455,9 @@ export class Core {
   save(registers: RegisterFile): void {
     this.settle();
     const at = this.places.cpu;
-    new Uint8Array(registers.buffer, registers.offset, LAYOUT.size).set(this.pool.bytes.subarray(at, at + LAYOUT.size));
+    new Uint8Array(registers.buffer, registers.offset, LAYOUT.size).set(
+      this.pool.bytes.subarray(at, at + LAYOUT.size),
+    );
   }
 
   setRoot(root: number): void {
@@ -457,13 +489,23 @@ export function instructionOf(code: Int32Array, operation: number): number {
 }
 
 /** Address of the instruction with this number. */
-export function addressOf(code: Int32Array, number: number): { readonly address: number; readonly length: number } {
+export function addressOf(
+  code: Int32Array,
+  number: number,
+): { readonly address: number; readonly length: number } {
   let seen = -1;
   for (let at = 0; at < code.length; at += WORDS) {
     if ((code[at] & 0xff) === IR.insn && ++seen === number)
       return { address: (code[at + 2] >>> 0) * 2 ** 32 + (code[at + 1] >>> 0), length: code[at + 3] };
   }
   throw new Error('internal error: no such instruction');
+}
+
+/** Number of the first instruction with an `exit`, -1 none. */
+function firstExit(code: Int32Array): number {
+  for (let at = 0; at < code.length; at += WORDS)
+    if ((code[at] & 0xff) === IR.exit) return instructionOf(code, at / WORDS);
+  return -1;
 }
 
 function rareStatus(kw: number, a: bigint, b: bigint, c: bigint, before: number): number {

@@ -255,10 +255,16 @@ function widen(e: Emitter, i: number, width: number): void {
 }
 
 const EXTRACT: Readonly<Record<number, number>> = {
-  64: V.i64x2_extract_lane, 32: V.i32x4_extract_lane, 16: V.i16x8_extract_lane_u, 8: V.i8x16_extract_lane_u,
+  64: V.i64x2_extract_lane,
+  32: V.i32x4_extract_lane,
+  16: V.i16x8_extract_lane_u,
+  8: V.i8x16_extract_lane_u,
 };
 const REPLACE: Readonly<Record<number, number>> = {
-  64: V.i64x2_replace_lane, 32: V.i32x4_replace_lane, 16: V.i16x8_replace_lane, 8: V.i8x16_replace_lane,
+  64: V.i64x2_replace_lane,
+  32: V.i32x4_replace_lane,
+  16: V.i16x8_replace_lane,
+  8: V.i8x16_replace_lane,
 };
 
 /** Bits [from, from + width) of operand 0. */
@@ -523,9 +529,14 @@ function interleave(lane: number, fromHigh: boolean): number[] {
 }
 
 const SHIFTS: Readonly<Record<string, number>> = {
-  'i16x8.shl': 139, 'i32x4.shl': 171, 'i64x2.shl': 203,
-  'i16x8.shr_u': 141, 'i32x4.shr_u': 173, 'i64x2.shr_u': 205,
-  'i16x8.shr_s': 140, 'i32x4.shr_s': 172,
+  'i16x8.shl': 139,
+  'i32x4.shl': 171,
+  'i64x2.shl': 203,
+  'i16x8.shr_u': 141,
+  'i32x4.shr_u': 173,
+  'i64x2.shr_u': 205,
+  'i16x8.shr_s': 140,
+  'i32x4.shr_s': 172,
 };
 
 const laneBytes = (lane: number, number: number): number[] =>
@@ -583,7 +594,8 @@ function vector(s: Shape): Native | undefined {
   }
   if (name === 'i64x2.mul_even_u') return evenProduct();
   if (name === 'i16x8.mulh_s' || name === 'i16x8.mulh_u') return highProduct(name.endsWith('_s'));
-  const lanes = s.immediate < 0 && kind !== 'vvi' && kind !== 'v-i' ? undefined : shuffleLanes(name, s.immediate);
+  const lanes =
+    s.immediate < 0 && kind !== 'vvi' && kind !== 'v-i' ? undefined : shuffleLanes(name, s.immediate);
   if (lanes === undefined) return undefined;
   return {
     value: (e) => {

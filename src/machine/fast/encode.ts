@@ -30,11 +30,40 @@ export interface Stream {
 }
 
 const FAULTING = new Set<number>([
-  IR.insn, IR.load, IR.store, IR.align, IR.canonical, IR.exit, IR.atomic, IR.divu, IR.remu, IR.divs, IR.rems, IR.call,
-  IR.fadd, IR.fsub, IR.fmul, IR.fdiv, IR.fsqrt, IR.fmin, IR.fmax, IR.fcmp, IR.fcomi, IR.fcvt,
+  IR.insn,
+  IR.load,
+  IR.store,
+  IR.align,
+  IR.canonical,
+  IR.exit,
+  IR.atomic,
+  IR.divu,
+  IR.remu,
+  IR.divs,
+  IR.rems,
+  IR.call,
+  IR.fadd,
+  IR.fsub,
+  IR.fmul,
+  IR.fdiv,
+  IR.fsqrt,
+  IR.fmin,
+  IR.fmax,
+  IR.fcmp,
+  IR.fcomi,
+  IR.fcvt,
 ]);
 const FLOATS = new Set<number>([
-  IR.fadd, IR.fsub, IR.fmul, IR.fdiv, IR.fsqrt, IR.fmin, IR.fmax, IR.fcmp, IR.fcomi, IR.fcvt,
+  IR.fadd,
+  IR.fsub,
+  IR.fmul,
+  IR.fdiv,
+  IR.fsqrt,
+  IR.fmin,
+  IR.fmax,
+  IR.fcmp,
+  IR.fcomi,
+  IR.fcvt,
 ]);
 
 /** Which of the two leaf tables that are kept serves an address: 0 where it is made from rsp. */
@@ -97,7 +126,8 @@ class Encoder {
     this.placeConstants();
     this.placeRegisters();
     if (!this.placeSlots()) return undefined;
-    for (let i = 0; i < this.count; i++) this.homes[i] = this.analysis.width[i] === 0 ? 0 : this.homes[this.root[i]] + this.offset[i];
+    for (let i = 0; i < this.count; i++)
+      this.homes[i] = this.analysis.width[i] === 0 ? 0 : this.homes[this.root[i]] + this.offset[i];
     for (let i = 0; i < this.count; i++) if (this.analysis.dead[i] === 0) this.operation(i);
     const constants = this.constantData.length * 4;
     const words = new Int32Array(this.constantData.length + this.words.length);
@@ -140,12 +170,16 @@ class Encoder {
       if (op === IR.const && this.analysis.dead[i] === 0) {
         this.homes[i] = this.base + 4 * this.constantData.length;
         this.constantData.push(code[at + 1], code[at + 2]);
-      } else if (op === IR.vec && shuffleLanes(VECTOR_OPS[code[at] >>> 16][0], code[at + 3]) !== undefined) shuffles.push(i);
+      } else if (op === IR.vec && shuffleLanes(VECTOR_OPS[code[at] >>> 16][0], code[at + 3]) !== undefined)
+        shuffles.push(i);
     }
     for (const i of shuffles) {
       const lanes = shuffleLanes(VECTOR_OPS[code[i * WORDS] >>> 16][0], code[i * WORDS + 3]) ?? [];
       this.masks.set(i, this.base + 4 * this.constantData.length);
-      for (const from of [0, 16]) this.constantData.push(...packed(lanes.map((lane) => (lane >= from && lane < from + 16 ? lane - from : 0xff))));
+      for (const from of [0, 16])
+        this.constantData.push(
+          ...packed(lanes.map((lane) => (lane >= from && lane < from + 16 ? lane - from : 0xff))),
+        );
     }
   }
   private readonly masks = new Map<number, number>();
@@ -160,10 +194,12 @@ class Encoder {
       if (list === undefined) map.set(key, [value]);
       else list.push(value);
     };
-    for (let i = 0; i < count; i++) if ((code[i * WORDS] & 0xff) === IR.set) push(sets, code[i * WORDS + 1], i);
+    for (let i = 0; i < count; i++)
+      if ((code[i * WORDS] & 0xff) === IR.set) push(sets, code[i * WORDS + 1], i);
     const overwritten = (register: number, from: number, to: number): boolean => {
       for (const s of sets.get(register) ?? []) if (s > from && s < to) return true;
-      if (register >= 16) for (let i = from + 1; i < to; i++) if (clobbers(code[i * WORDS], register)) return true;
+      if (register >= 16)
+        for (let i = from + 1; i < to; i++) if (clobbers(code[i * WORDS], register)) return true;
       return false;
     };
     for (let i = 0; i < count; i++) {
@@ -212,7 +248,13 @@ class Encoder {
     const busy: { slot: number; last: number }[] = [];
     let fresh = this.cpu + CPU.slots;
     for (let i = 0; i < count; i++) {
-      if (this.analysis.width[i] === 0 || this.analysis.dead[i] !== 0 || this.root[i] !== i || this.homes[i] !== 0) continue;
+      if (
+        this.analysis.width[i] === 0 ||
+        this.analysis.dead[i] !== 0 ||
+        this.root[i] !== i ||
+        this.homes[i] !== 0
+      )
+        continue;
       for (let k = busy.length - 1; k >= 0; k--) {
         if (busy[k].last > i) continue;
         free.push(busy[k].slot);
@@ -261,14 +303,27 @@ class Encoder {
         if (this.root[i] === i) this.bit(i);
         return;
       case IR.load:
-        words.push(CASE[`${head >>> 16 === 1 ? 'update' : 'load'}${width as 8}.${leafPairOf(code, a)}`], this.homes[i], this.home(a), i);
+        words.push(
+          CASE[`${head >>> 16 === 1 ? 'update' : 'load'}${width as 8}.${leafPairOf(code, a)}`],
+          this.homes[i],
+          this.home(a),
+          i,
+        );
         return;
       case IR.store:
         words.push(CASE[`store${width as 8}.${leafPairOf(code, a)}`], this.home(a), this.home(b), i);
         return;
       case IR.atomic:
         if (width > 64) words.push(CASE.slow, i);
-        else words.push(CASE[`atomic${width as 8}.${ATOMICS[head >>> 16]}`], this.homes[i], this.home(a), this.home(b), this.home(c), i);
+        else
+          words.push(
+            CASE[`atomic${width as 8}.${ATOMICS[head >>> 16]}`],
+            this.homes[i],
+            this.home(a),
+            this.home(b),
+            this.home(c),
+            i,
+          );
         return;
       case IR.align:
         words.push(CASE.align, this.home(a), i, (head >>> 16) - 1);
@@ -277,7 +332,13 @@ class Encoder {
         words.push(CASE.canonical, this.home(a), i, 0);
         return;
       case IR.flags:
-        words.push(keepsFlags(code, at) ? CASE.keepflags : CASE.flags, (head >>> 16) | (width << 8), this.home(a), this.home(b), this.home(c));
+        words.push(
+          keepsFlags(code, at) ? CASE.keepflags : CASE.flags,
+          (head >>> 16) | (width << 8),
+          this.home(a),
+          this.home(b),
+          this.home(c),
+        );
         return;
       default:
         this.other(i, op, width);
@@ -331,7 +392,9 @@ class Encoder {
     if (this.masks.has(i)) return this.shuffle(i);
     const at = i * WORDS;
     const operands = operandsOf(code, at);
-    const widths = [0, 1, 2].map((k) => ((operands & (1 << k)) === 0 ? 0 : this.analysis.width[code[at + 1 + k]]));
+    const widths = [0, 1, 2].map((k) =>
+      (operands & (1 << k)) === 0 ? 0 : this.analysis.width[code[at + 1 + k]],
+    );
     const aux = op === IR.insert || op === IR.vec ? code[at] >>> 16 : 0;
     const number = NATIVE_NUMBERS.get(shapeKey(op, width, aux, widths[0], widths[1], widths[2]));
     if (number === undefined) {
@@ -344,7 +407,8 @@ class Encoder {
   }
 
   private copy(width: number, to: number, from: number): void {
-    if (to !== from) this.words.push(width === 128 ? CASE.copy128 : width === 64 ? CASE.copy64 : CASE.copy32, to, from);
+    if (to !== from)
+      this.words.push(width === 128 ? CASE.copy128 : width === 64 ? CASE.copy64 : CASE.copy32, to, from);
   }
 
   private bit(i: number): void {
@@ -375,7 +439,9 @@ class Encoder {
 const FLAG_POSITIONS = FLAGS.map((name) => FLAG_BITS[name]);
 
 function packed(bytes: readonly number[]): number[] {
-  return [0, 4, 8, 12].map((i) => bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24));
+  return [0, 4, 8, 12].map(
+    (i) => bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24),
+  );
 }
 
 /** The stream of a block for a CPU area at `cpu`, its constants to stand at `base` (a multiple of 16). */

@@ -2,7 +2,16 @@
 // WebAssembly itself, hot code is translated in regions. Everything is exact to the instruction: faults, budgets, code
 // that changes itself.
 import { assert } from '../../bytes/index.ts';
-import { BASELINE, createDecoder, disassemble, type FeatureSet, IR, Lifter, TRAPS, WORDS } from '../../isa/index.ts';
+import {
+  BASELINE,
+  createDecoder,
+  disassemble,
+  type FeatureSet,
+  IR,
+  Lifter,
+  TRAPS,
+  WORDS,
+} from '../../isa/index.ts';
 import type { Engine, EngineStop, Registers } from '../engine.ts';
 import { GuestFault } from '../fault.ts';
 import type { FramePool } from '../frames.ts';
@@ -39,8 +48,11 @@ export class FastEngine implements Engine {
     let core = this.cores.get(pool);
     if (core === undefined) {
       core =
-        Core.create(pool, new Lifter(this.features), { features: this.features, tsc: this.options.tsc, eager: this.options.eager === true }) ??
-        createReferenceEngine(this.options);
+        Core.create(pool, new Lifter(this.features), {
+          features: this.features,
+          tsc: this.options.tsc,
+          eager: this.options.eager === true,
+        }) ?? createReferenceEngine(this.options);
       this.cores.set(pool, core);
     }
     this.pool = pool;
@@ -49,7 +61,10 @@ export class FastEngine implements Engine {
   }
 
   run(registers: Registers, space: AddressSpace, budget: number): EngineStop {
-    assert(registers instanceof RegisterFile && space instanceof PagedSpace, 'registers and memory are the machine’s own');
+    assert(
+      registers instanceof RegisterFile && space instanceof PagedSpace,
+      'registers and memory are the machine’s own',
+    );
     const core = this.coreOf(space.pool);
     if (!(core instanceof Core)) {
       const before = core.executed;
@@ -239,12 +254,19 @@ class Run {
     const bytes = this.space.read(address, length);
     const decoder = createDecoder();
     decoder.start(bytes, address);
-    return { kind: 'unsupported', address, text: disassemble(bytes, address), code: decoder.next()?.codeName ?? 'INVALID' };
+    return {
+      kind: 'unsupported',
+      address,
+      text: disassemble(bytes, address),
+      code: decoder.next()?.codeName ?? 'INVALID',
+    };
   }
 
   private faultStop(error: unknown): EngineStop {
-    if (error instanceof MemoryFault) return { kind: 'fault', fault: error.fault, address: error.address, access: error.access };
-    if (error instanceof GuestFault) return { kind: 'fault', fault: error.fault, address: 0, access: 'execute' };
+    if (error instanceof MemoryFault)
+      return { kind: 'fault', fault: error.fault, address: error.address, access: error.access };
+    if (error instanceof GuestFault)
+      return { kind: 'fault', fault: error.fault, address: 0, access: 'execute' };
     throw error;
   }
 }

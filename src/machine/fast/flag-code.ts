@@ -4,7 +4,6 @@ import type { Asm } from './asm.ts';
 import { W } from './opcodes.ts';
 import { T } from './wasm-code.ts';
 
-
 /** Body of status(kind | width << 8: i32, a, b, c: i64, before: i32) → the new RFLAGS. `rare`: import for the rest. */
 export function emitStatus(a: Asm, rare: number): void {
   const [kw, x, y, z, before] = [0, 1, 2, 3, 4];

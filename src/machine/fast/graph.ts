@@ -64,7 +64,11 @@ function reversePostorder(successors: readonly (readonly number[])[]): number[] 
 }
 
 /** Immediate dominators (Cooper, Harvey, Kennedy). */
-function dominators(sequence: readonly number[], order: Int32Array, predecessors: readonly (readonly number[])[]): Int32Array {
+function dominators(
+  sequence: readonly number[],
+  order: Int32Array,
+  predecessors: readonly (readonly number[])[],
+): Int32Array {
   const idom = new Int32Array(order.length).fill(-1);
   idom[0] = 0;
   const intersect = (x: number, y: number): number => {

@@ -3,8 +3,8 @@
 // come from.
 import { type ATOMICS, IR } from '../../isa/index.ts';
 import { LAYOUT } from '../registers.ts';
-import { FOLDED } from './analysis.ts';
 import { accessLocals, hostAddress, type LeafPair, translate } from './access.ts';
+import { FOLDED } from './analysis.ts';
 import { Asm, type Label, typeOf } from './asm.ts';
 import { NATIVE_CASES, type NativeCase, OWN, type OwnCase } from './cases.ts';
 import type { Emitter } from './emit.ts';
@@ -36,7 +36,12 @@ const SETTLE = 6;
  * least 2). Imports slow(block, operation, fuel), rare(status of rare kinds), memory, table.
  */
 export function coreModule(places: Places, hot: number): Uint8Array {
-  const source = (type: number, name: string, parameters: number, write: (a: Asm) => void): FunctionSource => {
+  const source = (
+    type: number,
+    name: string,
+    parameters: number,
+    write: (a: Asm) => void,
+  ): FunctionSource => {
     const a = new Asm(parameters, 1024);
     write(a);
     return { type, name, locals: a.locals, body: a.body() };
@@ -73,7 +78,10 @@ function emitWalk(a: Asm, { cpu, emptyLeaf }: Places): void {
   a.tee(table);
   a.op(W.i32_eqz);
   a.brIf(none);
-  for (const [shift, bits] of [[12, 0x1ffc], [0, 0x3ffc]] as const) {
+  for (const [shift, bits] of [
+    [12, 0x1ffc],
+    [0, 0x3ffc],
+  ] as const) {
     a.get(table);
     a.get(0);
     a.op(W.i32_wrap_i64);
@@ -101,7 +109,10 @@ function emitWalk(a: Asm, { cpu, emptyLeaf }: Places): void {
 /** High half of the product, by 32-bit parts. */
 function emitMulhu(a: Asm): void {
   const [al, ah, bl, bh, t, u] = Array.from({ length: 6 }, () => a.local(I64));
-  for (const [from, lo, hi] of [[0, al, ah], [1, bl, bh]] as const) {
+  for (const [from, lo, hi] of [
+    [0, al, ah],
+    [1, bl, bh],
+  ] as const) {
     a.get(from);
     a.i64(-1, 0);
     a.op(W.i64_and);
@@ -143,7 +154,10 @@ function emitMulhs(a: Asm): void {
   a.get(0);
   a.get(1);
   a.call(MULHU);
-  for (const [x, y] of [[0, 1], [1, 0]] as const) {
+  for (const [x, y] of [
+    [0, 1],
+    [1, 0],
+  ] as const) {
     a.get(x);
     a.i64(63);
     a.op(W.i64_shr_s);
@@ -204,7 +218,9 @@ class RunWriter {
     this.a = a;
     this.hot = hot;
     this.places = places;
-    [this.pc, this.block, this.code, this.frame, this.entry, this.flags] = Array.from({ length: 6 }, () => a.local(I32));
+    [this.pc, this.block, this.code, this.frame, this.entry, this.flags] = Array.from({ length: 6 }, () =>
+      a.local(I32),
+    );
     this.rip = a.local(I64);
     this.page = a.local(I64);
     this.access = accessLocals(a);
@@ -230,7 +246,11 @@ class RunWriter {
     a.i32(places.cpu);
     a.get(this.rip);
     a.store(64, LAYOUT.rip);
-    for (const [field, local] of [[CPU.fuel, this.fuel], [CPU.block, this.block], [CPU.pc, this.pc]] as const) {
+    for (const [field, local] of [
+      [CPU.fuel, this.fuel],
+      [CPU.block, this.block],
+      [CPU.pc, this.pc],
+    ] as const) {
       a.i32(places.cpu);
       a.get(local);
       a.store(32, field);
@@ -547,7 +567,11 @@ class RunWriter {
         a.i32(places.cpu);
         this.word(1);
         a.store(32, CPU.pending);
-        for (const [i, field] of [[2, CPU.a], [3, CPU.b], [4, CPU.c]] as const) {
+        for (const [i, field] of [
+          [2, CPU.a],
+          [3, CPU.b],
+          [4, CPU.c],
+        ] as const) {
           a.i32(places.cpu);
           this.value(i, 64);
           a.store(64, field);
@@ -643,7 +667,8 @@ class RunWriter {
   /** setrflags: POPF, SAHF, COMIS, as interpret.ts has it. */
   private setRflags(how: number): void {
     const { a, places } = this;
-    const changed = how === 0 ? 0x8d5 | 0x100 | 0x400 | 0x4000 | 0x40000 | 0x200000 : how === 1 ? 0xd5 : 0x8d5;
+    const changed =
+      how === 0 ? 0x8d5 | 0x100 | 0x400 | 0x4000 | 0x40000 | 0x200000 : how === 1 ? 0xd5 : 0x8d5;
     const taken = how === 0 ? changed : how === 1 ? 0xd5 : 0x45;
     a.i32(places.cpu);
     a.call(SETTLE);
@@ -721,7 +746,14 @@ class RunWriter {
     a.load(width);
     a.set(old);
     a.get(this.flags);
-    emitAtomic(a, kind, width, old, () => this.value(3, width), () => this.value(4, width));
+    emitAtomic(
+      a,
+      kind,
+      width,
+      old,
+      () => this.value(3, width),
+      () => this.value(4, width),
+    );
     a.store(width);
     this.word(1);
     a.get(old);
@@ -734,7 +766,14 @@ class RunWriter {
 }
 
 /** Pushes the new value of an atomic operation. */
-export function emitAtomic(a: Asm, kind: (typeof ATOMICS)[number], width: number, old: number, operand: () => void, replacement: () => void): void {
+export function emitAtomic(
+  a: Asm,
+  kind: (typeof ATOMICS)[number],
+  width: number,
+  old: number,
+  operand: () => void,
+  replacement: () => void,
+): void {
   const wide = width === 64;
   switch (kind) {
     case 'xchg':
@@ -753,7 +792,13 @@ export function emitAtomic(a: Asm, kind: (typeof ATOMICS)[number], width: number
     default: {
       a.get(old);
       operand();
-      const ops = { add: [W.i32_add, W.i64_add], sub: [W.i32_sub, W.i64_sub], and: [W.i32_and, W.i64_and], or: [W.i32_or, W.i64_or], xor: [W.i32_xor, W.i64_xor] }[kind];
+      const ops = {
+        add: [W.i32_add, W.i64_add],
+        sub: [W.i32_sub, W.i64_sub],
+        and: [W.i32_and, W.i64_and],
+        or: [W.i32_or, W.i64_or],
+        xor: [W.i32_xor, W.i64_xor],
+      }[kind];
       a.op(ops[wide ? 1 : 0]);
     }
   }

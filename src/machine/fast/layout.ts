@@ -31,7 +31,7 @@ export const CPU = {
 } as const;
 
 export const SLOT = 16;
-export const ENTRIES = 8192;
+export const ENTRIES = 65_536;
 export const ENTRY_SIZE = 32;
 export const HEADER = 12;
 

@@ -2,7 +2,18 @@
 // fuel to the reason why it returned. Guest registers and pending flags are locals, loaded at the entry and written
 // back at the single exit. An instruction's memory accesses come before its other effects, so the locals at a fault are
 // the state before the instruction.
-import { ATOMICS, FLAG_BITS, FLAG_KINDS, FLAGS, HELPERS, IR, JUMP_KINDS, REG, WORDS, XMM0 } from '../../isa/index.ts';
+import {
+  ATOMICS,
+  FLAG_BITS,
+  FLAG_KINDS,
+  FLAGS,
+  HELPERS,
+  IR,
+  JUMP_KINDS,
+  REG,
+  WORDS,
+  XMM0,
+} from '../../isa/index.ts';
 import { LAYOUT } from '../registers.ts';
 import { accessLocals, hostAddress, type LeafPair, translate } from './access.ts';
 import { type Analysis, analyse, isConst, keepsFlags, operandsOf } from './analysis.ts';
@@ -27,22 +38,24 @@ const DEC = FLAG_KINDS.indexOf('dec');
 const INDIRECT_JUMP = JUMP_KINDS.indexOf('indirect-jump');
 const PAIRS = 4;
 
-/** The address that a value is, where it is a constant. */
+/** The address that a value is, where it is a constant in user space. */
 export function constantAddress(code: Int32Array, value: number): number | undefined {
-  if (!isConst(code, value)) return undefined;
+  if (!isConst(code, value) || code[value * WORDS + 2] >>> 0 >= 0x8000) return undefined;
   return (code[value * WORDS + 2] >>> 0) * 2 ** 32 + (code[value * WORDS + 1] >>> 0);
+}
+
+/** Values that a block may go on at; an `exit` only stands in its last instruction. */
+export function targetsOf(code: Int32Array): number[] {
+  const at = code.length - WORDS;
+  const op = code[at] & 0xff;
+  const values = op === IR.jump ? [code[at + 1]] : op === IR.branch ? [code[at + 2], code[at + 3]] : [];
+  for (let i = 0; i < at; i += WORDS) if ((code[i] & 0xff) === IR.exit) values.push(code[i + 2]);
+  return values;
 }
 
 /** Direct successors of a block, by address. */
 export function successorsOf(block: StreamBlock): number[] {
-  const { code } = block;
-  const at = code.length - WORDS;
-  const op = code[at] & 0xff;
-  const values = op === IR.jump ? [code[at + 1]] : op === IR.branch ? [code[at + 2], code[at + 3]] : [];
-  if (block.instructions === 1) {
-    for (let i = 0; i < at; i += WORDS) if ((code[i] & 0xff) === IR.exit) values.push(code[i + 2]);
-  }
-  return values.flatMap((value) => constantAddress(code, value) ?? []);
+  return targetsOf(block.code).flatMap((value) => constantAddress(block.code, value) ?? []);
 }
 
 class RegionWriter {
@@ -87,9 +100,13 @@ class RegionWriter {
     this.places = places;
     this.analyses = blocks.map((block) => analyse(block.code));
     blocks.forEach((block, i) => this.index.set(block.address, i));
-    this.graph = analyseGraph(blocks.map((block) => successorsOf(block).flatMap((to) => this.index.get(to) ?? [])));
+    this.graph = analyseGraph(
+      blocks.map((block) => successorsOf(block).flatMap((to) => this.index.get(to) ?? [])),
+    );
     this.rip = a.local(T.i64);
-    [this.exitCode, this.floor, this.changed, this.flagKind, this.scratch32] = Array.from({ length: 5 }, () => a.local(T.i32));
+    [this.exitCode, this.floor, this.changed, this.flagKind, this.scratch32] = Array.from({ length: 5 }, () =>
+      a.local(T.i32),
+    );
     this.flagValues = [0, 1, 2].map(() => a.local(T.i64));
     this.access = accessLocals(a);
     this.pairs = Array.from({ length: PAIRS }, () => ({ high: a.local(T.i64), leaf: a.local(T.i32) }));
@@ -127,7 +144,8 @@ class RegionWriter {
         const register = block.code[at + 1];
         if ((op !== IR.get && op !== IR.set) || (register >= 16 && register < XMM0)) continue;
         if (op === IR.get && this.analyses[i].dead[at / WORDS] !== 0) continue;
-        if (!this.registers.has(register)) this.registers.set(register, this.a.local(register >= XMM0 ? T.v128 : T.i64));
+        if (!this.registers.has(register))
+          this.registers.set(register, this.a.local(register >= XMM0 ? T.v128 : T.i64));
         if (op === IR.set) this.written.add(register);
       }
     });
@@ -139,7 +157,10 @@ class RegionWriter {
     a.i32(places.cpu);
     a.get(this.rip);
     a.store(64, LAYOUT.rip);
-    for (const [field, local] of [[CPU.fuel, this.fuel], [CPU.pending, this.flagKind]] as const) {
+    for (const [field, local] of [
+      [CPU.fuel, this.fuel],
+      [CPU.pending, this.flagKind],
+    ] as const) {
       a.i32(places.cpu);
       a.get(local);
       a.store(32, field);
@@ -190,10 +211,13 @@ class RegionWriter {
     for (let changed = true; changed; ) {
       changed = false;
       for (const node of this.graph.sequence) {
-        const out = flagsAfter(this.analyses[node].code, known[node]);
-        for (const address of successorsOf(this.blocks[node])) {
-          const to = this.index.get(address);
-          if (to === undefined || out === UNSEEN) continue;
+        const { code } = this.analyses[node];
+        const after = flagsAfter(code, known[node]);
+        for (const value of targetsOf(code)) {
+          const to = this.index.get(constantAddress(code, value) ?? -1);
+          if (to === undefined || known[node] === UNSEEN) continue;
+          // an exit leaves before its instruction's flags
+          const out = leavesEarly(code, value) ? -1 : after;
           const met = known[to] === UNSEEN || known[to] === out ? out : -1;
           if (met !== known[to]) {
             known[to] = met;
@@ -248,7 +272,15 @@ class RegionWriter {
 
   /** A block that only this edge leads to stands right here. */
   private nested(to: number): void {
-    const saved = [this.block, this.facts, this.locals, this.staticFlags, this.begun, this.mayChange, this.node] as const;
+    const saved = [
+      this.block,
+      this.facts,
+      this.locals,
+      this.staticFlags,
+      this.begun,
+      this.mayChange,
+      this.node,
+    ] as const;
     this.tree(to);
     [this.block, this.facts, this.locals, this.staticFlags, this.begun, this.mayChange, this.node] = saved;
   }
@@ -256,7 +288,7 @@ class RegionWriter {
 
   private leaveAt(address: number, code: number): void {
     const { a } = this;
-    a.i64(address % 2 ** 32 | 0, Math.floor(address / 2 ** 32) | 0);
+    a.i64((address % 2 ** 32) | 0, Math.floor(address / 2 ** 32) | 0);
     a.set(this.rip);
     this.leave(code);
   }
@@ -314,7 +346,10 @@ class RegionWriter {
   }
 
   /** A local for the result of operation i; those of values that died before are used again. */
-  private result(i: number, owned: { readonly local: number; readonly type: ValueType; readonly last: number }[]): number {
+  private result(
+    i: number,
+    owned: { readonly local: number; readonly type: ValueType; readonly last: number }[],
+  ): number {
     const type = typeOf(this.facts.width[i]);
     for (let k = owned.length - 1; k >= 0; k--) {
       if (owned[k].last > i) continue;
@@ -339,7 +374,10 @@ class RegionWriter {
     } else a.get(this.locals[value]);
   }
 
-  private operation(i: number, owned: { readonly local: number; readonly type: ValueType; readonly last: number }[]): void {
+  private operation(
+    i: number,
+    owned: { readonly local: number; readonly type: ValueType; readonly last: number }[],
+  ): void {
     const { a } = this;
     const { code } = this.facts;
     const at = i * WORDS;
@@ -376,16 +414,16 @@ class RegionWriter {
       case IR.exit:
         this.push(code[at + 1]);
         a.if();
-        this.go(code[at + 2], this.block.instructions === 1);
+        this.go(code[at + 2]);
         return a.end();
       case IR.jump:
         return this.jump(at);
       case IR.branch:
         this.push(code[at + 1]);
         a.if();
-        this.go(code[at + 2], true);
+        this.go(code[at + 2]);
         a.else();
-        this.go(code[at + 3], true);
+        this.go(code[at + 3]);
         return a.end();
       case IR.syscall:
         this.push(code[at + 1]);
@@ -397,12 +435,11 @@ class RegionWriter {
   }
 
   /** Goes on at the address that a value is. */
-  private go(value: number, inside: boolean): void {
+  private go(value: number): void {
     const address = constantAddress(this.facts.code, value);
-    if (address !== undefined && inside) return this.goTo(this.node, address);
+    if (address !== undefined) return this.goTo(this.node, address);
     this.push(value);
     this.a.set(this.rip);
-    if (!inside) this.refund(this.block.instructions - this.begun);
     this.leave(EXIT.miss);
   }
 
@@ -496,7 +533,8 @@ class RegionWriter {
     for (let steps = 0; steps < 8; steps++) {
       const at = value * WORDS;
       const op = code[at] & 0xff;
-      if (op === IR.get) return this.pairs[code[at + 1] === REG['rsp'] ? 0 : 1 + (code[at + 1] % (PAIRS - 1))];
+      if (op === IR.get)
+        return this.pairs[code[at + 1] === REG['rsp'] ? 0 : 1 + (code[at + 1] % (PAIRS - 1))];
       if (op === IR.add || op === IR.sub) value = isConst(code, code[at + 1]) ? code[at + 2] : code[at + 1];
       else break;
     }
@@ -513,7 +551,14 @@ class RegionWriter {
     const local = op === IR.store ? -1 : this.result(i, owned);
     this.push(code[at + 1]);
     a.set(this.access.address);
-    translate(a, this.access, this.pairOf(code[at + 1]), width / 8, op !== IR.load || aux === 1, REGION_IMPORTS.walk);
+    translate(
+      a,
+      this.access,
+      this.pairOf(code[at + 1]),
+      width / 8,
+      op !== IR.load || aux === 1,
+      REGION_IMPORTS.walk,
+    );
     a.if();
     hostAddress(a, this.access);
     if (op === IR.load) {
@@ -528,7 +573,14 @@ class RegionWriter {
       a.load(width);
       a.set(old);
       a.get(this.scratch32);
-      emitAtomic(a, ATOMICS[aux], width, old, () => this.push(code[at + 2]), () => this.push(code[at + 3]));
+      emitAtomic(
+        a,
+        ATOMICS[aux],
+        width,
+        old,
+        () => this.push(code[at + 2]),
+        () => this.push(code[at + 3]),
+      );
       a.store(width);
       a.get(old);
       a.set(local);
@@ -629,7 +681,10 @@ class RegionWriter {
       wb: widths[1],
       wc: widths[2],
       immediate: code[at + 3],
-      constantB: (operands & 2) !== 0 && isConst(code, code[at + 2]) && code[code[at + 2] * WORDS + 2] === 0 ? code[code[at + 2] * WORDS + 1] : undefined,
+      constantB:
+        (operands & 2) !== 0 && isConst(code, code[at + 2]) && code[code[at + 2] * WORDS + 2] === 0
+          ? code[code[at + 2] * WORDS + 1]
+          : undefined,
     };
     const native = nativeFor(shape);
     if (native === undefined) return this.slowValue(i, owned);
@@ -733,7 +788,8 @@ class RegionWriter {
       return true;
     }
     if ((kind !== SUB && kind !== LOGIC) || width < 32) return false;
-    if (condition < 2 || (condition > 7 && condition < 12 && !(kind === LOGIC && condition < 10))) return false;
+    if (condition < 2 || (condition > 7 && condition < 12 && !(kind === LOGIC && condition < 10)))
+      return false;
     const signed = condition >= 12 || (condition >= 8 && condition < 10);
     const pushOne = (k: number): void => {
       if (kind === LOGIC && k === 1) a.i64(0);
@@ -743,8 +799,18 @@ class RegionWriter {
     pushOne(0);
     pushOne(1);
     const ops: Readonly<Record<number, number>> = {
-      2: W.i64_lt_u, 3: W.i64_ge_u, 4: W.i64_eq, 5: W.i64_ne, 6: W.i64_le_u, 7: W.i64_gt_u,
-      8: W.i64_lt_s, 9: W.i64_ge_s, 12: W.i64_lt_s, 13: W.i64_ge_s, 14: W.i64_le_s, 15: W.i64_gt_s,
+      2: W.i64_lt_u,
+      3: W.i64_ge_u,
+      4: W.i64_eq,
+      5: W.i64_ne,
+      6: W.i64_le_u,
+      7: W.i64_gt_u,
+      8: W.i64_lt_s,
+      9: W.i64_ge_s,
+      12: W.i64_lt_s,
+      13: W.i64_ge_s,
+      14: W.i64_le_s,
+      15: W.i64_gt_s,
     };
     a.op(ops[condition]);
     return true;
@@ -757,7 +823,8 @@ class RegionWriter {
     this.staticFlags = -1;
     const how = code[at] >>> 16;
     const bit = op === IR.setf ? FLAG_BITS[FLAGS[code[at + 1]]] : 0;
-    const changed = op === IR.setf ? 1 << bit : [0x8d5 | 0x100 | 0x400 | 0x4000 | 0x40000 | 0x200000, 0xd5, 0x8d5][how];
+    const changed =
+      op === IR.setf ? 1 << bit : [0x8d5 | 0x100 | 0x400 | 0x4000 | 0x40000 | 0x200000, 0xd5, 0x8d5][how];
     a.i32(places.cpu);
     a.i32(places.cpu);
     a.load(32, LAYOUT.rflags);
@@ -778,6 +845,13 @@ class RegionWriter {
   }
 }
 
+/** The value is where an `exit` in the block's midst goes. */
+function leavesEarly(code: Int32Array, value: number): boolean {
+  for (let at = 0; at < code.length - WORDS; at += WORDS)
+    if ((code[at] & 0xff) === IR.exit && code[at + 2] === value) return true;
+  return false;
+}
+
 function touchesVectors(helper: number): boolean {
   const { effect } = HELPERS[helper];
   return effect === 'vector' || effect === 'memory';
@@ -795,7 +869,12 @@ function flagsAfter(code: Int32Array, before: number): number {
 }
 
 /** The function of a region whose entry is the first block; its type is number 0 of the module. */
-export function translateRegion(blocks: readonly StreamBlock[], places: Places, name: string, type: number): FunctionSource {
+export function translateRegion(
+  blocks: readonly StreamBlock[],
+  places: Places,
+  name: string,
+  type: number,
+): FunctionSource {
   const { body, locals } = new RegionWriter(blocks, places).write();
   return { type, name, locals: [...locals], body };
 }

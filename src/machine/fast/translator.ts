@@ -1,11 +1,12 @@
 // Decides what is translated: blocks that the interpreter ran often enough are queued, and a batch of regions becomes
 // one module, since a module costs a millisecond whatever its size.
-import { WORDS, IR } from '../../isa/index.ts';
+import { IR, WORDS } from '../../isa/index.ts';
 import { PAGE_SIZE } from '../memory.ts';
 import type { PagedSpace } from '../space.ts';
+import { isConst } from './analysis.ts';
 import type { Core, StreamBlock } from './core.ts';
 import { compileModule, instantiate } from './host.ts';
-import { successorsOf, translateRegion } from './region.ts';
+import { successorsOf, targetsOf, translateRegion } from './region.ts';
 import { encodeModule, T } from './wasm-code.ts';
 
 /** Blocks of a region, and IR words, at most. */
@@ -38,7 +39,8 @@ export class Translator {
     if (block.region !== undefined || !translatable(block)) return;
     if (!this.queue.includes(block)) this.queue.push(block);
     const executions = this.core.executionsOf(block);
-    if (this.queue.length >= BATCH || executions >= URGENT * this.core.hot || this.core.eager) this.translate(space);
+    if (this.queue.length >= BATCH || executions >= URGENT * this.core.hot || this.core.eager)
+      this.translate(space);
   }
 
   private translate(space: PagedSpace): void {
@@ -68,18 +70,32 @@ export class Translator {
       }),
     );
     const { walk, mulhu, mulhs, status } = core.exports;
-    const instance = instantiate(module, { walk, mulhu, mulhs, status, slow: this.slow, memory: core.pool.linear });
+    const instance = instantiate(module, {
+      walk,
+      mulhu,
+      mulhs,
+      status,
+      slow: this.slow,
+      memory: core.pool.linear,
+    });
     const first = core.table.grow(batch.length);
     batch.forEach((block, i) => {
       core.table.set(first + i, instance.exports[`r${i}`]);
-      block.region = { target: ((first + i) << 1) | 1, frame2: regions[i].frame2, version2: core.pool.versions[regions[i].frame2] };
+      block.region = {
+        target: ((first + i) << 1) | 1,
+        frame2: regions[i].frame2,
+        version2: core.pool.versions[regions[i].frame2],
+      };
       core.fill(block, space);
     });
     this.regions += batch.length;
   }
 
   /** The entry and what it leads to by direct jumps, in its page and the next. */
-  private form(entry: StreamBlock, space: PagedSpace): { readonly blocks: readonly StreamBlock[]; readonly frame2: number } {
+  private form(
+    entry: StreamBlock,
+    space: PagedSpace,
+  ): { readonly blocks: readonly StreamBlock[]; readonly frame2: number } {
     const { core } = this;
     const page = Math.floor(entry.address / PAGE_SIZE);
     const next = core.frameOf(space, (page + 1) * PAGE_SIZE);
@@ -94,7 +110,8 @@ export class Translator {
         const place = Math.floor(address / PAGE_SIZE) - page;
         const frame = place === 0 ? entry.frame : place === 1 ? next : 0;
         const block = frame === 0 ? undefined : core.known(address, frame);
-        if (block === undefined || !translatable(block) || (core.executionsOf(block) < RARE && !core.eager)) continue;
+        if (block === undefined || !translatable(block) || (core.executionsOf(block) < RARE && !core.eager))
+          continue;
         if (words + block.code.length > MAX_WORDS) continue;
         if (place === 1) frame2 = next;
         words += block.code.length;
@@ -107,5 +124,9 @@ export class Translator {
 
 function translatable(block: StreamBlock): boolean {
   const op = block.code[block.code.length - WORDS] & 0xff;
-  return block.frame2 === 0 && op !== IR.trap && op !== IR.unsupported;
+  if (block.frame2 !== 0 || op === IR.trap || op === IR.unsupported) return false;
+  // a jump out of user space faults in ways that the interpreter knows
+  return (
+    successorsOf(block).length === targetsOf(block.code).filter((value) => isConst(block.code, value)).length
+  );
 }

@@ -99,9 +99,27 @@ export interface FunctionType {
 
 export type Import =
   | { readonly module: string; readonly name: string; readonly kind: 'function'; readonly type: number }
-  | { readonly module: string; readonly name: string; readonly kind: 'memory'; readonly initial: number; readonly maximum: number }
-  | { readonly module: string; readonly name: string; readonly kind: 'table'; readonly initial: number; readonly maximum: number }
-  | { readonly module: string; readonly name: string; readonly kind: 'global'; readonly type: ValueType; readonly mutable: boolean };
+  | {
+      readonly module: string;
+      readonly name: string;
+      readonly kind: 'memory';
+      readonly initial: number;
+      readonly maximum: number;
+    }
+  | {
+      readonly module: string;
+      readonly name: string;
+      readonly kind: 'table';
+      readonly initial: number;
+      readonly maximum: number;
+    }
+  | {
+      readonly module: string;
+      readonly name: string;
+      readonly kind: 'global';
+      readonly type: ValueType;
+      readonly mutable: boolean;
+    };
 
 /** A function to be: `body` writes its instructions without the final `end`. */
 export interface FunctionSource {
@@ -135,7 +153,9 @@ export function encodeModule(parts: {
     for (const source of parts.functions) w.u32(source.type);
   });
   const imported = parts.imports.filter((item) => item.kind === 'function').length;
-  const exported = parts.functions.map((source, i) => ({ name: source.name, index: imported + i })).filter(({ name }) => name !== '');
+  const exported = parts.functions
+    .map((source, i) => ({ name: source.name, index: imported + i }))
+    .filter(({ name }) => name !== '');
   section(out, 7, exported.length, (w) => {
     for (const { name, index } of exported) {
       w.text(name);

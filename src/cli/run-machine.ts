@@ -65,7 +65,8 @@ export interface RunListener {
 
 export interface RunRequest {
   readonly spec: ProcessSpec;
-  readonly engine: (options: EngineOptions) => Engine;
+  /** Absent: the fast one, but the reference where instructions are looked at one by one. */
+  readonly engine?: ((options: EngineOptions) => Engine) | undefined;
   readonly maxInstructions: number;
   /** Virtual ns that may pass while every task waits. */
   readonly horizon: bigint;
@@ -102,12 +103,14 @@ export function runInMachine(image: Image, request: RunRequest, listener: RunLis
       : new Tracer(request.trace, (event) => {
           listener.trace(event);
         });
-  const engine = request.engine(tracer?.steps === true ? { blockInstructions: 1 } : {});
+  const steps = tracer?.steps === true;
+  const make = request.engine ?? (steps ? createReferenceEngine : createFastEngine);
+  const engine = make(steps ? { blockInstructions: 1 } : {});
   const kernel = createKernel({
     tree: image.tree,
     environment: ENVIRONMENTS[0].values,
     machine: {
-      engine: tracer?.steps === true ? new SteppingEngine(engine, tracer) : engine,
+      engine: tracer !== undefined && steps ? new SteppingEngine(engine, tracer) : engine,
       memory: createMachine().memory,
     },
     hooks: {

@@ -20,7 +20,7 @@ interface RunCommandOptions {
   readonly output?: string;
   readonly disassemble?: string;
   readonly ir?: boolean;
-  readonly engine: string;
+  readonly engine?: string;
   readonly maxInstructions: string;
   readonly horizon: string;
   readonly exitCode?: boolean;
@@ -44,7 +44,18 @@ Examples:
   effigy run shop.tar --disassemble main --ir
   effigy run shop.tar --disassemble /lib/x86_64-linux-gnu/libc.so.6:strlen,64`;
 
-export function addRunCommand(program: Command): void {
+/** Where text goes; bytes as they are. */
+export interface Streams {
+  readonly stdout: (text: string | Uint8Array) => void;
+  readonly stderr: (text: string | Uint8Array) => void;
+}
+
+const processStreams: Streams = {
+  stdout: (text) => process.stdout.write(text),
+  stderr: (text) => process.stderr.write(text),
+};
+
+export function addRunCommand(program: Command, streams = processStreams): void {
   program
     .command('run')
     .description('run an image in the machine, for looking at what it does; nothing of it runs on the host')
@@ -61,7 +72,10 @@ export function addRunCommand(program: Command): void {
     .option('-o, --output <file>', 'write the trace there')
     .option('--disassemble <place>', 'do not run: disassemble [FILE:]SYMBOL|ADDRESS[,LENGTH]')
     .option('--ir', 'with --disassemble: what each instruction is lifted to')
-    .option('--engine <name>', `which engine: ${Object.keys(ENGINES).join(', ')}`, Object.keys(ENGINES)[0])
+    .option(
+      '--engine <name>',
+      `${Object.keys(ENGINES).join(' or ')} (fast, but reference where instructions are looked at one by one)`,
+    )
     .option('--max-instructions <n>', 'stop after so many', '10000000000')
     .option('--horizon <seconds>', 'virtual time that may pass while everything waits', '10')
     .option('--exit-code', "exit with the program's status (128 + signal)")
@@ -77,8 +91,9 @@ export function addRunCommand(program: Command): void {
       });
       try {
         const spec = processSpec(image.config, { ...options, args }, path);
-        if (options.disassemble === undefined) run(image, path, spec, options, checked);
-        else disassembleOnly(image, spec, options.disassemble, options);
+        const action = { options, streams };
+        if (options.disassemble === undefined) run(image, spec, checked, action);
+        else disassembleOnly(image, spec, options.disassemble, action);
       } finally {
         image.close();
       }
@@ -95,7 +110,7 @@ interface Checked {
 function check(options: RunCommandOptions): Checked {
   for (const entry of options.env)
     if (!/^[^=]+=/.test(entry)) throw new InputError('NAME=VALUE is wanted', `--env ${entry}`);
-  if (!Object.hasOwn(ENGINES, options.engine))
+  if (options.engine !== undefined && !Object.hasOwn(ENGINES, options.engine))
     throw new InputError(
       'no such engine',
       `--engine ${options.engine}`,
@@ -137,38 +152,34 @@ function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
 }
 
-function disassembleOnly(
-  image: Image,
-  spec: ProcessSpec,
-  place: string,
-  { ir = false, json }: RunCommandOptions,
-): void {
-  const request = parseListing(place, () => programPath(image.tree, spec.argv, spec.env ?? []));
-  const instructions = listing(image.tree, request);
-  if (json !== true) process.stdout.write(printListing(request.file, instructions, ir));
-  else for (const one of instructions) writeJson(ir ? one : { ...one, ir: undefined });
+interface Action {
+  readonly options: RunCommandOptions;
+  readonly streams: Streams;
 }
 
-function run(
-  image: Image,
-  path: string,
-  spec: ProcessSpec,
-  options: RunCommandOptions,
-  checked: Checked,
-): void {
+function disassembleOnly(image: Image, spec: ProcessSpec, place: string, { options, streams }: Action): void {
+  const { ir = false, json = false } = options;
+  const request = parseListing(place, () => programPath(image.tree, spec.argv, spec.env ?? []));
+  const instructions = listing(image.tree, request);
+  if (!json) streams.stdout(printListing(request.file, instructions, ir));
+  else for (const one of instructions) streams.stdout(jsonLine(ir ? one : { ...one, ir: undefined }));
+}
+
+function run(image: Image, spec: ProcessSpec, checked: Checked, { options, streams }: Action): void {
   const { os, architecture } = image.platform;
   if (os !== 'linux' || architecture !== 'amd64')
-    throw new InputError(`the image is for ${os}/${architecture}`, path, 'only linux/amd64 can be run');
-  const json = options.json ?? false;
+    throw new InputError(
+      `the image is for ${os}/${architecture}`,
+      image.source,
+      'only linux/amd64 can be run',
+    );
+  const { json = false, stacks = false } = options;
   const trace = options.output === undefined ? undefined : openSync(options.output, 'w');
   try {
-    const result = runInMachine(
-      image,
-      { ...checked, spec, engine: ENGINES[options.engine], stacks: options.stacks ?? false },
-      listener(json, trace),
-    );
-    if (json) writeJson(endObject(result));
-    else process.stderr.write(endText(result, options.traceFrom));
+    const engine = options.engine === undefined ? undefined : ENGINES[options.engine];
+    const result = runInMachine(image, { ...checked, spec, engine, stacks }, listener(json, streams, trace));
+    if (json) streams.stdout(jsonLine(endObject(result)));
+    else streams.stderr(endText(result, options.traceFrom));
     if (options.exitCode === true && result.stop.kind === 'exited')
       process.exitCode = exitCode(result.stop.status);
   } finally {
@@ -176,19 +187,20 @@ function run(
   }
 }
 
-const writeJson = (value: object): boolean => process.stdout.write(`${JSON.stringify(value)}\n`);
+const jsonLine = (value: object): string => `${JSON.stringify(value)}\n`;
 
 /** Where output and traces go; `file`: a descriptor for the trace. */
-function listener(json: boolean, file: number | undefined): RunListener {
+function listener(json: boolean, streams: Streams, file: number | undefined): RunListener {
+  const traces = json ? streams.stdout : streams.stderr;
   return {
     output(stream, bytes) {
-      if (json) writeJson({ kind: 'output', stream, text: decodeText(bytes) });
-      else (stream === 1 ? process.stdout : process.stderr).write(bytes);
+      if (json) streams.stdout(jsonLine({ kind: 'output', stream, text: decodeText(bytes) }));
+      else (stream === 1 ? streams.stdout : streams.stderr)(bytes);
     },
     trace(event) {
-      const text = json ? `${JSON.stringify(event)}\n` : traceText(event);
+      const text = json ? jsonLine(event) : traceText(event);
       if (file !== undefined) writeSync(file, text);
-      else (json ? process.stdout : process.stderr).write(text);
+      else traces(text);
     },
   };
 }

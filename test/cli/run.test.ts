@@ -60,16 +60,15 @@ interface Printed {
 
 /** What the command does, in this process; errors as main.ts prints them. */
 async function run(...args: readonly string[]): Promise<Printed> {
-  const command = new Command('effigy').exitOverride();
-  addRunCommand(command);
   const printed = { stdout: '', stderr: '' };
-  const originals = { stdout: process.stdout.write, stderr: process.stderr.write };
-  const status = process.exitCode;
-  for (const name of ['stdout', 'stderr'] as const)
-    process[name].write = ((text: string | Uint8Array) => {
+  const add =
+    (name: 'stdout' | 'stderr') =>
+    (text: string | Uint8Array): void => {
       printed[name] += typeof text === 'string' ? text : Buffer.from(text).toString();
-      return true;
-    }) as typeof process.stdout.write;
+    };
+  const command = new Command('effigy').exitOverride();
+  addRunCommand(command, { stdout: add('stdout'), stderr: add('stderr') });
+  const before = process.exitCode;
   try {
     process.exitCode = 0;
     await command.parseAsync(['run', ...args], { from: 'user' });
@@ -78,9 +77,7 @@ async function run(...args: readonly string[]): Promise<Printed> {
     if (!(error instanceof InputError)) throw error;
     return { ...printed, stderr: `${printed.stderr}effigy: ${error.message}\n`, status: 2 };
   } finally {
-    Object.assign(process.stdout, { write: originals.stdout });
-    Object.assign(process.stderr, { write: originals.stderr });
-    process.exitCode = status;
+    process.exitCode = before;
   }
 }
 

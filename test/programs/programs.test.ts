@@ -31,7 +31,7 @@ const ENVIRONMENT = {
   OPENSSL_CONF: '/dev/null',
 };
 const long = process.env.EFFIGY_LONG === '1';
-const createEngine = process.env.EFFIGY_ENGINE === 'fast' ? createFastEngine : createReferenceEngine;
+const createEngine = process.env.EFFIGY_ENGINE === 'reference' ? createReferenceEngine : createFastEngine;
 
 interface Outcome {
   readonly stdout: string;

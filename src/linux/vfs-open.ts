@@ -71,7 +71,10 @@ function createOnOpen(
 ): { readonly place: Place; readonly created: boolean } | number {
   const actor = actorOf(task);
   const { place, parent } = walked;
-  if (walked.name === '' || walked.name === '.' || walked.name === '..' || walked.slash) return -E.ISDIR;
+  // A link of /proc/PID/fd leads to a file without a name on the way.
+  const jumped = walked.name === '' && place !== undefined && place.dentry.inode.type !== S.IFDIR;
+  if (!jumped && (walked.name === '' || walked.name === '.' || walked.name === '..' || walked.slash))
+    return -E.ISDIR;
   if (place !== undefined) {
     if ((request.flags & O.EXCL) !== 0) return -E.EXIST;
     if (place.dentry.inode.type === S.IFDIR) return -E.ISDIR;

@@ -174,14 +174,32 @@ export function wordScenarios(listener: Listening, word: string): Scenario[] {
   ];
 }
 
-/** All of these scenarios one after the other, twice: what one leaves behind, another may need. */
+/**
+ * The conversations of these scenarios on one machine, twice: what one leaves behind, another may need. The first of
+ * each comes before the second of any, so that what needs an argument is not spoilt by what does away with everything.
+ */
 export function chainScenario(scenarios: readonly Scenario[]): Scenario {
-  const actions = [...scenarios, ...scenarios].flatMap((scenario, i) =>
-    scenario.actions.map(
-      (action): Action => ('id' in action ? { ...action, id: `${i}${action.id}` } : action),
-    ),
+  const talks = scenarios.map(conversations);
+  const longest = Math.max(0, ...talks.map((list) => list.length));
+  const once = Array.from({ length: longest }, (_, i) =>
+    talks.flatMap((list) => list.slice(i, i + 1)),
+  ).flat();
+  const actions = [...once, ...once].flatMap((talk, i) =>
+    talk.map((action): Action => ('id' in action ? { ...action, id: `${i}${action.id}` } : action)),
   );
   return { name: 'all words in turn', actions };
+}
+
+/** The actions by connection; what belongs to none stands alone. */
+function conversations({ actions }: Scenario): readonly (readonly Action[])[] {
+  const out = new Map<string, Action[]>();
+  actions.forEach((action, i) => {
+    const key = 'id' in action ? `id ${action.id}` : `action ${i}`;
+    const list = out.get(key);
+    if (list === undefined) out.set(key, [action]);
+    else list.push(action);
+  });
+  return [...out.values()];
 }
 
 /** The scenario with names that are there in place of the clients' own text. */

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { askingForNames, NameSearch, namesAt, wordScenarios } from '../../src/explore/index.ts';
+import {
+  askingForNames,
+  chainScenario,
+  NameSearch,
+  namesAt,
+  wordScenarios,
+} from '../../src/explore/index.ts';
 import { type Tree, treeBuilder } from '../../src/image/index.ts';
 
 function treeOf(paths: readonly string[]): Tree {
@@ -55,4 +61,15 @@ test('a scenario asks for names that are there wherever clients choose', () => {
   const sent = named.actions.flatMap((action) => (action.do === 'send' ? [action.payload] : []));
   assert.ok(sent.includes('get {name}\n'));
   assert.ok(sent.every((payload) => !payload.includes('{token}')));
+});
+
+test('words in turn: every word in one form before any in the next, all of it twice', () => {
+  const listener = { index: 0, stream: true };
+  const words = ['put', 'drop'];
+  const { actions } = chainScenario(words.map((word) => wordScenarios(listener, word)[0]));
+  const sent = actions.flatMap((action) => (action.do === 'send' ? [action.payload] : []));
+  assert.deepEqual(sent.slice(0, 4), ['put\n', 'drop\n', 'put {token}\n', 'drop {token}\n']);
+  assert.deepEqual(sent.slice(0, sent.length / 2), sent.slice(sent.length / 2));
+  const ids = actions.flatMap((action) => (action.do === 'connect' ? [action.id] : []));
+  assert.equal(new Set(ids).size, sent.length, 'a connection of its own for each');
 });

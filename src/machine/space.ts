@@ -401,7 +401,9 @@ export class PagedSpace implements AddressSpace {
   // accessors
 
   read8(address: number): number {
-    return this.pool.bytes[this.readable(address)];
+    // first the page, which may make the memory grow and its views new
+    const at = this.readable(address);
+    return this.pool.bytes[at];
   }
   read16(address: number): number {
     if (address % PAGE_SIZE > PAGE_SIZE - 2) return Number(this.readAcross(address, 2));

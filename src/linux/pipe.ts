@@ -139,8 +139,10 @@ export class PipeFile extends OpenFile {
     const { pipe } = this;
     if (length === 0) return new Uint8Array(0);
     if (pipe.bytes.length > 0) {
+      // Writers wait only while there is less room than an atomic write needs.
+      const wasFull = pipe.room < PIPE_BUF;
       const out = pipe.bytes.take(length);
-      pipe.queue.wake(POLL.OUT | POLL.WRNORM);
+      if (wasFull) pipe.queue.wake(POLL.OUT | POLL.WRNORM);
       return out;
     }
     if (pipe.ended) return new Uint8Array(0);

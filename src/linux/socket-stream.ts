@@ -26,8 +26,12 @@ class Direction {
   /** Set: the world reads this direction, always at once; the first WORLD_KEEPS bytes are kept for it. */
   log: Uint8Array[] | undefined = undefined;
 
-  constructor(capacity: number) {
+  /** Writers are woken when the room grows beyond this. */
+  readonly wakeAbove: number;
+
+  constructor(capacity: number, wakeAbove: number) {
     this.capacity = capacity;
+    this.wakeAbove = wakeAbove;
   }
 }
 
@@ -54,6 +58,11 @@ export class StreamEnd {
   /** Bytes that can be written now. */
   get room(): number {
     return Math.max(0, this.outgoing.capacity - this.outgoing.length);
+  }
+
+  /** Whether poll says that writing is possible. */
+  get writable(): boolean {
+    return this.room > this.outgoing.wakeAbove;
   }
 
   /** Puts a packet (or part of a byte stream) into the outgoing direction. */
@@ -111,6 +120,7 @@ export class StreamEnd {
 
   private consume(packets: number, bytes: number): void {
     const { incoming } = this;
+    const before = incoming.capacity - incoming.length;
     incoming.length -= bytes;
     let left = bytes;
     for (let i = 0; i < packets; i++) {
@@ -123,7 +133,9 @@ export class StreamEnd {
       left -= packet.bytes.length;
       incoming.packets.shift();
     }
-    this.peer.queue.wake(POLL.OUT | POLL.WRNORM);
+    const after = incoming.capacity - incoming.length;
+    if (before <= incoming.wakeAbove && after > incoming.wakeAbove)
+      this.peer.queue.wake(POLL.OUT | POLL.WRNORM);
   }
 
   /** No more will be written by this end. */
@@ -182,10 +194,17 @@ function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
   return out;
 }
 
-/** Two connected ends. `first`: the queue of a socket that exists already. */
-export function streamPair(capacity: number, first?: WaitQueue): readonly [StreamEnd, StreamEnd] {
-  const there = new Direction(capacity);
-  const back = new Direction(capacity);
+/**
+ * Two connected ends. `first`: the queue of a socket that exists already. `free`: the part of the capacity that must be
+ * free before a waiting writer goes on and poll says that writing is possible.
+ */
+export function streamPair(
+  capacity: number,
+  options: { readonly first?: WaitQueue; readonly free?: number } = {},
+): readonly [StreamEnd, StreamEnd] {
+  const { first, free = 1 / 3 } = options;
+  const there = new Direction(capacity, capacity * free);
+  const back = new Direction(capacity, capacity * free);
   const a = new StreamEnd(back, there, first ?? new WaitQueue());
   const b = new StreamEnd(there, back, new WaitQueue());
   a.peer = b;

@@ -156,7 +156,7 @@ export class TcpSocket extends InetSocket {
       return -E.CONNREFUSED;
     }
     const chosen = listeners[local.port % listeners.length];
-    const [mine, theirs] = streamPair(CAPACITY, this.queue);
+    const [mine, theirs] = streamPair(CAPACITY, { first: this.queue });
     this.attach(mine);
     chosen.arrive({ end: theirs, local: target, peer: { ...local, address: unmapped(local.address) } });
     return 0;
@@ -206,7 +206,7 @@ export class TcpSocket extends InetSocket {
   /** The world took the connection; the result is its end. */
   acceptedOutside(kernel: Kernel): StreamEnd {
     this.leaveOutbound(kernel);
-    const [mine, theirs] = streamPair(CAPACITY, this.queue);
+    const [mine, theirs] = streamPair(CAPACITY, { first: this.queue });
     this.attach(mine);
     mine.outgoing.log = [];
     return theirs;
@@ -357,7 +357,7 @@ export class TcpSocket extends InetSocket {
     if (readEnded) events |= POLL.RDHUP;
     if (end.reset || (readEnded && this.shutWrite)) events |= POLL.HUP;
     if (end.reset && !this.told) events |= POLL.ERR;
-    if (this.shutWrite || end.reset || end.room > CAPACITY / 3) events |= POLL.OUT | POLL.WRNORM;
+    if (this.shutWrite || end.reset || end.writable) events |= POLL.OUT | POLL.WRNORM;
     return events;
   }
 

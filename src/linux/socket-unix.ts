@@ -24,6 +24,8 @@ import { SocketInode, StoredSuperblock } from './vfs-tree.ts';
 import { type Block, WaitQueue } from './wait.ts';
 
 const CAPACITY = 212992;
+/** unix_writable: at most a quarter is in use. */
+const FREE = 3 / 4 - 1e-9;
 /** net.unix.max_dgram_qlen. */
 const DATAGRAMS_QUEUED = 512;
 
@@ -117,7 +119,7 @@ export class UnixSocket extends Socket {
 
   private bindPath(kernel: Kernel, task: Task, path: string): number {
     const actor = actorOf(task);
-    const walked = kernel.vfs.walkAt(kernel, task, { dirfd: AT.FDCWD, path, follow: false });
+    const walked = kernel.vfs.walkAt(kernel, task, { dirfd: AT.FDCWD, path, names: true });
     if (typeof walked === 'number') return walked;
     if (walked.place !== undefined) return -E.ADDRINUSE;
     const { superblock } = walked.parent.dentry.inode;
@@ -173,7 +175,7 @@ export class UnixSocket extends Socket {
       if (this.end !== undefined) return -E.ISCONN;
       if (this.listening || !found.listening) return this.listening ? -E.INVAL : -E.CONNREFUSED;
       if (found.pending.length > (found.backlog ?? 0)) return this.waitForBacklog(kernel, task, found);
-      const [mine, theirs] = streamPair(CAPACITY, this.queue);
+      const [mine, theirs] = streamPair(CAPACITY, { first: this.queue, free: FREE });
       this.end = mine;
       this.peer = found.listener;
       found.pending.push({ end: theirs, peerPath: this.path, credentials: credentialsOf(task) });
@@ -235,7 +237,7 @@ export class UnixSocket extends Socket {
     parts: Omit<SocketParts, 'ino' | 'queue'>,
   ): readonly [UnixSocket, UnixSocket] {
     const first = new UnixSocket({ ...parts, ino: kernel.vfs.takeIno() });
-    const [a, b] = streamPair(CAPACITY, first.queue);
+    const [a, b] = streamPair(CAPACITY, { first: first.queue, free: FREE });
     const second = new UnixSocket({ ...parts, ino: kernel.vfs.takeIno(), queue: b.queue });
     first.peer = second.peer = credentialsOf(task);
     if (first.datagrams) {
@@ -416,7 +418,7 @@ export class UnixSocket extends Socket {
     if (readEnded) events |= POLL.RDHUP;
     if (readEnded && (this.shutWrite || end.peer.closed || end.outgoing.refused)) events |= POLL.HUP;
     if (end.reset && !this.told) events |= POLL.ERR;
-    if (end.room > (CAPACITY * 3) / 4 || end.peer.closed) events |= POLL.OUT | POLL.WRNORM;
+    if (end.writable || end.peer.closed) events |= POLL.OUT | POLL.WRNORM;
     return events;
   }
 

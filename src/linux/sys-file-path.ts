@@ -59,7 +59,7 @@ function create(
   make: (superblock: StoredSuperblock) => Inode,
   allowSlash: boolean,
 ): number {
-  const walked = kernel.vfs.walkAt(kernel, task, { ...where, follow: false });
+  const walked = kernel.vfs.walkAt(kernel, task, { ...where, names: true });
   if (typeof walked === 'number') return walked;
   if (walked.place !== undefined) return -E.EXIST;
   if (walked.slash && !allowSlash) return -E.NOENT;
@@ -127,7 +127,7 @@ function nodeOf(superblock: StoredSuperblock, type: number, bits: number, device
 function unlink(kernel: Kernel, task: Task, dirfd: number, address: number, directory: boolean): SysResult {
   const where = named(kernel, task, dirfd, address);
   if (typeof where === 'number') return where;
-  const walked = kernel.vfs.walkAt(kernel, task, { ...where, follow: false });
+  const walked = kernel.vfs.walkAt(kernel, task, { ...where, names: true });
   const remove = directory ? rmdirEntry : unlinkEntry;
   const result = typeof walked === 'number' ? walked : remove(changeOf(kernel, task), walked);
   return done(kernel, task, directory ? 'RMDIR' : 'UNLINK', file(where.name, directory ? 'd' : 'f'), result);
@@ -162,9 +162,9 @@ function rename(kernel: Kernel, task: Task, request: TwoPaths): SysResult {
   const wrong =
     (flags & ~(both | RENAME.WHITEOUT)) !== 0 || (flags & both) === both || (flags & RENAME.WHITEOUT) !== 0;
   if (wrong) return done(kernel, task, 'RENAME', resource, -E.INVAL);
-  const from = kernel.vfs.walkAt(kernel, task, { ...source, follow: false });
+  const from = kernel.vfs.walkAt(kernel, task, { ...source, names: true });
   if (typeof from === 'number') return done(kernel, task, 'RENAME', resource, from);
-  const to = kernel.vfs.walkAt(kernel, task, { ...target, follow: false });
+  const to = kernel.vfs.walkAt(kernel, task, { ...target, names: true });
   const result =
     typeof to === 'number'
       ? to
@@ -190,7 +190,7 @@ function link(kernel: Kernel, task: Task, request: TwoPaths): SysResult {
       follow: (flags & AT.SYMLINK_FOLLOW) !== 0,
     });
     if (typeof from === 'number') return from;
-    const to = kernel.vfs.walkAt(kernel, task, { ...target, follow: false });
+    const to = kernel.vfs.walkAt(kernel, task, { ...target, names: true });
     return typeof to === 'number' ? to : linkEntry(changeOf(kernel, task), from, to);
   }
 }

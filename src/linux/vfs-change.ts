@@ -166,6 +166,7 @@ export function renameEntry(change: Change, from: Walked, to: Walked, flags: num
   const exchange = (flags & RENAME.EXCHANGE) !== 0;
   if ((flags & RENAME.NOREPLACE) !== 0 && target !== undefined) return -E.EXIST;
   if (exchange && target === undefined) return -E.NOENT;
+  if (exchange && to.slash && target?.inode.type !== S.IFDIR) return -E.NOTDIR;
   const sourceIsDirectory = source.inode.type === S.IFDIR;
   if (!sourceIsDirectory && (from.slash || (!exchange && to.slash))) return -E.NOTDIR;
   if (isWithin(to.parent.dentry, source)) return -E.INVAL;

@@ -34,7 +34,7 @@ export function openPath(
   if ((flags & O_TMPFILE_BIT) !== 0) return openUnnamed(kernel, task, request, name);
   const exclusive = (flags & (O.CREAT | O.EXCL)) === (O.CREAT | O.EXCL);
   const follow = (flags & O.NOFOLLOW) === 0 && !exclusive;
-  const walked = kernel.vfs.walkAt(kernel, task, { ...request, follow });
+  const walked = kernel.vfs.walkAt(kernel, task, { ...request, follow, creates: (flags & O.CREAT) !== 0 });
   if (typeof walked === 'number') return walked;
   let { place } = walked;
   let created = false;
@@ -73,8 +73,8 @@ function createOnOpen(
   const { place, parent } = walked;
   // A link of /proc/PID/fd leads to a file without a name on the way.
   const jumped = walked.name === '' && place !== undefined && place.dentry.inode.type !== S.IFDIR;
-  if (!jumped && (walked.name === '' || walked.name === '.' || walked.name === '..' || walked.slash))
-    return -E.ISDIR;
+  const dots = walked.name === '' || walked.name === '.' || walked.name === '..';
+  if (!jumped && dots) return (request.flags & O.EXCL) !== 0 ? -E.EXIST : -E.ISDIR;
   if (place !== undefined) {
     if ((request.flags & O.EXCL) !== 0) return -E.EXIST;
     if (place.dentry.inode.type === S.IFDIR) return -E.ISDIR;

@@ -3,6 +3,7 @@ import type { FileType, Resource } from '../effect/index.ts';
 import { type DirectoryEntry, S } from './abi-file.ts';
 import { E } from './errno.ts';
 import { OpenFile, POLL } from './file.ts';
+import { notifyDeleted } from './inotify.ts';
 import type { Kernel } from './kernel.ts';
 import type { Task } from './task.ts';
 import { type DirectoryInode, type Inode, type Opening, type Place, parentPlace } from './vfs-inode.ts';
@@ -46,7 +47,10 @@ export abstract class PlacedFile extends OpenFile {
     inode.locks?.releaseDead();
     inode.opens--;
     if (this.writer) inode.writers--;
-    if (inode.opens === 0 && inode.nlink === 0) inode.free();
+    if (inode.opens === 0 && inode.nlink === 0) {
+      notifyDeleted(inode);
+      inode.free();
+    }
   }
 }
 

@@ -30,6 +30,10 @@ export interface WalkOptions {
   readonly follow: boolean;
   /** RESOLVE bits of openat2. */
   readonly resolve?: number;
+  /** O_CREAT: a trailing slash is EISDIR, whatever is there. */
+  readonly creates?: boolean;
+  /** For changes of names (filename_parentat): the last name is not followed, and a slash after it is the caller's affair. */
+  readonly names?: boolean;
 }
 
 /** What a walk found. `place` is undefined where only the last name is missing. */
@@ -60,7 +64,7 @@ class Walker {
   run(path: string): Walked | number {
     if (path === '') return -E.NOENT;
     const error = this.begin(path);
-    return error !== 0 ? error : this.components(path, this.options.follow);
+    return error !== 0 ? error : this.components(path, this.options.follow, true);
   }
 
   /** An absolute path starts at the root. */
@@ -72,7 +76,8 @@ class Walker {
     return 0;
   }
 
-  private components(path: string, follow: boolean): Walked | number {
+  /** `final`: the end of this path is the end of the whole walk, not of a link in its middle. */
+  private components(path: string, follow: boolean, final: boolean): Walked | number {
     const names = path.split('/').filter((part) => part !== '');
     const slash = names.length > 0 && path.endsWith('/');
     if (names.length === 0) return this.ended('', false);
@@ -80,7 +85,7 @@ class Walker {
       const error = this.step(names[i]);
       if (error !== 0) return error;
     }
-    return this.last(names[names.length - 1], slash, follow || slash);
+    return this.last(names[names.length - 1], { slash, follow: follow || slash, final });
   }
 
   private ended(name: string, slash: boolean): Walked {
@@ -130,26 +135,31 @@ class Walker {
     if (!(place.dentry.inode instanceof SymlinkInode)) {
       return place.dentry.inode instanceof DirectoryInode ? this.move(place) : -E.NOTDIR;
     }
-    const walked = this.through(directory, place.dentry.inode, true);
+    const walked = this.through(directory, place.dentry.inode, false);
     if (typeof walked === 'number') return walked;
     if (walked.place === undefined) return -E.NOENT;
     this.here = walked.place;
     return walked.place.dentry.inode instanceof DirectoryInode ? 0 : -E.NOTDIR;
   }
 
-  private last(name: string, slash: boolean, follow: boolean): Walked | number {
+  private last(
+    name: string,
+    { slash, follow, final }: { readonly slash: boolean; readonly follow: boolean; readonly final: boolean },
+  ): Walked | number {
     const directory = this.searchable();
     if (typeof directory === 'number') return directory;
     if (name === '.') return this.ended(name, slash);
     if (name === '..') return this.up() || this.ended(name, slash);
+    if (slash && final && this.options.creates === true) return -E.ISDIR;
     const parent = this.here;
     const dentry = this.child(directory, name);
     if (typeof dentry === 'number') return dentry;
     if (dentry === undefined) return { place: undefined, parent, name, slash };
     const place = crossMounts({ mount: parent.mount, dentry });
     const { inode } = place.dentry;
+    if (final && this.options.names === true) return { place, parent, name, slash };
     if (inode instanceof SymlinkInode && follow) {
-      const walked = this.through(directory, inode, true);
+      const walked = this.through(directory, inode, final);
       if (typeof walked === 'number') return walked;
       if (slash && walked.place !== undefined && walked.place.dentry.inode.type !== S.IFDIR) return -E.NOTDIR;
       return slash ? { ...walked, slash } : walked;
@@ -160,7 +170,7 @@ class Walker {
   }
 
   /** Follows a symlink that lies in `directory`, which is `here`. */
-  private through(directory: DirectoryInode, link: SymlinkInode, follow: boolean): Walked | number {
+  private through(directory: DirectoryInode, link: SymlinkInode, final: boolean): Walked | number {
     if ((this.resolve & RESOLVE.NO_SYMLINKS) !== 0) return -E.LOOP;
     if (++this.links > MAX_LINKS) return -E.LOOP;
     if (!mayFollow(this.options.actor, directory, link)) return -E.ACCES;
@@ -176,7 +186,7 @@ class Walker {
     if (typeof text === 'number') return text;
     if (text === '') return -E.NOENT;
     const error = this.begin(text);
-    return error !== 0 ? error : this.components(text, follow);
+    return error !== 0 ? error : this.components(text, true, final);
   }
 }
 

@@ -36,6 +36,9 @@ export interface PathArgument {
   readonly emptyPath?: boolean;
   /** RESOLVE bits. */
   readonly resolve?: number;
+  /** O_CREAT, and changes of names: see WalkOptions. */
+  readonly creates?: boolean;
+  readonly names?: boolean;
   /** Default: the task's credentials. */
   readonly actor?: Actor;
 }
@@ -104,7 +107,9 @@ export class Vfs implements ExecutableSource {
       root,
       start,
       follow: argument.follow ?? true,
-      ...(argument.resolve === undefined ? {} : { resolve: argument.resolve }),
+      resolve: argument.resolve ?? 0,
+      creates: argument.creates ?? false,
+      names: argument.names ?? false,
     });
   }
 

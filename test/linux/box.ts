@@ -12,6 +12,7 @@ import { SysArgs } from '../../src/linux/syscall.ts';
 import { syscallTable } from '../../src/linux/table.ts';
 import { Process, Task } from '../../src/linux/task.ts';
 import { createVfs, type MountSpec } from '../../src/linux/vfs.ts';
+import type { TreeDirectory } from '../../src/linux/vfs-tree.ts';
 import { type SysResult, WaitQueue } from '../../src/linux/wait.ts';
 import { createMemory, createReferenceEngine, createRegisters, PROT } from '../../src/machine/index.ts';
 
@@ -44,6 +45,8 @@ export interface BoxOptions {
   readonly tree?: Tree;
   readonly mounts?: readonly MountSpec[];
   readonly readOnlyRoot?: boolean;
+  /** Only the tree: no mounts of a runtime over it. */
+  readonly bare?: boolean;
 }
 
 export class Box {
@@ -70,9 +73,11 @@ export class Box {
       net: new Net(environment),
       syscalls: share(syscallTable),
     });
+    const streams = this.kernel.vfs.stdStreams(this.kernel);
+    if (options.bare === true) uncover(this.kernel);
     this.task = this.spawn(1);
     const { files } = this.task.process;
-    this.kernel.vfs.stdStreams(this.kernel).forEach((file, fd) => {
+    streams.forEach((file, fd) => {
       this.kernel.streams.push(file);
       files.put(fd, file, false);
     });
@@ -211,6 +216,20 @@ export class Box {
     if (task.savedMask !== undefined) task.blockedSignals = task.savedMask;
     task.savedMask = undefined;
   }
+}
+
+/** Takes every mount but the root's away, and what was made to hold them. */
+function uncover(kernel: Kernel): void {
+  const { root } = kernel.vfs;
+  for (const name of ['dev', 'proc', 'sys', 'etc']) {
+    const place = kernel.vfs.walkAt(kernel, undefined, { dirfd: -100, path: `/${name}` });
+    const dentry =
+      typeof place === 'number'
+        ? undefined
+        : (place.parent.dentry.inode as TreeDirectory).lookup(undefined, root.dentry, name);
+    if (dentry !== undefined) (root.dentry.inode as TreeDirectory).remove(kernel, dentry);
+  }
+  kernel.vfs.mounts.length = 1;
 }
 
 /** What the scripts in cases/ expect to find. */

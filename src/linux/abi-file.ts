@@ -112,40 +112,6 @@ export const NAME_MAX = 255;
 /** Most bytes that one read or write moves (MAX_RW_COUNT). */
 export const MAX_RW = 0x7ffff000;
 
-/** Capability numbers (include/uapi/linux/capability.h). */
-export const CAP = {
-  CHOWN: 0,
-  DAC_OVERRIDE: 1,
-  DAC_READ_SEARCH: 2,
-  FOWNER: 3,
-  FSETID: 4,
-  KILL: 5,
-  SETGID: 6,
-  SETUID: 7,
-  SETPCAP: 8,
-  LINUX_IMMUTABLE: 9,
-  NET_BIND_SERVICE: 10,
-  NET_BROADCAST: 11,
-  NET_ADMIN: 12,
-  NET_RAW: 13,
-  IPC_LOCK: 14,
-  IPC_OWNER: 15,
-  SYS_MODULE: 16,
-  SYS_RAWIO: 17,
-  SYS_CHROOT: 18,
-  SYS_PTRACE: 19,
-  SYS_PACCT: 20,
-  SYS_ADMIN: 21,
-  SYS_BOOT: 22,
-  SYS_NICE: 23,
-  SYS_RESOURCE: 24,
-  SYS_TIME: 25,
-  SYS_TTY_CONFIG: 26,
-  MKNOD: 27,
-  LEASE: 28,
-  SETFCAP: 31,
-} as const;
-
 /** makedev(3): glibc's 64-bit encoding, which stat(2) returns as well. */
 export function makeDevice(major: number, minor: number): bigint {
   const [ma, mi] = [BigInt(major), BigInt(minor)];

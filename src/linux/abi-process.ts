@@ -69,6 +69,7 @@ export const RLIMIT = {
 export const RLIMIT_COUNT = 16;
 export const RLIM_INFINITY = 0xffffffffffffffffn;
 
+/** Capability numbers (include/uapi/linux/capability.h). */
 export const CAP = {
   CHOWN: 0,
   DAC_OVERRIDE: 1,

@@ -1,6 +1,7 @@
 // What TCP and UDP sockets share: addresses, binding, and how effects name them.
+
 import type { FileType, Protocol, Resource } from '../effect/index.ts';
-import { CAP } from './abi-file.ts';
+import { CAP } from './abi-process.ts';
 import { AF, type InetAddress, IP, IPV6, SO, SOL, type SocketAddress, unmapped } from './abi-socket.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';

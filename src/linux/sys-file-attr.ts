@@ -1,7 +1,8 @@
 // Attributes: chmod, chown, utimes and extended attributes (fs/attr.c, fs/xattr.c).
 import { encodeText } from '../bytes/index.ts';
 import type { Op, Resource } from '../effect/index.ts';
-import { AT, CAP, S } from './abi-file.ts';
+import { AT, S } from './abi-file.ts';
+import { CAP } from './abi-process.ts';
 import { row } from './catalogue.ts';
 import { E } from './errno.ts';
 import { IN, notifyFile } from './inotify.ts';

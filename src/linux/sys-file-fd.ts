@@ -1,5 +1,6 @@
 // Descriptors: dup, fcntl with its locks, flock, ioctl.
-import { CAP, F, IOCTL, LOCK, O, SEEK } from './abi-file.ts';
+import { F, IOCTL, LOCK, O, SEEK } from './abi-file.ts';
+import { CAP } from './abi-process.ts';
 import { row } from './catalogue.ts';
 import { readable, writable } from './devfs.ts';
 import { E } from './errno.ts';

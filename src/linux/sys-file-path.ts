@@ -1,7 +1,8 @@
 // Changes to names: mkdir, rmdir, unlink, rename, link, symlink, mknod, truncate, chdir, chroot, umask, mounts.
 import { decodeText } from '../bytes/index.ts';
 import type { Op, Resource } from '../effect/index.ts';
-import { AT, CAP, PATH_MAX, RENAME, S, splitDevice } from './abi-file.ts';
+import { AT, PATH_MAX, RENAME, S, splitDevice } from './abi-file.ts';
+import { CAP } from './abi-process.ts';
 import { row } from './catalogue.ts';
 import { DeviceInode, writable } from './devfs.ts';
 import { E } from './errno.ts';

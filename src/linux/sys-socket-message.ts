@@ -1,5 +1,5 @@
 // Sending and receiving with addresses and control messages: sendto, recvfrom, sendmsg, recvmsg and their plural forms.
-import { CAP } from './abi-file.ts';
+import { CAP } from './abi-process.ts';
 import {
   AF,
   bytesOfIp,

@@ -1,6 +1,7 @@
 // Changes to directories: create, link, unlink, rmdir, rename (fs/namei.c vfs_*). Each takes what a walk found,
 // checks what Linux checks in its order, and answers 0 or a negative errno (create: the new dentry).
-import { CAP, RENAME, S } from './abi-file.ts';
+import { RENAME, S } from './abi-file.ts';
+import { CAP } from './abi-process.ts';
 import { E } from './errno.ts';
 import { IN, notifyDeleted, notifyEntry, notifyFile, notifyMoved } from './inotify.ts';
 import type { Kernel } from './kernel.ts';
@@ -155,10 +156,10 @@ function isWithin(inner: Dentry, outer: Dentry): boolean {
 
 /** rename(2), renameat2(2). `cookie` pairs the two inotify events. */
 export function renameEntry(change: Change, from: Walked, to: Walked, flags: number, cookie: number): number {
-  if (isDot(from.name) || isDot(to.name))
-    return (flags & RENAME.NOREPLACE) !== 0 && isDot(to.name) ? -E.EXIST : -E.BUSY;
-  if (from.place === undefined) return -E.NOENT;
   if (from.parent.mount !== to.parent.mount) return -E.XDEV;
+  if (isDot(from.name)) return -E.BUSY;
+  if (isDot(to.name)) return (flags & RENAME.NOREPLACE) !== 0 ? -E.EXIST : -E.BUSY;
+  if (from.place === undefined) return -E.NOENT;
   if (from.place.mount !== from.parent.mount) return -E.BUSY;
   if (to.place !== undefined && to.place.mount !== to.parent.mount) return -E.BUSY;
   const source = from.place.dentry;

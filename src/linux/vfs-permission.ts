@@ -1,5 +1,6 @@
 // Who may do what to an inode: mode bits, owners, capabilities (fs/namei.c generic_permission, fs/attr.c).
-import { CAP, S } from './abi-file.ts';
+import { S } from './abi-file.ts';
+import { CAP } from './abi-process.ts';
 import { E } from './errno.ts';
 import type { Credentials, Task } from './task.ts';
 import type { Dentry, Inode } from './vfs-inode.ts';

@@ -8,20 +8,8 @@
 // out:N (N bytes of zeroed memory), same (the memory of the last out or hex argument). After `=`: a number, -ENAME,
 // `blocks` (only for our kernel), or `*` (anything). Then checks on the last memory: "text" or u8|u16|u32|u64@offset=value.
 
-import {
-  AT,
-  CAP,
-  F,
-  FALLOC,
-  IOCTL,
-  LOCK,
-  O,
-  RENAME,
-  RESOLVE,
-  S,
-  SEAL,
-  SEEK,
-} from '../../src/linux/abi-file.ts';
+import { AT, F, FALLOC, IOCTL, LOCK, O, RENAME, RESOLVE, S, SEAL, SEEK } from '../../src/linux/abi-file.ts';
+import { CAP } from '../../src/linux/abi-process.ts';
 import { catalogue } from '../../src/linux/catalogue.ts';
 import { E } from '../../src/linux/errno.ts';
 import { POLL } from '../../src/linux/file.ts';

@@ -34,7 +34,8 @@ const ephemeral = { first: 32768, last: 60999 } as const;
 
 export class NetMatcher {
   private readonly rows: Row[] = [];
-  private readonly found: number[] = [];
+  /** Of the last `match`. */
+  readonly found: number[] = [];
 
   /** `bound`: the local port was asked for (accepted, listening or bound sockets), not chosen by the kernel. */
   add(id: number, { protocol, local, peer }: Net<Pattern>, bound: boolean): void {
@@ -48,15 +49,14 @@ export class NetMatcher {
     });
   }
 
-  /** Ids of the rows that match, in order of addition; valid until the next call. `either`: the source may have our side and the peer swapped. */
-  match({ protocol, local, peer }: Net<string>, either: boolean): readonly number[] {
-    const out = this.found;
-    out.length = 0;
+  /** How many rows match; their ids are the first of `found`, in order of addition. `either`: the source may have our side and the peer swapped. */
+  match({ protocol, local, peer }: Net<string>, either: boolean): number {
+    let count = 0;
     for (const row of this.rows) {
       if (row.protocol !== protocol) continue;
-      if (fits(row, local, peer) || (either && fits(row, peer, local))) out.push(row.id);
+      if (fits(row, local, peer) || (either && fits(row, peer, local))) this.found[count++] = row.id;
     }
-    return out;
+    return count;
   }
 }
 

@@ -189,9 +189,9 @@ export class Order {
 
   /** Where the letter leads, also if flows that are not written yet came before it. */
   private move(view: View, task: Task, from: Subset, letter: Letter, time: Moment): Subset {
-    const to = view.subsets.step(from, letter);
-    if (!this.unwritten(view, task, time)) return to;
-    return view.subsets.union(to, view.stepMissing(from, letter, clonedBefore(task, time)));
+    return this.unwritten(view, task, time)
+      ? view.stepMissing(from, letter, clonedBefore(task, time))
+      : view.subsets.step(from, letter);
   }
 
   private unwritten({ traits }: View, task: Task, time: Moment): boolean {
@@ -240,26 +240,27 @@ function open(view: View, task: Task, { read, write, map, until }: Item): void {
 }
 
 function openLetter(view: View, task: Task, letter: Letter, until: Moment): void {
-  const at = task.openLetters.indexOf(letter);
-  if (at >= 0) {
-    if (task.openUntil[at] < until) task.openUntil[at] = until;
+  const { openLetters, openUntil, openCount } = task;
+  for (let i = 0; i < openCount; i++) {
+    if (openLetters[i] !== letter) continue;
+    if (openUntil[i] < until) openUntil[i] = until;
     return;
   }
-  task.openLetters.push(letter);
-  task.openUntil.push(until);
+  openLetters[openCount] = letter;
+  openUntil[openCount] = until;
+  task.openCount++;
   if (until < task.openFirst) task.openFirst = until;
-  task.open =
-    task.openLetters.length === 1 ? letter : task.open < 0 ? -1 : view.compiled.union(task.open, letter);
+  task.open = openCount === 0 ? letter : task.open < 0 ? -1 : view.compiled.union(task.open, letter);
 }
 
 /** Flows that ended before this moment can't contribute to what comes after it. */
 function closeBefore(view: View, task: Task, moment: Moment): void {
   if (task.openFirst >= moment) return;
-  const { openLetters, openUntil } = task;
+  const { openLetters, openUntil, openCount } = task;
   let kept = 0;
   let first = Number.POSITIVE_INFINITY;
   let open = -1;
-  for (let i = 0; i < openLetters.length; i++) {
+  for (let i = 0; i < openCount; i++) {
     const until = openUntil[i];
     if (until < moment) continue;
     const letter = openLetters[i];
@@ -268,7 +269,7 @@ function closeBefore(view: View, task: Task, moment: Moment): void {
     openUntil[kept++] = until;
     if (until < first) first = until;
   }
-  openLetters.length = openUntil.length = kept;
+  task.openCount = kept;
   task.open = open;
   task.openFirst = first;
 }
@@ -302,13 +303,13 @@ function withClones(view: View, task: Task, time: Moment, set: Subset): Subset {
 /** What the open flows of a task add to its states, or to others that it is assumed to have. */
 function grow({ subsets }: View, task: Task, from?: Subset): Subset {
   let set = from ?? task.set ?? subsets.empty;
-  const { openLetters } = task;
-  if (openLetters.length === 0) return set;
+  const { openLetters, openCount } = task;
+  if (openCount === 0) return set;
   if (task.open >= 0) return subsets.saturate(set, task.open);
   for (let again = true; again; ) {
     again = false;
-    for (const letter of openLetters) {
-      const next = subsets.saturate(set, letter);
+    for (let i = 0; i < openCount; i++) {
+      const next = subsets.saturate(set, openLetters[i]);
       // By content, not identity: forgotten sets come back as new ones.
       if (next.states.length === set.states.length) continue;
       set = next;

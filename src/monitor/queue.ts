@@ -116,12 +116,28 @@ export class Calendar {
     this.buckets.delete(index);
     this.lastIndex = Number.NaN;
     this.length -= bucket.length;
-    bucket.sort(byTime);
+    sortByTime(bucket);
     for (const item of bucket) {
       visit(item);
       item.segment = undefined;
       item.resource = undefined;
       if (this.free.length < 65_536) this.free.push(item);
+    }
+  }
+}
+
+/** Items come nearly in order: moving each to its place is cheap, until it is not. */
+function sortByTime(items: Item[]): void {
+  let moves = items.length * 8;
+  for (let i = 1; i < items.length; i++) {
+    const item = items[i];
+    let at = i;
+    for (; at > 0 && byTime(items[at - 1], item) > 0; at--) items[at] = items[at - 1];
+    items[at] = item;
+    moves -= i - at;
+    if (moves < 0) {
+      items.sort(byTime);
+      return;
     }
   }
 }

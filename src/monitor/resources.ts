@@ -142,10 +142,12 @@ export class ResourceIndex {
   }
 
   private connection(resource: Extract<Resource, { kind: 'net' }>, origin: Origin): ResourceClass {
-    const ids = this.net.match(resource, origin !== Origin.opened);
-    if (ids.length === 0) return this.nothing;
-    if (ids.length > 1) return this.intern(ids, false);
-    return (this.single[ids[0]] ??= this.intern(ids, false));
+    const { net } = this;
+    const count = net.match(resource, origin !== Origin.opened);
+    if (count === 0) return this.nothing;
+    const only = net.found[0];
+    if (count > 1) return this.intern(net.found.slice(0, count), false);
+    return (this.single[only] ??= this.intern([only], false));
   }
 
   private text(kind: 'task' | 'id', value: string): ResourceClass {

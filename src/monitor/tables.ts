@@ -150,8 +150,10 @@ export class Task {
   set: Subset | undefined;
   /** Its last exact event. */
   lastStep: Moment = Number.NEGATIVE_INFINITY;
+  /** Operations of flows that are open, and until when: the first `openCount` of these. */
   readonly openLetters: Letter[] = [];
   readonly openUntil: Moment[] = [];
+  openCount = 0;
   /** All of `openLetters` as one, -1 where there is none for them; the first of `openUntil`. */
   open: Letter = -1;
   openFirst: Moment = Number.POSITIVE_INFINITY;

@@ -2,12 +2,17 @@
 // well, so that the monitor neither expects them nor is surprised when what follows them comes.
 import { type Letter, type Nfa, NfaBuilder, type Subset, Subsets } from '../automaton/index.ts';
 import type { SourceTraits } from '../telemetry/index.ts';
-import { type CompiledPolicy, makes, type TaskKind } from './compiled.ts';
+import { type CompiledEdge, type CompiledPolicy, makes, type TaskKind } from './compiled.ts';
 import { withMissing } from './missing.ts';
 import { unseen } from './unseen.ts';
 
 /** Sets of states that are kept for one view. */
 const keptSets = 20_000;
+
+interface Missing {
+  readonly states: Int32Array;
+  readonly moves: Map<Letter, Subset>;
+}
 
 export class View {
   readonly compiled: CompiledPolicy;
@@ -16,8 +21,9 @@ export class View {
   /** Effects of the policy that this source has a record for whenever they happen, and all of them. */
   readonly seen: number;
   readonly effects: number;
-  private readonly missing = new Map<Subset, Int32Array>();
-  private readonly missingCloned = new Map<Subset, Int32Array>();
+  private readonly hidden: ReadonlySet<CompiledEdge>;
+  private readonly missing = new Map<Subset, Missing>();
+  private readonly missingCloned = new Map<Subset, Missing>();
   private readonly whole: (Subset | undefined)[] = [];
   private readonly unseenStarts: Readonly<Record<TaskKind, (readonly number[] | undefined)[]>> = {
     process: [],
@@ -29,8 +35,9 @@ export class View {
     this.traits = traits;
     const effects = compiled.edges.filter((edge) => edge.symbol >= 0);
     this.effects = effects.length;
-    this.seen = effects.filter((edge) => !unseen(edge, traits)).length;
-    this.subsets = new Subsets(automatonOf(compiled, traits), compiled.symbolsOf, { limit: keptSets });
+    this.hidden = new Set(compiled.edges.filter((edge) => unseen(edge, traits)));
+    this.seen = effects.filter((edge) => !this.hidden.has(edge)).length;
+    this.subsets = new Subsets(automatonOf(compiled, this.hidden), compiled.symbolsOf, { limit: keptSets });
   }
 
   /** Starts of these automata. */
@@ -66,7 +73,7 @@ export class View {
     const table = this.unseenStarts[kind];
     return (table[automaton] ??= [...this.compiled.clones.values()]
       .flat()
-      .filter((edge) => edge.automaton === automaton && makes(edge, kind) && unseen(edge, this.traits))
+      .filter((edge) => edge.automaton === automaton && makes(edge, kind) && this.hidden.has(edge))
       .map((edge) => edge.child));
   }
 
@@ -75,23 +82,33 @@ export class View {
    * missing.ts.
    */
   withMissing(from: Subset, cloned: boolean): Int32Array {
-    const table = cloned ? this.missingCloned : this.missing;
-    let states = table.get(from);
-    if (states === undefined) {
-      if (table.size >= keptSets) table.clear();
-      states = withMissing(this.compiled, this.traits, from.states, cloned);
-      table.set(from, states);
-    }
-    return states;
+    return this.missingOf(from, cloned).states;
   }
 
-  /** `Subsets.step` from such states. */
+  /** `Subsets.step` from these states, and from those. */
   stepMissing(from: Subset, letter: Letter, cloned: boolean): Subset {
-    const to = new Set<number>();
-    const symbols = new Set(this.compiled.symbolsOf(letter));
-    for (const state of this.withMissing(from, cloned))
-      for (const edge of this.compiled.edgesFrom(state)) if (symbols.has(edge.symbol)) to.add(edge.to);
-    return this.subsets.of(to);
+    const { states, moves } = this.missingOf(from, cloned);
+    let to = moves.get(letter);
+    if (to === undefined) {
+      const targets = new Set<number>();
+      const symbols = new Set(this.compiled.symbolsOf(letter));
+      for (const state of states)
+        for (const edge of this.compiled.edgesFrom(state)) if (symbols.has(edge.symbol)) targets.add(edge.to);
+      to = this.subsets.union(this.subsets.step(from, letter), this.subsets.of(targets));
+      moves.set(letter, to);
+    }
+    return to;
+  }
+
+  private missingOf(from: Subset, cloned: boolean): Missing {
+    const table = cloned ? this.missingCloned : this.missing;
+    let found = table.get(from);
+    if (found === undefined) {
+      if (table.size >= keptSets) table.clear();
+      found = { states: withMissing(this.compiled, this.hidden, from.states, cloned), moves: new Map() };
+      table.set(from, found);
+    }
+    return found;
   }
 
   private wholeOf(automaton: number): Subset {
@@ -105,11 +122,11 @@ function* range(from: number, to: number): Generator<number> {
   for (let i = from; i < to; i++) yield i;
 }
 
-function automatonOf(compiled: CompiledPolicy, traits: SourceTraits): Nfa {
+function automatonOf(compiled: CompiledPolicy, hidden: ReadonlySet<CompiledEdge>): Nfa {
   const builder = new NfaBuilder();
   for (let s = 0; s < compiled.automatonOf.length; s++) builder.addState();
   for (const edge of compiled.edges) {
-    if (edge.symbol < 0 || unseen(edge, traits)) builder.addSilent(edge.from, edge.to);
+    if (edge.symbol < 0 || hidden.has(edge)) builder.addSilent(edge.from, edge.to);
     if (edge.symbol >= 0) builder.addEdge(edge.from, edge.symbol, edge.to);
     if (edge.child >= 0) builder.addEntry(edge.child);
   }

@@ -127,9 +127,12 @@ function differences(machine: SideState, native: SideState): string[] {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
+  // what stands after the program is the program's
+  let own = 0;
+  while (args[own]?.startsWith('--') === true) own += args[own].includes('=') ? 1 : 2;
+  const positionals = args.slice(own);
+  const { values } = parseArgs({
+    args: args.slice(0, own),
     options: {
       image: { type: 'string' },
       env: { type: 'string', multiple: true },
@@ -145,7 +148,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (program === undefined || engine === undefined) throw new InputError(USAGE, 'arguments');
   const tree = values.image === undefined ? hostTree(program) : (await openImage(values.image)).tree;
   const numbers = (['from', 'window', 'gap', 'max'] as const).flatMap((name) =>
-    values[name] === undefined ? [] : [[name, Number(values[name])] as const],
+    values[name] === undefined ? [] : [[name, count(values[name], `--${name}`)] as const],
   );
   const result = compareWithProcessor({
     tree,
@@ -160,6 +163,11 @@ async function main(args: readonly string[]): Promise<number> {
   if (result.difference === undefined) return 0;
   console.log(`\n${result.report}`);
   return 1;
+}
+
+function count(text: string, name: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InputError(`${text} is no number of instructions`, name);
+  return Number(text);
 }
 
 function hostTree(program: string): Tree {

@@ -124,15 +124,15 @@ export function programCases(long: boolean): readonly ProgramCase[] {
   const shell = (script: string): readonly string[] => ['bash', '-c', script];
   const choose = (whole: string, little: string): string => (long ? whole : little);
   const data = noise(long ? 10_000_000 : 5000);
-  const text = prose(long ? 600 : 40);
-  const input = prose(long ? 200 : 12);
+  const text = prose(long ? 600 : 24);
+  const input = prose(long ? 200 : 8);
   const archive = { 'd/a.txt': input, 'd/b.bin': data.subarray(0, 3000), 'd/e/c': '' };
   return [
     { name: 'bash', argv: shell(BASH), also: ['tr', 'cat'], files: { input }, exit: 5 },
     { name: 'awk', argv: ['mawk', AWK, 'input'], files: { input: text } },
     {
       name: 'perl',
-      argv: ['perl', '-e', PERL.replace('2000', choose('20000', '200'))],
+      argv: ['perl', '-e', PERL.replace('2000', choose('20000', '60'))],
       files: { input },
       exit: 3,
     },
@@ -158,11 +158,11 @@ export function programCases(long: boolean): readonly ProgramCase[] {
     },
     {
       name: 'openssl dgst',
-      argv: long
-        ? shell(
-            `for a in ${DIGESTS}; do openssl dgst -$a text; done; openssl dgst -sha256 -hmac key text; openssl enc ${AES} -in text | openssl dgst -sha256; openssl prime 1000003 1000001`,
-          )
-        : ['openssl', 'dgst', '-sha3-256', 'text'],
+      argv: shell(
+        `for a in ${DIGESTS}; do openssl dgst -$a text; done; openssl dgst -sha256 -hmac key text; openssl enc ${AES} -in text | openssl dgst -sha256; openssl prime 1000003 1000001`,
+      ),
+      // ten million instructions before the first byte is digested
+      long: true,
       also: ['openssl'],
       directories: ['/usr/lib/x86_64-linux-gnu/ossl-modules'],
       files: { text },
@@ -174,7 +174,7 @@ export function programCases(long: boolean): readonly ProgramCase[] {
       ),
       also: ['bc'],
     },
-    { name: 'sqlite3', argv: ['sqlite3', 'base.db', long ? SQL : SQL.replace('i < 400', 'i < 50')] },
+    { name: 'sqlite3', argv: ['sqlite3', 'base.db', long ? SQL : SQL.replace('i < 400', 'i < 20')] },
     {
       name: 'xz',
       argv: shell(

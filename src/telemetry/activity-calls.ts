@@ -302,12 +302,21 @@ const clone: Handler = (tracker, process, event, ret) => {
   });
 };
 
+/** What a link of /proc about the process itself leads to, as the kernel follows it; any other path as it is. */
+function linkOfOwn(process: ProcessState, path: string): string {
+  if (/^\/proc\/(self|thread-self)\/exe$/.test(path)) return process.exe === '' ? path : process.exe;
+  const fd = /^\/(?:proc\/(?:self|thread-self)|dev)\/fd\/([0-9]+)$/.exec(path)?.[1];
+  const file = fd === undefined ? undefined : process.descriptors.get(Number(fd));
+  return file?.kind === 'file' ? file.path : path;
+}
+
 const exec =
   (directory: number | undefined, index: number): Handler =>
   (tracker, process, event, ret) => {
     let where = path(tracker, process, event, directory, index);
     if (directory !== undefined && text(event, index) === '')
       where = base(tracker, process, event, directory);
+    where = linkOfOwn(process, where);
     const program = tracker.options.program?.(where, text(event, index));
     const args = [...(program?.before ?? []), ...texts(event.args[index + 1]).slice(1)];
     const mapped = program?.path ?? where;

@@ -24,6 +24,9 @@ const YIELDS = [...IR_OPS.map((row) => row[2] !== ''), ...Object.keys(FOLDED).ma
 const KEEPERS = ['shl', 'shr', 'sar', 'shld', 'shrd'].map((kind) => FLAG_KINDS.indexOf(kind as 'shl'));
 const PURE_HELPERS = HELPERS.map(({ effect }) => effect === 'pure');
 
+/** Pending flags of a signed product, by its factors: what imul's flags become, so that the high half is not needed. */
+export const SIGNED_FACTORS = FLAG_KINDS.length;
+
 export interface Analysis {
   /** The block's words, conditions folded. */
   readonly code: Int32Array;
@@ -97,7 +100,7 @@ const EFFECTS = new Set<number>([
 ]);
 
 export function analyse(original: Int32Array): Analysis {
-  const code = foldConditions(original);
+  const code = productFlags(foldConditions(original));
   const count = code.length / WORDS;
   const width = new Uint8Array(count);
   const lastUse = new Int32Array(count);
@@ -124,6 +127,24 @@ export function analyse(original: Int32Array): Analysis {
     }
   }
   return { code, count, width, lastUse, dead };
+}
+
+/** Flags of a product whose high half is there only for them take the factors instead. */
+function productFlags(original: Int32Array): Int32Array {
+  let code = original;
+  for (let at = 0; at < original.length; at += WORDS) {
+    if ((original[at] & 0xff) !== IR.flags || original[at] >>> 16 !== KIND.smul) continue;
+    const low = original[at + 1] * WORDS;
+    const high = original[at + 2] * WORDS;
+    if ((original[low] & 0xff) !== IR.mul || (original[high] & 0xff) !== IR.mulhs) continue;
+    const [x, y] = [original[low + 1], original[low + 2]];
+    if (x !== original[high + 1] || y !== original[high + 2]) continue;
+    if (code === original) code = original.slice();
+    code[at] = (original[at] & 0xffff) | (SIGNED_FACTORS << 16);
+    code[at + 1] = x;
+    code[at + 2] = y;
+  }
+  return code;
 }
 
 type Fold = { readonly op: number; readonly swap?: boolean };

@@ -1,11 +1,12 @@
 // Status flags in WebAssembly: the same formulas as flags.ts. Operands may have rubbish above their width.
 import { FLAG_KINDS } from '../../isa/index.ts';
+import { SIGNED_FACTORS } from './analysis.ts';
 import type { Asm } from './asm.ts';
 import { W } from './opcodes.ts';
 import { T } from './wasm-code.ts';
 
 /** Body of status(kind | width << 8: i32, a, b, c: i64, before: i32) → the new RFLAGS. `rare`: import for the rest. */
-export function emitStatus(a: Asm, rare: number): void {
+export function emitStatus(a: Asm, rare: number, mulhs: number): void {
   const [kw, x, y, z, before] = [0, 1, 2, 3, 4];
   const kind = a.local(T.i32);
   const top = a.local(T.i64); // width - 1
@@ -37,11 +38,11 @@ export function emitStatus(a: Asm, rare: number): void {
     a.set(local);
   }
   const done = a.block();
-  const labels = FLAG_KINDS.map(() => a.block());
+  const labels = Array.from({ length: SIGNED_FACTORS + 1 }, () => a.block());
   const dflt = a.block();
   // the innermost block is the default; kind i leaves the block labels[i]
   a.get(kind);
-  a.brTable([...labels.map((_, i) => labels[FLAG_KINDS.length - 1 - i]), dflt]);
+  a.brTable([...labels.map((_, i) => labels[SIGNED_FACTORS - i]), dflt]);
   a.end();
   a.op(W.unreachable);
   const body = (emit: () => void): void => {
@@ -227,7 +228,50 @@ export function emitStatus(a: Asm, rare: number): void {
     shld: () => rareCall(a, rare, before),
     shrd: () => rareCall(a, rare, before),
   };
-  for (const kind_ of FLAG_KINDS) body(table[kind_]);
+  for (const name of FLAG_KINDS) body(table[name]);
+  body(() => {
+    // the product's high half against the sign of its low half
+    for (const local of [x, y]) {
+      a.get(local);
+      a.i64(63);
+      a.get(top);
+      a.op(W.i64_sub, W.i64_shl);
+      a.i64(63);
+      a.get(top);
+      a.op(W.i64_sub, W.i64_shr_s);
+      a.set(local);
+    }
+    a.get(x);
+    a.get(y);
+    a.op(W.i64_mul);
+    a.tee(t);
+    a.get(mask);
+    a.op(W.i64_and);
+    a.set(r);
+    a.get(top);
+    a.i64(63);
+    a.op(W.i64_eq);
+    a.if(T.i32);
+    a.get(x);
+    a.get(y);
+    a.call(mulhs);
+    a.get(t);
+    a.i64(63);
+    a.op(W.i64_shr_s, W.i64_ne);
+    a.else();
+    a.get(t);
+    a.get(t);
+    a.i64(63);
+    a.get(top);
+    a.op(W.i64_sub, W.i64_shl);
+    a.i64(63);
+    a.get(top);
+    a.op(W.i64_sub, W.i64_shr_s, W.i64_ne);
+    a.end();
+    a.op(W.i64_extend_i32_u);
+    a.tee(cf);
+    a.set(of);
+  });
   a.end();
   // before & ~status | SF ZF PF of r | CF OF AF
   a.get(before);

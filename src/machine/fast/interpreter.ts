@@ -58,7 +58,7 @@ export function coreModule(places: Places, hot: number): Uint8Array {
       source(2, 'walk', 1, (a) => emitWalk(a, places)),
       source(3, 'mulhu', 2, emitMulhu),
       source(3, 'mulhs', 2, emitMulhs),
-      source(1, 'status', 5, (a) => emitStatus(a, RARE)),
+      source(1, 'status', 5, (a) => emitStatus(a, RARE, MULHS)),
       source(4, 'settle', 0, (a) => emitSettle(a, places)),
       source(5, 'run', 1, (a) => new RunWriter(a, places, hot).write()),
     ],

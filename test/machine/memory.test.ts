@@ -381,3 +381,11 @@ test('random operations against a plain model', () => {
     }
   }
 });
+
+test('single bytes are read right while reading makes the memory grow', () => {
+  const space = createAddressSpace();
+  const backing = new Bytes(24 * 2 ** 20, true);
+  map(space, 0x1000_0000, backing.size, PROT.READ, { backing });
+  for (let at = 0; at < backing.size; at += PAGE)
+    assert.equal(space.read8(0x1000_0000 + at), backing.bytes[at], `byte ${at}`);
+});

@@ -115,7 +115,7 @@ export class CompiledPolicy {
   constructor(policy: Policy, name: string) {
     this.policy = policy;
     this.name = name;
-    this.links = new Links(policy.links ?? {});
+    this.links = new Links({ ...entrypointLink(policy), ...policy.links });
     this.resources = new ResourceIndex(this.links);
     const sizes = policy.automata.map((automaton) => automaton.states.length);
     this.offsets = new Int32Array(sizes.length + 1);
@@ -383,6 +383,14 @@ function fits(symbol: SymbolRow, op: number, access: number, match: number): boo
   if (symbol.op !== op) return false;
   if (op === OP.EXEC) return symbol.fails === ((match & Match.failed) !== 0);
   return (match & Match.anyAccess) !== 0 || symbol.access === access;
+}
+
+/** The image's first word of command and the root's program are one, unless that word is a script. */
+function entrypointLink({ image, automata, programs, root }: Policy): Readonly<Record<string, string>> {
+  const word = [...image.entrypoint, ...image.cmd][0] ?? '';
+  const path = programs[automata[root].program]?.path ?? '';
+  const isScript = automata[root].args.some((arg) => arg === literal(word));
+  return word.startsWith('/') && path.startsWith('/') && word !== path && !isScript ? { [word]: path } : {};
 }
 
 /** Local ports that the policy's tasks ask for. */

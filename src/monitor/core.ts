@@ -159,7 +159,7 @@ export class Core {
     this.order.unsureUntil = this.now;
     if (this.lostAt === this.now) return;
     this.lostAt = this.now;
-    for (const container of this.containers.values()) container.lossy = true;
+    for (const container of this.containers.values()) container.lossyUntil = this.now;
     for (const process of this.processes.all())
       if (process.container?.policy !== undefined && process.exited === undefined)
         for (const task of process.tasks.values()) this.resync(task);

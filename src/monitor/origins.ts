@@ -180,10 +180,9 @@ export class Origins {
 
   /** Where a process comes from that is seen for the first time. */
   private decide(process: Process, info: ProcessInfo, moment: Moment): void {
-    const { core } = this;
     const { container, parent } = process;
     if (container === undefined) return;
-    const born = info.id.created > 0n ? Math.min(core.clock.moment(info.id.created), moment) : moment;
+    const born = this.bornAt(info, moment);
     if (parent !== undefined && parent.container === container) {
       const segment = parent.at(info.again ? moment : born);
       if (segment === undefined) this.wait(process, info, moment);
@@ -198,7 +197,7 @@ export class Origins {
       parent === undefined &&
       !info.again &&
       container.running &&
-      !container.lossy
+      born > container.lossyUntil
     ) {
       this.wait(process, info, moment);
     } else {
@@ -285,19 +284,31 @@ export class Origins {
       this.prelude(process);
       if (!runtime) process.pending = { time: moment, exe, args };
     } else if (info.again) this.prelude(process);
-    else if (container.lossy && container.policy.automataOf(exe, args, false).length > 0)
+    else if (
+      this.bornAt(info, moment) <= container.lossyUntil &&
+      container.policy.automataOf(exe, args, false).length > 0
+    )
       this.midLife(process, moment, exe, args);
-    else {
-      const incident = this.unknown(
-        process,
-        process.id.pid,
-        moment,
-        execEffect(exe, args),
-        undefined,
-        'it was not made by any process of the container: it came in from outside',
-      );
-      makeForeign(process, incident, Number.NEGATIVE_INFINITY);
-    }
+    else this.injected(process, container, moment);
+  }
+
+  /** Executed in the container from outside. Who does that often (a probe, an operator) makes one incident. */
+  private injected(process: Process, container: Container, moment: Moment): void {
+    process.incident = container.outside;
+    container.outside = this.unknown(
+      process,
+      process.id.pid,
+      moment,
+      execEffect(process.exe, process.args),
+      undefined,
+      'it was not made by any process of the container: it came in from outside',
+    );
+    makeForeign(process, container.outside, Number.NEGATIVE_INFINITY);
+  }
+
+  /** A record may be made of a process some time after it was born. */
+  private bornAt({ id }: ProcessInfo, moment: Moment): Moment {
+    return id.created > 0n ? Math.min(this.core.clock.moment(id.created), moment) : moment;
   }
 
   private prelude(process: Process): void {
@@ -357,6 +368,9 @@ export class Origins {
   settle(process: Process): void {
     const { pending } = process;
     if (pending === undefined) return;
+    process.pending = undefined;
+    // Other arguments alone are no exec: a program can overwrite its own.
+    if (pending.exe === process.exe && process.segments.at(-1)?.kind !== 'prelude') return;
     this.exec({ process, tid: process.id.pid, ...pending, inferred: true });
   }
 

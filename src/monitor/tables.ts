@@ -57,8 +57,10 @@ export class Container {
   /** Whether its entrypoint was ever seen to be executed, or to end. */
   sawStart = false;
   ended = false;
-  /** Records were lost since the container is watched: processes may exist that were never announced. */
-  lossy = false;
+  /** Records were lost up to then: processes may have begun that were never announced. */
+  lossyUntil: Moment = Number.NEGATIVE_INFINITY;
+  /** Of all that was executed in it from outside. */
+  outside: OpenIncident | undefined;
   midLife = false;
   /** Observations from before it was known what the container is. */
   backlog: Observation[] = [];

@@ -25,7 +25,11 @@ const KERNELS: Readonly<Record<string, number>> = {
 /** The reference engine runs a fraction of them. */
 const REFERENCE_PART = 300;
 
-const SOURCES = ['./kernels/kernels.c', '../../bench/kernels/kernels.c', '../../../bench/kernels/kernels.c'].map((path) => new URL(path, import.meta.url));
+const SOURCES = [
+  './kernels/kernels.c',
+  '../../bench/kernels/kernels.c',
+  '../../../bench/kernels/kernels.c',
+].map((path) => new URL(path, import.meta.url));
 
 interface Measured {
   readonly seconds: number;
@@ -44,7 +48,11 @@ function timed(run: () => string, turns = 3): Measured {
 }
 
 /** Runs a program of the tree to its end; its output and the instructions that it took. */
-function inMachine(tree: Tree, argv: readonly string[], engine: Engine): { readonly output: string; readonly executed: number } {
+function inMachine(
+  tree: Tree,
+  argv: readonly string[],
+  engine: Engine,
+): { readonly output: string; readonly executed: number } {
   const before = engine.executed;
   const kernel = createKernel({
     tree,
@@ -98,7 +106,8 @@ function treeOf(program: string): Tree {
 
 /** Rows of one kernel: million instructions a second; the ratio is to native. */
 function kernelRows(binary: string, tree: Tree, name: string, n: number): BenchRow[] {
-  const host = (argv: readonly string[]): string => execFileSync(argv[0], argv.slice(1), { encoding: 'utf8' });
+  const host = (argv: readonly string[]): string =>
+    execFileSync(argv[0], argv.slice(1), { encoding: 'utf8' });
   const empty = timed(() => host([binary, name, '0'])).seconds;
   const native = timed(() => host([binary, name, String(n)]));
   const engine = createFastEngine();
@@ -126,7 +135,10 @@ function kernelRows(binary: string, tree: Tree, name: string, n: number): BenchR
     const qemu = timed(() => host(['qemu-x86_64', binary, name, String(n)]));
     rows.push(row('qemu-user', rate(executed, Math.max(qemu.seconds - start, 1e-3))));
   }
-  rows.push(row('fast, start included', rate(executed, fast.seconds)), row('reference', rate(reference.executed, slow.seconds)));
+  rows.push(
+    row('fast, start included', rate(executed, fast.seconds)),
+    row('reference', rate(reference.executed, slow.seconds)),
+  );
   return rows;
 }
 
@@ -134,14 +146,13 @@ const hasQemu = (): boolean => spawnSync('qemu-x86_64', ['--version']).status ==
 
 /** Start to exit, in seconds, with a new engine each. */
 function programRows(): BenchRow[] {
-  const programs = [
-    ['/bin/true'],
-    ['/bin/bash', '-c', ':'],
-  ];
+  const programs = [['/bin/true'], ['/bin/bash', '-c', ':']];
   return programs.flatMap((argv) => {
     const tree = treeOf(argv[0]);
     return (['fast', 'reference'] as const).map((name): BenchRow => {
-      const { seconds } = timed(() => inMachine(tree, argv, name === 'fast' ? createFastEngine() : createReferenceEngine()).output);
+      const { seconds } = timed(
+        () => inMachine(tree, argv, name === 'fast' ? createFastEngine() : createReferenceEngine()).output,
+      );
       return { name: `${argv.join(' ')}, ${name}`, value: seconds, unit: 's' };
     });
   });
@@ -158,7 +169,11 @@ export function benchEngine(scratch: string): BenchRow[] {
   for (const engine of ['native', 'qemu-user', 'fast, start included', 'reference']) {
     const values = rows.filter(({ name }) => name.endsWith(`, ${engine}`)).map(({ value }) => value);
     if (values.length > 0)
-      rows.push({ name: `geometric mean, ${engine}`, value: Math.exp(values.reduce((sum, v) => sum + Math.log(v), 0) / values.length), unit: 'M instr/s' });
+      rows.push({
+        name: `geometric mean, ${engine}`,
+        value: Math.exp(values.reduce((sum, v) => sum + Math.log(v), 0) / values.length),
+        unit: 'M instr/s',
+      });
   }
   return [...rows, ...programRows()];
 }

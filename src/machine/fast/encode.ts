@@ -294,7 +294,8 @@ class Encoder {
       case IR.fence:
         return;
       case IR.get:
-        return this.copy(width, this.homes[i], this.cpu + registerOffset(a));
+        this.copy(width, this.homes[i], this.cpu + registerOffset(a));
+        return;
       case IR.set:
         if (this.absorbed[i] === 0) this.copy(width, this.cpu + registerOffset(a), this.home(b));
         return;
@@ -389,7 +390,10 @@ class Encoder {
   private value(i: number, op: number, width: number): void {
     const { code, words } = this;
     if (op === IR.zext && this.root[i] !== i) return;
-    if (this.masks.has(i)) return this.shuffle(i);
+    if (this.masks.has(i)) {
+      this.shuffle(i);
+      return;
+    }
     const at = i * WORDS;
     const operands = operandsOf(code, at);
     const widths = [0, 1, 2].map((k) =>

@@ -422,10 +422,10 @@ class RunWriter {
     a.get(this.pc);
     a.load(32);
     a.brTable(Array.from({ length: total }, (_, i) => labels[total - 1 - i]));
-    OWN.forEach((name) => {
+    for (const name of OWN) {
       a.end();
       this.own(name);
-    });
+    }
     for (const item of NATIVE_CASES) {
       a.end();
       this.native(item);
@@ -467,6 +467,9 @@ class RunWriter {
     this.word(i);
     a.get(this.fuel);
     a.call(SLOW);
+    // 2: code changed; the stop that was put after this instruction sees to it
+    a.i32(1);
+    a.op(W.i32_eq);
     this.leaveIf(EXIT.fault);
     this.forgetLeaves();
     a.i64(-1);
@@ -501,7 +504,10 @@ class RunWriter {
     this.word(1);
     native.value(emitter, shape);
     this.storeResult(result);
-    if (native.guard === undefined) return this.advance(words);
+    if (native.guard === undefined) {
+      this.advance(words);
+      return;
+    }
     a.else();
     this.slow(words);
     a.end();
@@ -519,22 +525,27 @@ class RunWriter {
     switch (kind) {
       case 'load':
       case 'update':
-        return this.load(width, kind === 'update', this.pairs[Number(suffix)]);
+        this.load(width, kind === 'update', this.pairs[Number(suffix)]);
+        return;
       case 'store':
-        return this.store(width, this.pairs[Number(suffix)]);
+        this.store(width, this.pairs[Number(suffix)]);
+        return;
       case 'atomic':
-        return this.atomic(width, suffix as (typeof ATOMICS)[number]);
+        this.atomic(width, suffix as (typeof ATOMICS)[number]);
+        return;
       case 'copy':
         this.word(1);
         this.value(2, width);
         a.store(width);
-        return this.advance(3);
+        this.advance(3);
+        return;
       case 'cond':
         this.word(1);
         a.call(SETTLE);
         emitCondition(a, width, this.flags);
         this.storeResult(1);
-        return this.advance(3);
+        this.advance(3);
+        return;
       case 'bit':
         this.word(1);
         this.value(2, width);
@@ -544,11 +555,14 @@ class RunWriter {
         a.i32(1);
         a.op(W.i32_and);
         this.storeResult(1);
-        return this.advance(4);
+        this.advance(4);
+        return;
       case 'setrflags':
-        return this.setRflags(width);
+        this.setRflags(width);
+        return;
       default:
-        return this.plain(name);
+        this.plain(name);
+        return;
     }
   }
 
@@ -557,7 +571,8 @@ class RunWriter {
     switch (name) {
       case 'slow':
         this.slow(1);
-        return this.advance(2);
+        this.advance(2);
+        return;
       case 'flags':
       case 'keepflags':
         if (name === 'keepflags') {
@@ -576,7 +591,8 @@ class RunWriter {
           this.value(i, 64);
           a.store(64, field);
         }
-        return this.advance(5);
+        this.advance(5);
+        return;
       case 'getf':
         this.word(1);
         a.call(SETTLE);
@@ -585,7 +601,8 @@ class RunWriter {
         a.i32(1);
         a.op(W.i32_and);
         this.storeResult(1);
-        return this.advance(3);
+        this.advance(3);
+        return;
       case 'setf':
         a.i32(places.cpu);
         a.call(SETTLE);
@@ -598,15 +615,18 @@ class RunWriter {
         this.word(1);
         a.op(W.i32_shl, W.i32_or);
         a.store(32, LAYOUT.rflags);
-        return this.advance(3);
+        this.advance(3);
+        return;
       case 'rflags':
         this.word(1);
         a.call(SETTLE);
         this.storeResult(32);
-        return this.advance(2);
+        this.advance(2);
+        return;
       case 'align':
       case 'canonical':
-        return this.check(name);
+        this.check(name);
+        return;
       case 'swizzle1':
       case 'swizzle2':
         this.word(1);
@@ -621,9 +641,11 @@ class RunWriter {
           a.v(V.or);
         }
         a.store(128);
-        return this.advance(name === 'swizzle1' ? 4 : 5);
+        this.advance(name === 'swizzle1' ? 4 : 5);
+        return;
       default:
-        return this.control(name);
+        this.control(name);
+        return;
     }
   }
 
@@ -637,7 +659,8 @@ class RunWriter {
         a.set(this.rip);
         a.br(this.dispatch);
         a.end();
-        return this.advance(3);
+        this.advance(3);
+        return;
       case 'jump':
         this.value(1, 64);
         a.set(this.rip);
@@ -654,11 +677,14 @@ class RunWriter {
       case 'syscall':
         this.value(1, 64);
         a.set(this.rip);
-        return this.leave(EXIT.syscall);
+        this.leave(EXIT.syscall);
+        return;
       case 'end':
-        return this.leave(EXIT.end);
+        this.leave(EXIT.end);
+        return;
       case 'boundary':
-        return this.leave(EXIT.boundary);
+        this.leave(EXIT.boundary);
+        return;
       default:
         throw new Error(`internal error: case ${name} has no code`);
     }
@@ -777,18 +803,21 @@ export function emitAtomic(
   const wide = width === 64;
   switch (kind) {
     case 'xchg':
-      return operand();
+      operand();
+      return;
     case 'neg':
       if (wide) a.i64(0);
       else a.i32(0);
       a.get(old);
-      return a.op(wide ? W.i64_sub : W.i32_sub);
+      a.op(wide ? W.i64_sub : W.i32_sub);
+      return;
     case 'cmpxchg':
       replacement();
       a.get(old);
       a.get(old);
       operand();
-      return a.op(wide ? W.i64_eq : W.i32_eq, W.select);
+      a.op(wide ? W.i64_eq : W.i32_eq, W.select);
+      return;
     default: {
       a.get(old);
       operand();

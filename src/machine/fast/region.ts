@@ -72,6 +72,9 @@ class RegionWriter {
   private readonly floor: number;
   private readonly changed: number;
   private readonly flagKind: number;
+  /** Single flags set over the pending ones: which, and their values; so that rotates cost nothing. */
+  private readonly overMask: number;
+  private readonly overValue: number;
   private readonly flagValues: readonly number[];
   private readonly scratch32: number;
   private readonly access;
@@ -99,7 +102,7 @@ class RegionWriter {
     this.blocks = blocks;
     this.places = places;
     this.analyses = blocks.map((block) => analyse(block.code));
-    blocks.forEach((block, i) => this.index.set(block.address, i));
+    for (const [i, block] of blocks.entries()) this.index.set(block.address, i);
     this.graph = analyseGraph(
       blocks.map((block) => successorsOf(block).flatMap((to) => this.index.get(to) ?? [])),
     );
@@ -107,6 +110,7 @@ class RegionWriter {
     [this.exitCode, this.floor, this.changed, this.flagKind, this.scratch32] = Array.from({ length: 5 }, () =>
       a.local(T.i32),
     );
+    [this.overMask, this.overValue] = [a.local(T.i32), a.local(T.i32)];
     this.flagValues = [0, 1, 2].map(() => a.local(T.i64));
     this.access = accessLocals(a);
     this.pairs = Array.from({ length: PAIRS }, () => ({ high: a.local(T.i64), leaf: a.local(T.i32) }));
@@ -154,6 +158,10 @@ class RegionWriter {
   private spill(): void {
     const { a, places } = this;
     this.spillRegisters(0);
+    a.get(this.overMask);
+    a.if();
+    this.settle();
+    a.end();
     a.i32(places.cpu);
     a.get(this.rip);
     a.store(64, LAYOUT.rip);
@@ -261,11 +269,20 @@ class RegionWriter {
     if (to !== undefined && graph.order[to] >= 0) {
       if (graph.order[to] <= graph.order[from]) {
         const label = this.loopLabels.get(to);
-        if (label !== undefined) return a.br(label);
+        if (label !== undefined) {
+          a.br(label);
+          return;
+        }
       } else if (graph.isMerge[to] !== 0) {
         const label = this.mergeLabels.get(to);
-        if (label !== undefined) return a.br(label);
-      } else return this.nested(to);
+        if (label !== undefined) {
+          a.br(label);
+          return;
+        }
+      } else {
+        this.nested(to);
+        return;
+      }
     }
     this.leaveAt(address, EXIT.miss);
   }
@@ -384,51 +401,63 @@ class RegionWriter {
     const op = code[at] & 0xff;
     switch (op) {
       case IR.insn:
-        return this.instruction(at);
+        this.instruction(at);
+        return;
       case IR.const:
       case IR.fence:
         return;
       case IR.get:
-        return this.getRegister(i, owned);
+        this.getRegister(i, owned);
+        return;
       case IR.set:
-        return this.setRegister(code[at + 1], code[at + 2]);
+        this.setRegister(code[at + 1], code[at + 2]);
+        return;
       case IR.load:
       case IR.store:
       case IR.atomic:
-        return this.memory(i, op, owned);
+        this.memory(i, op, owned);
+        return;
       case IR.align:
       case IR.canonical:
-        return this.check(i, op);
+        this.check(i, op);
+        return;
       case IR.flags:
-        return this.setFlags(at);
+        this.setFlags(at);
+        return;
       case IR.cond:
       case IR.getf:
       case IR.rflags: {
         const local = this.result(i, owned);
         this.readFlags(at, op);
-        return a.set(local);
+        a.set(local);
+        return;
       }
       case IR.setf:
       case IR.setrflags:
-        return this.writeFlags(at, op);
+        this.writeFlags(at, op);
+        return;
       case IR.exit:
         this.push(code[at + 1]);
         a.if();
         this.go(code[at + 2]);
-        return a.end();
+        a.end();
+        return;
       case IR.jump:
-        return this.jump(at);
+        this.jump(at);
+        return;
       case IR.branch:
         this.push(code[at + 1]);
         a.if();
         this.go(code[at + 2]);
         a.else();
         this.go(code[at + 3]);
-        return a.end();
+        a.end();
+        return;
       case IR.syscall:
         this.push(code[at + 1]);
         a.set(this.rip);
-        return this.leave(EXIT.syscall);
+        this.leave(EXIT.syscall);
+        return;
       default:
         this.value(i, owned);
     }
@@ -437,7 +466,10 @@ class RegionWriter {
   /** Goes on at the address that a value is. */
   private go(value: number): void {
     const address = constantAddress(this.facts.code, value);
-    if (address !== undefined) return this.goTo(this.node, address);
+    if (address !== undefined) {
+      this.goTo(this.node, address);
+      return;
+    }
     this.push(value);
     this.a.set(this.rip);
     this.leave(EXIT.miss);
@@ -447,7 +479,10 @@ class RegionWriter {
     const { a } = this;
     const { code } = this.facts;
     const address = constantAddress(code, code[at + 1]);
-    if (address !== undefined) return this.goTo(this.node, address);
+    if (address !== undefined) {
+      this.goTo(this.node, address);
+      return;
+    }
     this.push(code[at + 1]);
     a.tee(this.rip);
     if (code[at] >>> 16 === INDIRECT_JUMP) {
@@ -547,7 +582,10 @@ class RegionWriter {
     const at = i * WORDS;
     const width = (code[at] >>> 8) & 0xff;
     const aux = code[at] >>> 16;
-    if (op === IR.atomic && width > 64) return this.slowValue(i, owned);
+    if (op === IR.atomic && width > 64) {
+      this.slowValue(i, owned);
+      return;
+    }
     const local = op === IR.store ? -1 : this.result(i, owned);
     this.push(code[at + 1]);
     a.set(this.access.address);
@@ -687,7 +725,10 @@ class RegionWriter {
           : undefined,
     };
     const native = nativeFor(shape);
-    if (native === undefined) return this.slowValue(i, owned);
+    if (native === undefined) {
+      this.slowValue(i, owned);
+      return;
+    }
     // the operands are pushed more than once at times: the result must not be in the place of one of them before
     const local = this.result(i, owned);
     const emitter: Emitter = {
@@ -698,7 +739,8 @@ class RegionWriter {
     };
     if (native.guard === undefined) {
       native.value(emitter, shape);
-      return a.set(local);
+      a.set(local);
+      return;
     }
     native.guard(emitter, shape);
     a.if();
@@ -715,6 +757,7 @@ class RegionWriter {
     const { a } = this;
     const { code, width } = this.facts;
     if (keepsFlags(code, at)) this.settle();
+    this.clearOverlay();
     const kind = (code[at] >>> 16) | (code[at] & 0xff00);
     a.i32(kind);
     a.set(this.flagKind);
@@ -745,6 +788,44 @@ class RegionWriter {
     a.i32(-1);
     a.set(this.flagKind);
     a.end();
+    a.i32(places.cpu);
+    a.i32(places.cpu);
+    a.load(32, LAYOUT.rflags);
+    this.overlay();
+    a.store(32, LAYOUT.rflags);
+    this.clearOverlay();
+  }
+
+  private clearOverlay(): void {
+    for (const local of [this.overMask, this.overValue]) {
+      this.a.i32(0);
+      this.a.set(local);
+    }
+  }
+
+  /** The RFLAGS on the stack with the single flags over it. */
+  private overlay(): void {
+    const { a } = this;
+    a.get(this.overMask);
+    a.i32(-1);
+    a.op(W.i32_xor, W.i32_and);
+    a.get(this.overValue);
+    a.op(W.i32_or);
+  }
+
+  private setOne(bit: number, value: number): void {
+    const { a } = this;
+    a.get(this.overMask);
+    a.i32(1 << bit);
+    a.op(W.i32_or);
+    a.set(this.overMask);
+    a.get(this.overValue);
+    a.i32(~(1 << bit));
+    a.op(W.i32_and);
+    this.push(value);
+    a.i32(bit);
+    a.op(W.i32_shl, W.i32_or);
+    a.set(this.overValue);
   }
 
   private readFlags(at: number, op: number): void {
@@ -766,6 +847,7 @@ class RegionWriter {
     a.i32(places.cpu);
     a.load(32, LAYOUT.rflags);
     a.end();
+    this.overlay();
     if (op === IR.cond) emitCondition(a, code[at + 1], this.scratch32);
     else if (op === IR.getf) {
       a.i32(FLAG_BITS[FLAGS[code[at + 1]]]);
@@ -819,8 +901,12 @@ class RegionWriter {
   private writeFlags(at: number, op: number): void {
     const { a, places } = this;
     const { code, width } = this.facts;
-    this.settle();
     this.staticFlags = -1;
+    if (op === IR.setf && FLAGS[code[at + 1]] !== 'DF') {
+      this.setOne(FLAG_BITS[FLAGS[code[at + 1]]], code[at + 2]);
+      return;
+    }
+    this.settle();
     const how = code[at] >>> 16;
     const bit = op === IR.setf ? FLAG_BITS[FLAGS[code[at + 1]]] : 0;
     const changed =

@@ -1,0 +1,128 @@
+// What the fast engine keeps across instructions, blocks and runs: exact budgets, code that changes, address spaces in
+// turn, system calls; in its interpreter and translating at once.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  createFastEngine,
+  createMemory,
+  createReferenceEngine,
+  createRegisters,
+  type Engine,
+  type PagedSpace,
+  PROT,
+  type RegisterFile,
+} from '../../src/machine/index.ts';
+
+const CODE = 0x401000;
+const bytes = (text: string): Uint8Array =>
+  Uint8Array.from(text.match(/[0-9a-f]{2}/g) ?? [], (h) => Number.parseInt(h, 16));
+
+function machine(
+  code: string,
+  memory = createMemory(),
+): { readonly space: PagedSpace; readonly registers: RegisterFile } {
+  const space = memory.createAddressSpace();
+  space.map({ address: CODE, length: 0x2000, prot: PROT.READ | PROT.WRITE | PROT.EXEC });
+  space.map({ address: 0x10000, length: 0x2000, prot: PROT.READ | PROT.WRITE });
+  space.write(CODE, bytes(code));
+  const registers = createRegisters();
+  registers.rip = CODE;
+  registers.gpr[4] = 0x11800n;
+  return { space, registers };
+}
+
+const MODES = [false, true] as const;
+const engines = (): Engine[] => MODES.map((eager) => createFastEngine({ eager }));
+
+/** A loop over memory with a call, flags that live across blocks, and a rotate. */
+const LOOP = '4801d8 488b0c24 48d1c0 4883c301 39d8 7703 48ffc6 e802000000 ebe4 4883ee01 c3';
+
+test('any pieces of a budget are the same as the whole, and as the reference', () => {
+  for (const sizes of [[1], [2, 3], [7, 1, 64], [1000], [5000]]) {
+    for (const engine of engines()) {
+      const [expected, actual] = [machine(LOOP), machine(LOOP)];
+      const reference = createReferenceEngine();
+      assert.equal(reference.run(expected.registers, expected.space, 12_001).kind, 'budget');
+      for (let left = 12_001, i = 0; left > 0; i++) {
+        const piece = Math.min(left, sizes[i % sizes.length]);
+        assert.equal(engine.run(actual.registers, actual.space, piece).kind, 'budget');
+        left -= piece;
+      }
+      assert.equal(engine.executed, 12_001);
+      assert.deepEqual(actual.registers.gpr, expected.registers.gpr);
+      assert.equal(actual.registers.rip, expected.registers.rip);
+      assert.equal(actual.registers.rflags, expected.registers.rflags);
+    }
+  }
+});
+
+test('code that writes itself runs as written, even the next instruction', () => {
+  for (const engine of engines()) {
+    const { space, registers } = machine('c6050100000042 b011 cc');
+    for (const value of [0x42n, 0x43n, 0x44n]) {
+      space.write8(CODE + 6, Number(value));
+      space.write8(CODE + 8, 0x11);
+      registers.rip = CODE;
+      const stop = engine.run(registers, space, 100);
+      assert.equal(stop.kind === 'fault' && stop.fault, 'breakpoint');
+      assert.equal(registers.gpr[0], value);
+    }
+  }
+});
+
+test('a loop whose body is rewritten while it is hot', () => {
+  // inc rbx; dec ecx; jnz back; int3 — the step becomes add rbx, 2 half way, from outside
+  for (const engine of engines()) {
+    const { space, registers } = machine('48ffc3 90 ffc9 75f8 cc');
+    registers.gpr[1] = 20_000n;
+    engine.run(registers, space, 40_000);
+    const done = registers.gpr[3];
+    const rest = registers.gpr[1];
+    assert.equal(done + rest, 20_000n);
+    space.write(CODE, bytes('4883c302'));
+    const stop = engine.run(registers, space, 1_000_000);
+    assert.equal(stop.kind === 'fault' && stop.fault, 'breakpoint');
+    assert.equal(registers.gpr[3], done + 2n * rest);
+  }
+});
+
+test('address spaces in turn, forks that differ in code and data', () => {
+  for (const engine of engines()) {
+    const { space, registers } = machine('8b0425 00000100 0511000000 cc');
+    const child = space.fork();
+    child.write8(CODE + 8, 0x22);
+    child.write32(0x10000, 0x1000);
+    for (let i = 0; i < 40; i++) {
+      const where = i % 2 === 0 ? space : child;
+      registers.rip = CODE;
+      engine.run(registers, where, 10);
+      assert.equal(registers.gpr[0], i % 2 === 0 ? 0x11n : 0x1022n);
+    }
+    child.release();
+    registers.rip = CODE;
+    engine.run(registers, space, 10);
+    assert.equal(registers.gpr[0], 0x11n);
+  }
+});
+
+test('pages that go away, lose a permission or come back', () => {
+  for (const engine of engines()) {
+    const { space, registers } = machine('890425 00000100 cc');
+    const once = (): string => {
+      registers.rip = CODE;
+      const stop = engine.run(registers, space, 10);
+      return stop.kind === 'fault' ? stop.fault : stop.kind;
+    };
+    for (let i = 0; i < 3; i++) {
+      assert.equal(once(), 'breakpoint');
+      space.protect(0x10000, 0x1000, PROT.READ);
+      assert.equal(once(), 'page');
+      assert.equal(registers.rip, CODE);
+      space.unmap(0x10000, 0x1000);
+      assert.equal(once(), 'page');
+      space.map({ address: 0x10000, length: 0x1000, prot: PROT.READ | PROT.WRITE });
+    }
+    space.protect(CODE, 0x1000, PROT.READ);
+    assert.equal(once(), 'page');
+  }
+});

@@ -19,7 +19,7 @@ const KERNELS: Readonly<Record<string, number>> = {
   crc: 2500,
   fib: 6000,
   sort: 900,
-  vm: 8000,
+  vm: 1500,
   sha: 1500,
 };
 /** The reference engine runs a fraction of them. */

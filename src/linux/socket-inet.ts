@@ -108,19 +108,19 @@ export abstract class InetSocket extends Socket implements PortUser {
   /** Takes an ephemeral port if there is none yet, and a definite own address towards a destination. */
   protected settle(kernel: Kernel, destination: string): number {
     const { net } = kernel;
-    if (this.local === undefined) {
-      const any: InetAddress = {
-        family: familyOf(this.domain),
-        address: ANY[familyOf(this.domain)],
-        port: 0,
-      };
-      const error = net.bindPort(this.table(net), this, any);
-      if (error !== 0) return error;
-    }
-    const local = this.local as InetAddress | undefined;
+    const error = this.autobind(kernel);
+    if (error !== 0) return error;
+    const { local } = this;
     if (local !== undefined && isAny(local.address))
       this.local = { ...local, address: net.sourceFor(destination) };
     return 0;
+  }
+
+  /** Takes an ephemeral port if there is none yet. */
+  protected autobind(kernel: Kernel): number {
+    if (this.local !== undefined) return 0;
+    const family = familyOf(this.domain);
+    return kernel.net.bindPort(this.table(kernel.net), this, { family, address: ANY[family], port: 0 });
   }
 
   override close(kernel: Kernel): void {

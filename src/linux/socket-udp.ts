@@ -1,6 +1,6 @@
 // UDP sockets. Datagrams between local addresses are delivered; those to the outside are handed to the world.
 import type { Protocol } from '../effect/index.ts';
-import { type InetAddress, MSG, SO, SOL, type SocketAddress } from './abi-socket.ts';
+import { AF, type InetAddress, MSG, SO, SOL, type SocketAddress } from './abi-socket.ts';
 import { E } from './errno.ts';
 import { POLL } from './file.ts';
 import type { Kernel } from './kernel.ts';
@@ -34,15 +34,26 @@ export class UdpSocket extends InetSocket {
   connect(kernel: Kernel, _task: Task, address: SocketAddress): number {
     if (address.family === 'unspec') {
       this.peer = undefined;
+      // What connecting had chosen goes, what bind had asked for stays (__udp_disconnect).
+      if (!this.bound && this.local !== undefined) {
+        kernel.net.releasePort(kernel.net.udp, this);
+        this.local = undefined;
+      }
       return 0;
     }
-    const wanted = this.usable(address, E.AFNOSUPPORT);
+    const wanted = this.destinationOf(address, E.AFNOSUPPORT);
     if (typeof wanted === 'number') return wanted;
     const target = this.loopbackForAny(wanted);
     const error = this.route(kernel, target);
     if (error !== 0) return error;
     this.peer = target;
     return 0;
+  }
+
+  /** Datagram sockets of IPv6 take plain IPv4 addresses, too, unless they are for IPv6 only. */
+  private destinationOf(address: SocketAddress, v6onlyError: number): InetAddress | number {
+    if (address.family !== 'inet' || this.domain !== AF.INET6) return this.usable(address, E.AFNOSUPPORT);
+    return this.v6only ? -v6onlyError : { family: 'inet', address: address.address, port: address.port };
   }
 
   private loopbackForAny(address: InetAddress): InetAddress {
@@ -58,6 +69,8 @@ export class UdpSocket extends InetSocket {
   }
 
   send(kernel: Kernel, _task: Task, message: Outgoing): number | Block {
+    const unbound = this.autobind(kernel);
+    if (unbound !== 0) return unbound;
     if (this.error !== 0) return -this.takeError();
     const { bytes } = message;
     if (this.shutWrite) return -E.PIPE;
@@ -85,7 +98,7 @@ export class UdpSocket extends InetSocket {
 
   private destination(to: SocketAddress | undefined): InetAddress | number {
     if (to !== undefined && to.family !== 'unspec') {
-      const wanted = this.usable(to, E.AFNOSUPPORT);
+      const wanted = this.destinationOf(to, E.NETUNREACH);
       return typeof wanted === 'number' ? wanted : this.loopbackForAny(wanted);
     }
     return this.peer ?? -E.DESTADDRREQ;

@@ -59,6 +59,7 @@ export function spawnInit(kernel: Kernel, spec: ProcessSpec): Task {
 function explain(errno: number): string {
   if (errno === 2) return 'the program, its interpreter or its dynamic loader is not in the image';
   if (errno === 8) return 'it is no x86-64 Linux program and no script';
+  if (errno === 7) return 'its arguments and environment are longer than Linux allows';
   return errno === 13 ? 'the user may not execute it' : '';
 }
 

@@ -76,7 +76,7 @@ export interface CoreEnvironment extends Omit<HelperEnvironment, 'tsc'> {
 }
 
 /** Executions of a block until the translator hears of it, and again each time. */
-const HOT = 1024;
+const HOT = 8192;
 
 export class Core {
   readonly eager: boolean;

@@ -17,7 +17,7 @@ const BATCH = 12;
 /** Times a block leaves the interpreter until it waits no longer. */
 const URGENT = 4;
 /** A block run less often is left out of a region. */
-const RARE = 8;
+const RARE = 128;
 
 export class Translator {
   private readonly core: Core;

@@ -9,6 +9,7 @@ import {
   createMonitor,
   type Finding,
   type NamedPolicy,
+  type Note,
   printIncident,
   printNote,
   printSummary,
@@ -23,6 +24,8 @@ interface MonitorCommandOptions {
   readonly quiet?: boolean;
 }
 
+const summarized: ReadonlySet<Note['kind']> = new Set(['bound', 'unwatched-container', 'unwatched-host']);
+
 const collect = (value: string, sofar: readonly string[]): readonly string[] => [...sofar, value];
 
 export function addMonitorCommand(program: Command): void {
@@ -33,7 +36,7 @@ export function addMonitorCommand(program: Command): void {
       '<trace...>',
       'SysFlow files, or directories of them, read in the order of the numbers in their names',
     )
-    .requiredOption('-p, --policy <file>', 'policy made by effigy model (repeatable)', collect, [])
+    .option('-p, --policy <file>', 'policy made by effigy model (repeatable)', collect, [])
     .option(
       '--container <name[=policy]>',
       'hold the container of this name or id (* for all) against this policy, whatever its image (repeatable)',
@@ -58,13 +61,18 @@ Exit status: 0 no findings, 1 findings, 2 error.`,
 }
 
 function runMonitor(traces: readonly string[], options: MonitorCommandOptions): void {
+  if (options.policy.length === 0)
+    throw new InputError('no policy to hold the traces against', 'effigy monitor', 'add --policy FILE');
   const policies = options.policy.map(loadPolicy);
   const say = (text: string): void => {
     if (!options.quiet) process.stderr.write(text);
   };
   const monitor = createMonitor(policies, {
     assignments: options.container.map((text) => assignment(text, options.policy)),
-    onNote: (note) => say(`effigy: ${printNote(note)}\n`),
+    onNote: (note) => {
+      // The summary has these.
+      if (!summarized.has(note.kind)) say(`effigy: ${printNote(note)}\n`);
+    },
     onFinding: (finding) => {
       if (options.json) process.stdout.write(`${findingJson(finding)}\n`);
     },
@@ -148,13 +156,15 @@ function openTrace(path: string, listed: boolean): Source | undefined {
 
 /** The documented shape of a finding as JSON: 64-bit times as decimal text. */
 function findingJson(finding: Finding): string {
-  const { container, time, technique, ...rest } = finding;
+  const { container, time, kind, severity, technique, ...rest } = finding;
   return JSON.stringify({
     time: String(time),
-    ...rest,
+    kind,
+    severity,
     container: container.id,
     containerName: container.name,
     image: container.image,
+    ...rest,
     ...(technique === undefined ? {} : { technique }),
   });
 }

@@ -169,6 +169,7 @@ export class Core {
   host(): void {
     if (!this.saidHost) this.note({ kind: 'unwatched-host' });
     this.saidHost = true;
+    this.counters.host++;
   }
 
   private judgeEarly(): void {

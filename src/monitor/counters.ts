@@ -16,6 +16,8 @@ export interface Counters {
   foreign: number;
   /** Events and flows of containers without a policy, and of the host. */
   unwatched: number;
+  /** Of those: of the host. */
+  host: number;
   /** Events and flows of processes that were never announced, or so long ago that they are forgotten. */
   unattributed: number;
   /** Arrived after their time had been judged: checked at once, but not in order. */
@@ -45,6 +47,7 @@ export const newCounters = (): Counters => ({
   prelude: 0,
   foreign: 0,
   unwatched: 0,
+  host: 0,
   unattributed: 0,
   late: 0,
   early: 0,

@@ -22,6 +22,9 @@ export interface Execution {
   readonly inferred: boolean;
 }
 
+/** How far apart, in ns, the process record and the event of one exec may be. */
+const sameExec = 1e6;
+
 export const execEffect = (exe: string, args: string): Effect => ({
   op: 'EXEC',
   resource: { kind: 'program', path: exe, args: args === '' ? [] : args.split(' ') },
@@ -43,6 +46,9 @@ export class Executions {
     const { container } = process;
     const segment = process.segments.at(-1);
     process.pending = undefined;
+    if (execution.inferred) process.inferredAt = time;
+    else if (process.exe === exe && process.args === args && Math.abs(time - process.inferredAt) <= sameExec)
+      return;
     if (container?.policy === undefined || segment === undefined) return;
     if (segment.kind === 'watched') this.watched(execution, segment, container.policy);
     else if (segment.kind === 'prelude') this.prelude(execution, container, container.policy);

@@ -103,7 +103,7 @@ export interface EffectCount {
 export interface Incident {
   readonly id: string;
   readonly container: ContainerRef;
-  /** Epoch ns of the first and the last finding or effect. */
+  /** Epoch ns of the first finding, and of the last finding or effect. */
   readonly time: bigint;
   readonly lastTime: bigint;
   readonly severity: Severity;

@@ -92,7 +92,7 @@ export class OpenIncident implements Incident {
 
   /** An effect of a foreign process. */
   note(process: Process, op: number, resource: Resource | undefined, time: bigint): void {
-    this.touch(time);
+    if (time > this.lastTime) this.lastTime = time;
     const node = this.tree.get(process);
     if (node !== undefined) node.effects++;
     let entry = this.counts.get(op);

@@ -27,8 +27,9 @@ export interface MonitorOptions {
 
 export interface ContainerSummary {
   readonly container: ContainerRef;
-  /** Name of the policy; undefined where none is for it. */
+  /** Name of the policy; undefined where none is for it, for the reason in `why`. */
   readonly policy: string | undefined;
+  readonly why: string;
   /** Events and flows. */
   readonly records: number;
   /** Effects of the policy, and those of them that the source has a record for, so that order holds them. */
@@ -137,6 +138,7 @@ class Watch implements Monitor {
       containers: [...core.containers.values()].map((container) => ({
         container: container.ref,
         policy: container.policy?.name,
+        why: container.whyNot,
         records: container.records,
         effects: container.view?.effects ?? 0,
         seen: container.view?.seen ?? 0,

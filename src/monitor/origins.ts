@@ -55,8 +55,7 @@ export class Origins {
     container.open = false;
     const { ref } = container;
     if (binding.kind === 'none') {
-      core.note({ kind: 'unwatched-container', container: ref, why: binding.why });
-      this.giveUp(container);
+      this.giveUp(container, binding.why);
       return;
     }
     container.policy = binding.policy;
@@ -120,12 +119,7 @@ export class Origins {
     if (all) {
       for (const container of core.containers.values()) {
         if (!container.open || container.backlog.length === 0) continue;
-        core.note({
-          kind: 'unwatched-container',
-          container: container.ref,
-          why: 'the source does not say which image it has',
-        });
-        this.giveUp(container);
+        this.giveUp(container, 'the source does not say which image it has');
       }
     }
     if (this.waiting.length === 0) return;
@@ -432,8 +426,10 @@ export class Origins {
   }
 
   /** No policy for this container after all. */
-  private giveUp(container: Container): void {
+  private giveUp(container: Container, why: string): void {
     container.open = false;
+    container.whyNot = why;
+    this.core.note({ kind: 'unwatched-container', container: container.ref, why });
     for (const { kind } of container.backlog)
       if (kind === 'event' || kind === 'flow') this.core.counters.unwatched++;
     container.backlog = [];

@@ -62,6 +62,8 @@ export class Container {
   /** Of all that was executed in it from outside. */
   outside: OpenIncident | undefined;
   midLife = false;
+  /** Why it has no policy. */
+  whyNot = '';
   /** Observations from before it was known what the container is. */
   backlog: Observation[] = [];
 
@@ -94,6 +96,8 @@ export class Process {
   readonly main: Task;
   /** A program that a process record told of, of which no exec was seen yet. */
   pending: { readonly time: Moment; readonly exe: string; readonly args: string } | undefined;
+  /** When a process record alone told of the last exec; its own record may still come. */
+  inferredAt: Moment = Number.NaN;
   held: Observation[] | undefined;
   exited: Moment | undefined;
   /** The incident that findings of this process belong to. */

@@ -118,13 +118,14 @@ export function printSummary({ counters, containers, incidents, moreIncidents }:
     [dropped, 'dropped while it was not known whose they are'],
   ];
   for (const [count, what] of details) if (count > 0) lines.push(`  ${number(count)} ${what}`);
-  for (const { container, policy, records, effects, seen } of containers) {
+  for (const { container, policy, why, records, effects, seen } of containers) {
     const how =
       policy === undefined
-        ? 'no policy'
+        ? `no policy: ${why}`
         : `policy ${printable(policy)}, order of ${number(seen)} of its ${number(effects)} effects is told by the source`;
     lines.push(`  container ${containerText(container)}: ${plural(records, 'record')}, ${how}`);
   }
+  if (counters.host > 0) lines.push(`  outside of containers: ${plural(counters.host, 'record')}, no policy`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -76,3 +76,23 @@ export const end: readonly Observation[] = [
 ];
 
 export const healthy: readonly Observation[] = [...boot, ...serve, ...end];
+
+/** The server is made to run a shell command. */
+export const exploit: readonly Observation[] = [
+  event(300, 10, 'CLONE', { ret: 7 }),
+  process(300.1, 20, { parent: 10, exe: '/srv/echo', args: '/etc/echo.conf' }),
+  event(300.1, 20, 'CLONE', { ret: 0 }),
+  process(301, 20, { parent: 10, exe: '/bin/sh', args: '-c id' }),
+  event(301, 20, 'EXEC /bin/sh -c id'),
+  flow(302, 303, 20, 'OPEN+READ+CLOSE r /lib64/libc.so.6'),
+  flow(304, 305, 20, 'OPEN+CLOSE rw /dev/tty'),
+  event(310, 20, 'CLONE', { ret: 8 }),
+  process(310.1, 21, { parent: 20, exe: '/bin/sh', args: '-c id' }),
+  event(310.1, 21, 'CLONE', { ret: 0 }),
+  process(311, 21, { parent: 20, exe: '/usr/bin/id' }),
+  event(311, 21, 'EXEC /usr/bin/id'),
+  flow(312, 313, 21, 'OPEN+READ+CLOSE r /etc/passwd'),
+  flow(290, 400, 20, `READ ${CLIENT}`, { cut: true }),
+  event(320, 21, 'EXIT 0'),
+  event(330, 20, 'EXIT 0'),
+];

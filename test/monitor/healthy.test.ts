@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { printEffect } from '../../src/effect/index.ts';
+import type { Observation } from '../../src/telemetry/index.ts';
 import { generator, randomPolicy, records, walk } from './generate.ts';
-import { brief, run } from './kit.ts';
+import { brief, collect, flow, run, START, SYSFLOW } from './kit.ts';
 
 for (const [name, pace, jitter] of [
   ['fast', 0.0001, 0.5],
@@ -35,4 +36,39 @@ for (const [name, pace, jitter] of [
       );
     }
   });
+}
+
+test('monitor: a foreign effect anywhere in a random healthy run is found at once, alone and once', () => {
+  const attacks = [
+    ['OPEN+READ+CLOSE r /etc/shadow', 'OPEN'],
+    ['OPEN+WRITE+CLOSE wct /usr/bin/backdoor', 'OPEN'],
+    ['CONNECT+WRITE+CLOSE tcp 172.17.0.2:5555 <-> 6.6.6.6:443', 'CONNECT'],
+    ['ACCEPT+READ+CLOSE tcp 172.17.0.2:31337 <-> 6.6.6.6:4444', 'ACCEPT'],
+  ] as const;
+  for (let seed = 0; seed < 200; seed++) {
+    const random = generator(seed * 104_729 + 3);
+    const policy = randomPolicy(random, 4 + random(10));
+    const told = records(random, walk(random, policy, 120, 0.01), { jitter: 20 });
+    const at = 4 + random(told.length - 4);
+    const now = told.slice(0, at).reduce((max, each) => Math.max(max, timeOf(each)), 9);
+    const [text, op] = attacks[seed % attacks.length];
+    const attack = flow(now, now, 1, text, { created: 1 });
+    const { monitor, findings } = collect([policy]);
+    for (const each of told.slice(0, at)) monitor.observe(each, SYSFLOW);
+    monitor.observe(attack, SYSFLOW);
+    assert.deepEqual(
+      findings.map(({ pid, effect }) => [pid, effect.op]),
+      [[1, op]],
+      `seed ${seed}: at once`,
+    );
+    for (const each of told.slice(at)) monitor.observe(each, SYSFLOW);
+    monitor.flush();
+    assert.equal(findings.length, 1, `seed ${seed}: nothing else`);
+  }
+});
+
+function timeOf(observation: Observation): number {
+  if (observation.kind !== 'event' && observation.kind !== 'flow') return 0;
+  const time = observation.kind === 'event' ? observation.time : observation.end;
+  return Number(time - START) / 1e6;
 }

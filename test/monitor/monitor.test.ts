@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Observation } from '../../src/telemetry/index.ts';
-import { boot, CLIENT, ECHO, end, healthy, prelude, serve } from './echo.ts';
+import { boot, CLIENT, ECHO, end, exploit, healthy, prelude, serve } from './echo.ts';
 import {
   brief,
   CONTAINER,
@@ -232,26 +232,6 @@ test('defect 9: how a task ends is no finding, and a long history does not decid
   assert.equal(run(ECHO, [...prelude.slice(0, 2), ...noise, ...boot.slice(2), shadow]).findings.length, 1);
 });
 
-/** The echo server is made to run a shell. */
-const exploit: readonly Observation[] = [
-  event(300, 10, 'CLONE', { ret: 7 }),
-  process(300.1, 20, { parent: 10, exe: '/srv/echo', args: '/etc/echo.conf' }),
-  event(300.1, 20, 'CLONE', { ret: 0 }),
-  process(301, 20, { parent: 10, exe: '/bin/sh', args: '-c id' }),
-  event(301, 20, 'EXEC /bin/sh -c id'),
-  flow(302, 303, 20, 'OPEN+READ+CLOSE r /lib64/libc.so.6'),
-  flow(304, 305, 20, 'OPEN+CLOSE rw /dev/tty'),
-  event(310, 20, 'CLONE', { ret: 8 }),
-  process(310.1, 21, { parent: 20, exe: '/bin/sh', args: '-c id' }),
-  event(310.1, 21, 'CLONE', { ret: 0 }),
-  process(311, 21, { parent: 20, exe: '/usr/bin/id' }),
-  event(311, 21, 'EXEC /usr/bin/id'),
-  flow(312, 313, 21, 'OPEN+READ+CLOSE r /etc/passwd'),
-  flow(290, 400, 20, `READ ${CLIENT}`, { cut: true }),
-  event(320, 21, 'EXIT 0'),
-  event(330, 20, 'EXIT 0'),
-];
-
 test('defect 10: one exploit is one incident with few findings', () => {
   const { findings, summary } = run(ECHO, [...boot, ...serve, ...exploit, ...end]);
   assert.deepEqual(brief(findings), ['foreign-effect 10 CLONE', 'foreign-program 20 EXEC /bin/sh -c id']);
@@ -471,6 +451,18 @@ test('flows: what was open before the entrypoint, or over an exec, is no finding
   );
 });
 
+test('flows: operations beyond opening, use and end are checked too', () => {
+  const setns = flow(300, 301, 10, 'SETNS /proc/1/ns/mnt');
+  const { findings } = run(ECHO, [...boot, setns]);
+  assert.deepEqual(brief(findings), ['foreign-effect 10 SETNS /proc/1/ns/mnt']);
+  assert.deepEqual([findings[0].severity, findings[0].technique?.id], ['critical', 'T1611']);
+  const policy = one('0 > 1 SETNS net');
+  assert.deepEqual(brief(run(policy, [...started, flow(2, 3, 1, 'OPEN+SETNS r /proc/1/ns/net')]).findings), [
+    'foreign-effect 1 OPEN r /proc/1/ns/net',
+  ]);
+  assert.deepEqual(brief(run(policy, [...started, flow(2, 3, 1, 'SETNS /proc/1/ns/net')]).findings), []);
+});
+
 test('flows: reading what may only be opened, and the worst of several, is one finding a flow', () => {
   const policy = one('0 > 1 OPEN r /a\n1 > 2 OPEN rw /b\n2 > 3 READ /b');
   assert.deepEqual(brief(run(policy, [...started, flow(2, 3, 1, 'OPEN+READ r /a')]).findings), [
@@ -667,6 +659,23 @@ test('tasks: a process that comes in from outside, and what it starts, are one i
   }
 });
 
+test('tasks: a probe that the runtime executes again and again is one incident', () => {
+  const probe = (n: number): Observation[] => [
+    process(1000 * n, 50 + n, { exe: '/usr/bin/runc', args: 'init', created: 1000 * n }),
+    event(1000 * n + 1, 50 + n, 'EXEC /bin/true', { created: 1000 * n }),
+    event(1000 * n + 2, 50 + n, 'EXIT 0', { created: 1000 * n }),
+  ];
+  const { findings, summary } = run(ECHO, [...boot, ...[1, 2, 3, 4].flatMap(probe)]);
+  assert.deepEqual(
+    findings.map(({ kind, count }) => [kind, count]),
+    [
+      ['unknown-task', 4],
+      ['foreign-program', 4],
+    ],
+  );
+  assert.equal(summary.incidents.length, 1);
+});
+
 test('tasks: a parent that is announced after its child', () => {
   const nested = policyOf(
     'automaton one /bin/one\n0 > 0 CLONE process child 0 syscall clone\n0 > 0 OPEN r /a',
@@ -681,6 +690,11 @@ test('tasks: a parent that is announced after its child', () => {
 // Identity
 
 const becoming = one('0 > 1 SETGID 33\n1 > 2 SETUID 33\n2 > 3 OPEN r /a');
+test('tasks: other arguments in a process record are no exec', () => {
+  const titled = process(300, 10, { parent: 1, exe: '/srv/echo', args: 'echo: worker' });
+  assert.deepEqual(brief(run(ECHO, [...boot, titled, ...serve]).findings), []);
+});
+
 test('identity: changes that the policy has are fine, others are findings, in events and in process records', () => {
   const as = (ms: number, uid: number, gid = 33): Observation =>
     process(ms, 1, { exe: '/bin/one', entry: true, uid, gid });
@@ -825,6 +839,18 @@ test('containers: programs by link, by script, without a name', () => {
   ]);
 });
 
+test("containers: the first word of the image's command is the root program, whatever the links", () => {
+  const named = { ...ECHO, image: { ...ECHO.image, entrypoint: ['/bin/sh', '/entry.sh'] } };
+  const start = (exe: string): Observation[] => [
+    ...prelude.slice(0, 4),
+    process(1, 1, { exe, args: '/entry.sh', entry: true }),
+    event(1, 1, `EXEC ${exe} /entry.sh`),
+    ...boot.slice(prelude.length),
+  ];
+  assert.deepEqual(brief(run(named, start('/bin/sh')).findings), []);
+  assert.equal(run(named, start('/bin/bash')).findings.length, 1);
+});
+
 test('containers: paths by link', () => {
   const policy = {
     ...one('0 > 1 OPEN r /usr/lib/x.so\n1 > 2 OPEN r /lib/y/*.so\n2 > 3 UNLINK /run/a'),
@@ -908,6 +934,16 @@ test('parts: lost records resynchronize, are said and counted', () => {
   const chain = one('0 > 1 OPEN r /a\n1 > 2 OPEN r /b\n2 > 3 OPEN r /c');
   const later = [flow(200_000, 200_000, 1, 'OPEN r /c'), flow(200_001, 200_001, 1, 'OPEN r /b')];
   assert.deepEqual(brief(run(chain, [...started, gap(), ...later]).findings), ['out-of-order 1 OPEN r /b']);
+});
+
+test('parts: a gap excuses only what began before it', () => {
+  const late = process(400, 60, { exe: '/srv/echo', args: '/etc/echo.conf', created: 400 });
+  const early = process(400, 60, { exe: '/srv/echo', args: '/etc/echo.conf', created: 100 });
+  const act = flow(401, 402, 60, 'OPEN+READ+CLOSE r /etc/echo.conf', { created: 400 });
+  assert.deepEqual(brief(run(ECHO, [...boot, ...serve, gap(), late, act]).findings).slice(0, 1), [
+    'unknown-task 60 EXEC /srv/echo /etc/echo.conf',
+  ]);
+  assert.deepEqual(brief(run(ECHO, [...boot, ...serve, gap(), early]).findings), []);
 });
 
 test('parts: records after their time was judged are counted, and are no finding about order', () => {

@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { benchEngine } from './engine.ts';
 import { benchMachine } from './machine.ts';
 import { benchModel } from './model.ts';
 import { benchMonitor } from './monitor.ts';
@@ -16,6 +17,7 @@ try {
   );
   const parts: readonly (readonly [string, () => BenchRow[] | Promise<BenchRow[]>])[] = [
     ['machine', () => benchMachine()],
+    ['engine', () => benchEngine(scratch)],
     ['model', () => benchModel(scratch)],
     ['telemetry', () => benchSysflow()],
     ['monitor', () => benchMonitor()],

@@ -24,11 +24,12 @@ export async function benchModel(scratch: string): Promise<BenchRow[]> {
         env: config.env,
         cwd: config.workingDir || '/',
         user: config.user,
+        directories: config.volumes,
       },
       stopSignal: 15,
       record: {},
       version: 'bench',
-      createMachine,
+      machine: createMachine({ engine: 'fast' }),
     });
     image.close();
     const seconds = Number(process.hrtime.bigint() - started) / 1e9;

@@ -11,6 +11,8 @@ import { createProgress } from './progress.ts';
 import { summary } from './show.ts';
 import { packageVersion } from './version.ts';
 
+type Engine = 'fast' | 'reference';
+
 interface ModelCommandOptions {
   readonly output: string;
   readonly platform?: string;
@@ -18,6 +20,7 @@ interface ModelCommandOptions {
   readonly probes: boolean;
   readonly environments: string;
   readonly maxInstructions: string;
+  readonly engine: string;
   readonly json?: boolean;
 }
 
@@ -36,18 +39,24 @@ export function addModelCommand(program: Command): void {
       String(ENVIRONMENTS.length),
     )
     .option('--max-instructions <n>', 'instructions that a boot may take', String(DEFAULT_BUDGETS.boot))
+    .option(
+      '--engine <fast|reference>',
+      'what executes the guest; both do the same, to the instruction',
+      'fast',
+    )
     .option('--json', 'print a summary of the policy as JSON')
     .addHelpText('after', '\nExample:\n  effigy model shop.tar -o shop.policy.json')
     .action(async (path: string, options: ModelCommandOptions) => {
       const count = wholeNumber(options.environments, '--environments', 1, ENVIRONMENTS.length);
       const budget = wholeNumber(options.maxInstructions, '--max-instructions', 1, Number.MAX_SAFE_INTEGER);
+      const engine = engineNamed(options.engine);
       const image = await openImage(path, {
         ...(options.platform === undefined ? {} : { platform: options.platform }),
         ...(options.ref === undefined ? {} : { ref: options.ref }),
       });
       try {
         const started = process.hrtime.bigint();
-        const result = runModel(image, path, { count, budget, probes: options.probes });
+        const result = runModel(image, path, { count, budget, probes: options.probes, engine });
         writeFileSync(options.output, writePolicy(result.policy));
         if (options.json) process.stdout.write(`${JSON.stringify(summary(result.policy), null, 2)}\n`);
         else report(result, options.output, Number(process.hrtime.bigint() - started) / 1e9);
@@ -64,10 +73,16 @@ function wholeNumber(text: string, name: string, least: number, most: number): n
   return value;
 }
 
+function engineNamed(name: string): Engine {
+  if (name !== 'fast' && name !== 'reference')
+    throw new InputError(`there is no engine ${JSON.stringify(name)}`, '--engine', 'fast or reference');
+  return name;
+}
+
 function runModel(
   image: Image,
   path: string,
-  options: { count: number; budget: number; probes: boolean },
+  options: { count: number; budget: number; probes: boolean; engine: Engine },
 ): ModelResult {
   const { config, platform } = image;
   if (platform.os !== 'linux' || platform.architecture !== 'amd64') {
@@ -99,7 +114,7 @@ function runModel(
       stopSignal,
       record: { environments: options.count, maxInstructions: options.budget, probes: options.probes },
       version: packageVersion(),
-      createMachine,
+      machine: createMachine({ engine: options.engine }),
       onProgress: ({ pass, done, of }) => progress.update(pass, done, of),
     });
   } finally {

@@ -55,7 +55,6 @@ export class Explorer {
   readonly cuts: Map<string, { readonly cut: Cut; count: number }>;
   private readonly booted: Kernel;
   readonly boot: BootResult;
-  private readonly machine: Machine;
   private readonly budgets: Budgets;
   private readonly tree: Tree;
   private readonly syscallsServing = new Set<number>();
@@ -68,7 +67,6 @@ export class Explorer {
     budgets: Budgets;
   }) {
     this.environment = options.environment;
-    this.machine = options.machine;
     this.budgets = options.budgets;
     this.tree = options.tree;
     this.cuts = new Map();
@@ -101,10 +99,6 @@ export class Explorer {
 
   syscallName(nr: number): string {
     return this.booted.syscallName(nr);
-  }
-
-  get instructions(): number {
-    return this.machine.engine.executed;
   }
 
   /** Plays a scenario on a copy of the booted machine. `search`, when given, learns which names were looked for. */

@@ -38,8 +38,8 @@ export interface ModelOptions {
   /** Recorded in the policy as given. */
   readonly record: Readonly<Record<string, string | number | boolean | readonly string[]>>;
   readonly version: string;
-  /** A machine for each environment, so that nothing is shared between boots. */
-  readonly createMachine: () => Machine;
+  /** Memory and engine of all boots: they share what is lifted and translated, nothing else. */
+  readonly machine: Machine;
   readonly onProgress?: (progress: {
     readonly pass: string;
     readonly done: number;
@@ -55,16 +55,8 @@ export interface ModelResult {
 
 /** Derives the policy of an image. Nothing of the image runs on the host. */
 export function modelImage(image: Image, options: ModelOptions): ModelResult {
-  const explorers = options.environments.map((environment, i) => {
-    options.onProgress?.({ pass: 'boot', done: i, of: options.environments.length });
-    return new Explorer({
-      tree: image.tree,
-      spec: options.spec,
-      environment,
-      machine: options.createMachine(),
-      budgets: options.budgets,
-    });
-  });
+  const executedBefore = options.machine.engine.executed;
+  const explorers = bootAll(image, options);
   const serve = options.probes ? serveAll(explorers, options) : [];
   options.onProgress?.({ pass: 'graph', done: 0, of: 1 });
   const programs = new ProgramTable(image.tree);
@@ -99,7 +91,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
     coverage: {
       boots: explorers.length,
       scenarios: serve.length,
-      instructions: explorers.reduce((sum, explorer) => sum + explorer.instructions, 0),
+      instructions: options.machine.engine.executed - executedBefore,
       effects: effects.reduce((sum, steps) => sum + steps.filter((step) => step.kind === 'effect').length, 0),
       listeners:
         stop.kind === 'exited' ? [] : explorers[0].boot.listeners.map((listener) => listenerText(listener)),
@@ -119,6 +111,19 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
     cuts: collectCuts(explorers),
   };
   return { policy, output: explorers[0].boot.output };
+}
+
+/** One boot under each environment; a boot that exceeds its budget would do so again, so it is the last. */
+function bootAll(image: Image, options: ModelOptions): Explorer[] {
+  const { spec, machine, budgets } = options;
+  const explorers: Explorer[] = [];
+  for (const environment of options.environments) {
+    options.onProgress?.({ pass: 'boot', done: explorers.length, of: options.environments.length });
+    const explorer = new Explorer({ tree: image.tree, spec, environment, machine, budgets });
+    explorers.push(explorer);
+    if (explorer.boot.stop.kind === 'budget') break;
+  }
+  return explorers;
 }
 
 function incompleteBecause({ boot }: Explorer): string {

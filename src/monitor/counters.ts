@@ -20,6 +20,8 @@ export interface Counters {
   host: number;
   /** Events and flows of processes that were never announced, or so long ago that they are forgotten. */
   unattributed: number;
+  /** Attempts on files that the policy does not have and that were not there. */
+  absent: number;
   /** Arrived after their time had been judged: checked at once, but not in order. */
   late: number;
   /** Judged before everything earlier could have arrived, because too much was waiting. */
@@ -49,6 +51,7 @@ export const newCounters = (): Counters => ({
   unwatched: 0,
   host: 0,
   unattributed: 0,
+  absent: 0,
   late: 0,
   early: 0,
   undecided: 0,

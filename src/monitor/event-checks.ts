@@ -14,6 +14,9 @@ const ends: ReadonlySet<number> = new Set([OP.CLOSE, OP.SHUTDOWN]);
 /** Operations on something open: of events, too, it is not said how it was opened. */
 const onOpen: ReadonlySet<number> = new Set([OP.READ, OP.WRITE, OP.CLOSE, OP.SHUTDOWN, OP.MMAP]);
 
+/** ENOENT, ENOTDIR: nothing was there, so nothing was done to it. */
+const absent: ReadonlySet<number> = new Set([-2, -20]);
+
 export class EventChecks {
   private readonly verdict: Verdict;
 
@@ -89,6 +92,10 @@ export class EventChecks {
     if (letter >= 0 && allowed(policy, letter, segment)) {
       if (this.verdict.passes(task, segment, letter, time, op, effect.access, effect.resource))
         this.verdict.wait(ends.has(op) ? ITEM.end : ITEM.event, task, segment, time, letter, effect, op);
+      return;
+    }
+    if (effect.resource.kind === 'file' && absent.has(event.ret)) {
+      this.verdict.core.counters.absent++;
       return;
     }
     // A source that does not say what it was done to can only be held to the operation.

@@ -319,6 +319,7 @@ export class Origins {
   ): OpenIncident {
     const policy = process.container?.policy;
     const what = tid === process.id.pid ? 'process' : 'thread';
+    const maker = what === 'process' ? (process.parent ?? process) : process;
     return this.core.incidents.report({
       kind: 'unknown-task',
       time,
@@ -329,7 +330,7 @@ export class Origins {
       expected: () =>
         policy === undefined || segment === undefined
           ? []
-          : nearest(policy, segment.automata, effect, process.main.servedSince < time),
+          : nearest(policy, segment.automata, effect, maker.main.servedSince < time),
     });
   }
 

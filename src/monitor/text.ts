@@ -100,8 +100,19 @@ export function printNote(note: Note): string {
 
 /** What was read and what became of it. */
 export function printSummary({ counters, containers, incidents, moreIncidents }: MonitorSummary): string {
-  const { watched, prelude, foreign, unwatched, unattributed, late, early, undecided, lostRecords, dropped } =
-    counters;
+  const {
+    absent,
+    watched,
+    prelude,
+    foreign,
+    unwatched,
+    unattributed,
+    late,
+    early,
+    undecided,
+    lostRecords,
+    dropped,
+  } = counters;
   const found = incidents.length + moreIncidents;
   const lines = [
     `${number(counters.events + counters.flows)} events and flows: ${number(watched)} checked, ${number(unwatched)} of containers and processes without a policy`,
@@ -110,6 +121,7 @@ export function printSummary({ counters, containers, incidents, moreIncidents }:
   const details: readonly (readonly [number, string])[] = [
     [prelude, 'before an entrypoint was executed'],
     [foreign, 'of foreign processes, counted in their incidents'],
+    [absent, 'attempts on files that were not there, beyond those in the policy'],
     [unattributed, 'of processes that were never announced: not checked'],
     [lostRecords, 'records that could not be used'],
     [late, 'too late for their order to be checked'],

@@ -394,6 +394,42 @@ export function records(
   return ordered(out);
 }
 
+/** The same steps as a recorder tells them that sees every call: one event each, in order. */
+export function exactRecords(steps: readonly Step[]): Observation[] {
+  const out: Timed[] = [];
+  const births = new Map([[1, 1]]);
+  const programs = new Map<number, { exe: string; args: string }>([[1, { exe: '/bin/root', args: 'root' }]]);
+  const emit = (ms: number, ...observations: readonly Observation[]): void => {
+    for (const observation of observations) out.push({ ms, observation });
+  };
+  emit(0, container(), process(0, 1, { exe: '/usr/bin/runc', args: 'init', entry: true, created: 1 }));
+  emit(9, process(9, 1, { exe: '/bin/root', args: 'root', entry: true, created: 1 }));
+  emit(9, event(9, 1, 'EXEC /bin/root root', { created: 1 }));
+  for (const { ms, pid, tid, edge, effect, child } of steps) {
+    const created = births.get(pid) ?? 0;
+    const task = { process: { pid, created: at(created) }, tid };
+    const ret = edge.succeeds === false ? -(edge.errors?.[0] ?? 1) : effect.op === 'CLONE' ? 9 : 0;
+    if (child !== undefined) {
+      const program = programs.get(pid) ?? { exe: '', args: '' };
+      if (child.pid !== pid) {
+        programs.set(child.pid, program);
+        births.set(child.pid, child.ms);
+        const more = { ...program, parent: pid, created: child.ms, parentCreated: created };
+        emit(child.ms, process(child.ms, child.pid, more));
+      }
+      const born = births.get(child.pid) ?? 0;
+      emit(child.ms, event(child.ms, child.pid, 'CLONE', { tid: child.tid, created: born }));
+    }
+    if (effect.op === 'EXEC' && effect.resource.kind === 'program' && ret === 0) {
+      const { path, args } = effect.resource;
+      programs.set(pid, { exe: path, args: args.join(' ') });
+      emit(ms, process(ms, pid, { exe: path, args: args.join(' '), created }));
+      emit(ms, event(ms, pid, `EXEC ${path} ${args.join(' ')}`, { created }));
+    } else emit(ms, { kind: 'event', time: at(ms), task, effect, ret, args: [] });
+  }
+  return ordered(out);
+}
+
 /** By time of writing; an entity stays before what names it. */
 function ordered(list: readonly Timed[]): Observation[] {
   const sorted = list.map((each, i) => ({ ...each, i })).sort((a, b) => a.ms - b.ms || a.i - b.i);

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { printEffect } from '../../src/effect/index.ts';
 import type { Observation } from '../../src/telemetry/index.ts';
-import { generator, randomPolicy, records, walk } from './generate.ts';
-import { brief, collect, flow, run, START, SYSFLOW } from './kit.ts';
+import { exactRecords, generator, randomPolicy, records, walk } from './generate.ts';
+import { brief, collect, EXACT, flow, run, START, SYSFLOW } from './kit.ts';
 
 for (const [name, pace, jitter] of [
   ['fast', 0.0001, 0.5],
@@ -37,6 +37,17 @@ for (const [name, pace, jitter] of [
     }
   });
 }
+
+test('monitor: random healthy runs told exactly have no findings, and leave nothing open', () => {
+  for (let seed = 0; seed < 300; seed++) {
+    const random = generator(seed * 15_485_863 + 5);
+    const policy = randomPolicy(random, 4 + random(10));
+    const steps = walk(random, policy, 120, 0.01);
+    const { findings, summary } = run(policy, exactRecords(steps), { traits: EXACT });
+    assert.deepEqual(brief(findings), [], `seed ${seed}: ${findings[0]?.why}`);
+    assert.deepEqual([summary.counters.undecided, summary.counters.late], [0, 0], `seed ${seed}`);
+  }
+});
 
 test('monitor: a foreign effect anywhere in a random healthy run is found at once, alone and once', () => {
   const attacks = [

@@ -212,7 +212,7 @@ export const EXACT: SourceTraits = {
   failures: true,
   ipv6: true,
   flows: false,
-  maxDelay: 100_000_000n,
+  maxDelay: 1_000_000_000n,
 };
 
 // Observations. Times are milliseconds after an arbitrary start; processes are named by pid and created at pid ms before it.

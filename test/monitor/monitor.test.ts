@@ -505,6 +505,18 @@ test('sources: effects without a record are stepped over, exact sources are held
   );
 });
 
+test('sources: what failed because nothing was there is no finding, what was denied is one', () => {
+  const policy = one('0 > 1 OPEN r /a');
+  const tried = (ret: number): Observation => event(2, 1, 'OPEN r /b', { ret });
+  const { findings, summary } = run(policy, [...started, tried(-2), tried(-20), tried(-13)], {
+    traits: EXACT,
+  });
+  assert.deepEqual(
+    [brief(findings), findings[0].count, summary.counters.absent],
+    [['wrong-resource 1 OPEN r /b'], 1, 2],
+  );
+});
+
 test('sources: an exact one is held to every close', () => {
   const policy = one('0 > 1 OPEN r /a\n1 > 2 CLOSE /a\n2 > 3 OPEN r /b');
   const events = (list: readonly string[]): Observation[] => [

@@ -3,15 +3,29 @@
 // come from.
 import { type ATOMICS, IR } from '../../isa/index.ts';
 import { LAYOUT } from '../registers.ts';
-import { accessLocals, hostAddress, type LeafPair, translate } from './access.ts';
+import { hostAddress, type LeafPair, translate } from './access.ts';
 import { FOLDED } from './analysis.ts';
-import { Asm, type Label, typeOf } from './asm.ts';
+import { Asm, typeOf } from './asm.ts';
+import { emitAtomic } from './atomic-code.ts';
 import { NATIVE_CASES, type NativeCase, OWN, type OwnCase } from './cases.ts';
+import {
+  emitMulhs,
+  emitMulhu,
+  emitSettle,
+  emitWalk,
+  MULHS,
+  MULHU,
+  RARE,
+  SETTLE,
+  SLOW,
+  WALK,
+} from './core-functions.ts';
+import { DispatchWriter } from './dispatch.ts';
 import type { Emitter } from './emit.ts';
 import { emitCondition, emitStatus } from './flag-code.ts';
-import { CPU, ENTRIES, EXIT, HEADER, type Places } from './layout.ts';
+import { CPU, EXIT, type Places } from './layout.ts';
 import { V, W } from './opcodes.ts';
-import { encodeModule, type FunctionSource, T, type ValueType } from './wasm-code.ts';
+import { encodeModule, type FunctionSource, T } from './wasm-code.ts';
 
 const I32 = T.i32;
 const I64 = T.i64;
@@ -23,13 +37,6 @@ const TYPES = [
   { parameters: [], results: [I32] }, // 4 settle
   { parameters: [I32], results: [I32] }, // 5 run, regions
 ] as const;
-const SLOW = 0;
-const RARE = 1;
-const WALK = 2;
-const MULHU = 3;
-const MULHS = 4;
-const STATUS = 5;
-const SETTLE = 6;
 
 /**
  * The module for these places; a block leaves the interpreter each time that it ran `hot` times more (a power of 2, at
@@ -65,168 +72,8 @@ export function coreModule(places: Places, hot: number): Uint8Array {
   });
 }
 
-/** walk(address >> 24) → byte address of the leaf table, the empty one where there is none. */
-function emitWalk(a: Asm, { cpu, emptyLeaf }: Places): void {
-  const table = a.local(I32);
-  const none = a.block();
-  a.get(0);
-  a.i64(1 << 23);
-  a.op(W.i64_ge_u);
-  a.brIf(none);
-  a.i32(cpu);
-  a.load(32, CPU.root);
-  a.tee(table);
-  a.op(W.i32_eqz);
-  a.brIf(none);
-  for (const [shift, bits] of [
-    [12, 0x1ffc],
-    [0, 0x3ffc],
-  ] as const) {
-    a.get(table);
-    a.get(0);
-    a.op(W.i32_wrap_i64);
-    if (shift > 0) {
-      a.i32(shift);
-      a.op(W.i32_shr_u);
-    }
-    a.i32(2);
-    a.op(W.i32_shl);
-    a.i32(bits);
-    a.op(W.i32_and, W.i32_add);
-    a.load(32);
-    a.i32(2);
-    a.op(W.i32_shl);
-    a.tee(table);
-    a.op(W.i32_eqz);
-    a.brIf(none);
-  }
-  a.get(table);
-  a.op(W.return);
-  a.end();
-  a.i32(emptyLeaf);
-}
-
-/** High half of the product, by 32-bit parts. */
-function emitMulhu(a: Asm): void {
-  const [al, ah, bl, bh, t, u] = Array.from({ length: 6 }, () => a.local(I64));
-  for (const [from, lo, hi] of [
-    [0, al, ah],
-    [1, bl, bh],
-  ] as const) {
-    a.get(from);
-    a.i64(-1, 0);
-    a.op(W.i64_and);
-    a.set(lo);
-    a.get(from);
-    a.i64(32);
-    a.op(W.i64_shr_u);
-    a.set(hi);
-  }
-  // t = ah*bl + (al*bl >> 32); u = al*bh + (t & low); result ah*bh + (t >> 32) + (u >> 32)
-  a.get(ah);
-  a.get(bl);
-  a.op(W.i64_mul);
-  a.get(al);
-  a.get(bl);
-  a.op(W.i64_mul);
-  a.i64(32);
-  a.op(W.i64_shr_u, W.i64_add);
-  a.set(t);
-  a.get(al);
-  a.get(bh);
-  a.op(W.i64_mul);
-  a.get(t);
-  a.i64(-1, 0);
-  a.op(W.i64_and, W.i64_add);
-  a.set(u);
-  a.get(ah);
-  a.get(bh);
-  a.op(W.i64_mul);
-  a.get(t);
-  a.i64(32);
-  a.op(W.i64_shr_u, W.i64_add);
-  a.get(u);
-  a.i64(32);
-  a.op(W.i64_shr_u, W.i64_add);
-}
-
-function emitMulhs(a: Asm): void {
-  a.get(0);
-  a.get(1);
-  a.call(MULHU);
-  for (const [x, y] of [
-    [0, 1],
-    [1, 0],
-  ] as const) {
-    a.get(x);
-    a.i64(63);
-    a.op(W.i64_shr_s);
-    a.get(y);
-    a.op(W.i64_and, W.i64_sub);
-  }
-}
-
-/** settle() → RFLAGS with the pending computation done. */
-function emitSettle(a: Asm, { cpu }: Places): void {
-  const kw = a.local(I32);
-  a.i32(cpu);
-  a.load(32, CPU.pending);
-  a.tee(kw);
-  a.i32(0);
-  a.op(W.i32_ge_s);
-  a.if();
-  a.i32(cpu);
-  a.get(kw);
-  for (const field of [CPU.a, CPU.b, CPU.c]) {
-    a.i32(cpu);
-    a.load(64, field);
-  }
-  a.i32(cpu);
-  a.load(32, LAYOUT.rflags);
-  a.call(STATUS);
-  a.store(32, LAYOUT.rflags);
-  a.i32(cpu);
-  a.i32(-1);
-  a.store(32, CPU.pending);
-  a.end();
-  a.i32(cpu);
-  a.load(32, LAYOUT.rflags);
-}
-
 /** run(fuel) → why it returned. */
-class RunWriter {
-  private readonly a: Asm;
-  private readonly places: Places;
-  private readonly hot: number;
-  private readonly fuel = 0;
-  private readonly pc: number;
-  private readonly rip: number;
-  private readonly block: number;
-  private readonly code: number;
-  private readonly page: number;
-  private readonly frame: number;
-  private readonly entry: number;
-  private readonly flags: number;
-  private readonly access;
-  private readonly pairs: readonly LeafPair[];
-  private readonly temps = new Map<string, number>();
-  private exit: Label = 0;
-  private dispatch: Label = 0;
-  private next: Label = 0;
-
-  constructor(a: Asm, places: Places, hot: number) {
-    this.a = a;
-    this.hot = hot;
-    this.places = places;
-    [this.pc, this.block, this.code, this.frame, this.entry, this.flags] = Array.from({ length: 6 }, () =>
-      a.local(I32),
-    );
-    this.rip = a.local(I64);
-    this.page = a.local(I64);
-    this.access = accessLocals(a);
-    this.pairs = [0, 1].map(() => ({ high: a.local(I64), leaf: a.local(I32) }));
-  }
-
+class RunWriter extends DispatchWriter {
   write(): void {
     const { a, places } = this;
     a.i32(places.cpu);
@@ -257,163 +104,6 @@ class RunWriter {
     }
     a.get(this.code);
   }
-
-  private forgetLeaves(): void {
-    for (const pair of this.pairs) {
-      this.a.i64(-1);
-      this.a.set(pair.high);
-    }
-  }
-
-  private leave(code: number): void {
-    this.a.i32(code);
-    this.a.set(this.code);
-    this.a.br(this.exit);
-  }
-
-  /** Leaves with the code where the i32 on the stack is not 0. */
-  private leaveIf(code: number): void {
-    this.a.if();
-    this.leave(code);
-    this.a.end();
-  }
-
-  // dispatch
-
-  private writeDispatch(): void {
-    const { a, places } = this;
-    a.get(this.rip);
-    a.op(W.i32_wrap_i64);
-    a.get(this.rip);
-    a.i64(13);
-    a.op(W.i64_shr_u, W.i32_wrap_i64, W.i32_xor);
-    a.i32(ENTRIES - 1);
-    a.op(W.i32_and);
-    a.i32(5);
-    a.op(W.i32_shl);
-    a.i32(places.table);
-    a.op(W.i32_add);
-    a.tee(this.entry);
-    a.load(64);
-    a.get(this.rip);
-    a.op(W.i64_ne);
-    this.leaveIf(EXIT.miss);
-    // the frame that the page of rip has now
-    a.get(this.rip);
-    a.i64(12);
-    a.op(W.i64_shr_u);
-    a.get(this.page);
-    a.op(W.i64_ne);
-    a.if();
-    a.get(this.rip);
-    a.i64(12);
-    a.op(W.i64_shr_u);
-    a.tee(this.page);
-    this.executableFrame();
-    a.set(this.frame);
-    a.end();
-    a.get(this.entry);
-    a.load(32, 8);
-    a.get(this.frame);
-    a.op(W.i32_ne);
-    this.leaveIf(EXIT.miss);
-    a.get(this.entry);
-    a.load(32, 12);
-    a.if();
-    a.get(this.entry);
-    a.load(32, 12);
-    a.get(this.page);
-    a.i64(1);
-    a.op(W.i64_add);
-    this.executableFrame();
-    a.op(W.i32_ne);
-    this.leaveIf(EXIT.miss);
-    a.end();
-    a.get(this.entry);
-    a.load(32, 16);
-    a.tee(this.block);
-    a.i32(1);
-    a.op(W.i32_and);
-    a.if();
-    this.callRegion();
-    a.end();
-    // a stream block
-    a.get(this.fuel);
-    a.get(this.block);
-    a.load(32);
-    a.op(W.i32_lt_s);
-    this.leaveIf(EXIT.fuel);
-    a.get(this.block);
-    a.get(this.block);
-    a.load(32, 4);
-    a.i32(1);
-    a.op(W.i32_add);
-    a.tee(this.flags);
-    a.store(32, 4);
-    a.get(this.flags);
-    a.i32(this.hot - 1);
-    a.op(W.i32_and, W.i32_eqz);
-    this.leaveIf(EXIT.hot);
-    a.get(this.fuel);
-    a.get(this.block);
-    a.load(32);
-    a.op(W.i32_sub);
-    a.set(this.fuel);
-    a.get(this.block);
-    a.i32(HEADER);
-    a.op(W.i32_add);
-    a.set(this.pc);
-  }
-
-  /** From a page number (i64) on the stack, its frame if it may be executed, else 0. */
-  private executableFrame(): void {
-    const { a } = this;
-    const page = this.temp(I64, 3);
-    const entry = this.temp(I32, 3);
-    a.tee(page);
-    a.i64(12);
-    a.op(W.i64_shr_u);
-    a.call(WALK);
-    a.get(page);
-    a.op(W.i32_wrap_i64);
-    a.i32(0xfff);
-    a.op(W.i32_and);
-    a.i32(2);
-    a.op(W.i32_shl, W.i32_add);
-    a.load(32);
-    a.tee(entry);
-    a.i32(12);
-    a.op(W.i32_shr_u);
-    a.i32(0);
-    a.get(entry);
-    a.i32(4);
-    a.op(W.i32_and, W.select);
-  }
-
-  private callRegion(): void {
-    const { a, places } = this;
-    a.get(this.fuel);
-    a.get(this.block);
-    a.i32(1);
-    a.op(W.i32_shr_u);
-    a.callIndirect(5);
-    a.set(this.code);
-    a.i32(places.cpu);
-    a.load(64, LAYOUT.rip);
-    a.set(this.rip);
-    a.i32(places.cpu);
-    a.load(32, CPU.fuel);
-    a.set(this.fuel);
-    a.i64(-1);
-    a.set(this.page);
-    this.forgetLeaves();
-    a.get(this.code);
-    a.op(W.i32_eqz);
-    a.brIf(this.dispatch);
-    a.br(this.exit);
-  }
-
-  // cases
 
   private writeCases(): void {
     const { a } = this;
@@ -474,16 +164,6 @@ class RunWriter {
     this.forgetLeaves();
     a.i64(-1);
     a.set(this.page);
-  }
-
-  private temp(type: ValueType, i: number): number {
-    const key = `${type}.${i}`;
-    let local = this.temps.get(key);
-    if (local === undefined) {
-      local = this.a.local(type);
-      this.temps.set(key, local);
-    }
-    return local;
   }
 
   private native({ shape, native, operands }: NativeCase): void {
@@ -788,48 +468,6 @@ class RunWriter {
     this.slow(5);
     a.end();
     this.advance(6);
-  }
-}
-
-/** Pushes the new value of an atomic operation. */
-export function emitAtomic(
-  a: Asm,
-  kind: (typeof ATOMICS)[number],
-  width: number,
-  old: number,
-  operand: () => void,
-  replacement: () => void,
-): void {
-  const wide = width === 64;
-  switch (kind) {
-    case 'xchg':
-      operand();
-      return;
-    case 'neg':
-      if (wide) a.i64(0);
-      else a.i32(0);
-      a.get(old);
-      a.op(wide ? W.i64_sub : W.i32_sub);
-      return;
-    case 'cmpxchg':
-      replacement();
-      a.get(old);
-      a.get(old);
-      operand();
-      a.op(wide ? W.i64_eq : W.i32_eq, W.select);
-      return;
-    default: {
-      a.get(old);
-      operand();
-      const ops = {
-        add: [W.i32_add, W.i64_add],
-        sub: [W.i32_sub, W.i64_sub],
-        and: [W.i32_and, W.i64_and],
-        or: [W.i32_or, W.i64_or],
-        xor: [W.i32_xor, W.i64_xor],
-      }[kind];
-      a.op(ops[wide ? 1 : 0]);
-    }
   }
 }
 

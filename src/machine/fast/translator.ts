@@ -6,7 +6,8 @@ import type { PagedSpace } from '../space.ts';
 import { isConst } from './analysis.ts';
 import type { Core, StreamBlock } from './core.ts';
 import { compileModule, instantiate } from './host.ts';
-import { successorsOf, targetsOf, translateRegion } from './region.ts';
+import { translateRegion } from './region.ts';
+import { successorsOf, targetsOf } from './region-flow.ts';
 import { encodeModule, T } from './wasm-code.ts';
 
 /** Blocks of a region, and IR words, at most. */

@@ -1,0 +1,146 @@
+// Functions of the core module besides the interpreter: the page table walk, high halves of products, and RFLAGS with
+// the pending computation done; and the indices by which code in the module calls them.
+import { LAYOUT } from '../registers.ts';
+import type { Asm } from './asm.ts';
+import { CPU, type Places } from './layout.ts';
+import { W } from './opcodes.ts';
+import { T } from './wasm-code.ts';
+
+const I32 = T.i32;
+const I64 = T.i64;
+/** Indices of the functions of the core module. */
+export const SLOW = 0;
+export const RARE = 1;
+export const WALK = 2;
+export const MULHU = 3;
+export const MULHS = 4;
+export const STATUS = 5;
+export const SETTLE = 6;
+
+/** walk(address >> 24) → byte address of the leaf table, the empty one where there is none. */
+export function emitWalk(a: Asm, { cpu, emptyLeaf }: Places): void {
+  const table = a.local(I32);
+  const none = a.block();
+  a.get(0);
+  a.i64(1 << 23);
+  a.op(W.i64_ge_u);
+  a.brIf(none);
+  a.i32(cpu);
+  a.load(32, CPU.root);
+  a.tee(table);
+  a.op(W.i32_eqz);
+  a.brIf(none);
+  for (const [shift, bits] of [
+    [12, 0x1ffc],
+    [0, 0x3ffc],
+  ] as const) {
+    a.get(table);
+    a.get(0);
+    a.op(W.i32_wrap_i64);
+    if (shift > 0) {
+      a.i32(shift);
+      a.op(W.i32_shr_u);
+    }
+    a.i32(2);
+    a.op(W.i32_shl);
+    a.i32(bits);
+    a.op(W.i32_and, W.i32_add);
+    a.load(32);
+    a.i32(2);
+    a.op(W.i32_shl);
+    a.tee(table);
+    a.op(W.i32_eqz);
+    a.brIf(none);
+  }
+  a.get(table);
+  a.op(W.return);
+  a.end();
+  a.i32(emptyLeaf);
+}
+
+/** High half of the product, by 32-bit parts. */
+export function emitMulhu(a: Asm): void {
+  const [al, ah, bl, bh, t, u] = Array.from({ length: 6 }, () => a.local(I64));
+  for (const [from, lo, hi] of [
+    [0, al, ah],
+    [1, bl, bh],
+  ] as const) {
+    a.get(from);
+    a.i64(-1, 0);
+    a.op(W.i64_and);
+    a.set(lo);
+    a.get(from);
+    a.i64(32);
+    a.op(W.i64_shr_u);
+    a.set(hi);
+  }
+  // t = ah*bl + (al*bl >> 32); u = al*bh + (t & low); result ah*bh + (t >> 32) + (u >> 32)
+  a.get(ah);
+  a.get(bl);
+  a.op(W.i64_mul);
+  a.get(al);
+  a.get(bl);
+  a.op(W.i64_mul);
+  a.i64(32);
+  a.op(W.i64_shr_u, W.i64_add);
+  a.set(t);
+  a.get(al);
+  a.get(bh);
+  a.op(W.i64_mul);
+  a.get(t);
+  a.i64(-1, 0);
+  a.op(W.i64_and, W.i64_add);
+  a.set(u);
+  a.get(ah);
+  a.get(bh);
+  a.op(W.i64_mul);
+  a.get(t);
+  a.i64(32);
+  a.op(W.i64_shr_u, W.i64_add);
+  a.get(u);
+  a.i64(32);
+  a.op(W.i64_shr_u, W.i64_add);
+}
+
+export function emitMulhs(a: Asm): void {
+  a.get(0);
+  a.get(1);
+  a.call(MULHU);
+  for (const [x, y] of [
+    [0, 1],
+    [1, 0],
+  ] as const) {
+    a.get(x);
+    a.i64(63);
+    a.op(W.i64_shr_s);
+    a.get(y);
+    a.op(W.i64_and, W.i64_sub);
+  }
+}
+
+/** settle() → RFLAGS with the pending computation done. */
+export function emitSettle(a: Asm, { cpu }: Places): void {
+  const kw = a.local(I32);
+  a.i32(cpu);
+  a.load(32, CPU.pending);
+  a.tee(kw);
+  a.i32(0);
+  a.op(W.i32_ge_s);
+  a.if();
+  a.i32(cpu);
+  a.get(kw);
+  for (const field of [CPU.a, CPU.b, CPU.c]) {
+    a.i32(cpu);
+    a.load(64, field);
+  }
+  a.i32(cpu);
+  a.load(32, LAYOUT.rflags);
+  a.call(STATUS);
+  a.store(32, LAYOUT.rflags);
+  a.i32(cpu);
+  a.i32(-1);
+  a.store(32, CPU.pending);
+  a.end();
+  a.i32(cpu);
+  a.load(32, LAYOUT.rflags);
+}

@@ -1,0 +1,212 @@
+// The dispatch loop of the core module: from RIP to the block or region there, if its page still is what it was made
+// from. Operations of stream blocks are interpreter.ts', which extends it.
+import { LAYOUT } from '../registers.ts';
+import { accessLocals, type LeafPair } from './access.ts';
+import type { Asm, Label } from './asm.ts';
+import { WALK } from './core-functions.ts';
+import { CPU, ENTRIES, EXIT, HEADER, type Places } from './layout.ts';
+import { W } from './opcodes.ts';
+import { T, type ValueType } from './wasm-code.ts';
+
+const I32 = T.i32;
+const I64 = T.i64;
+
+/** Locals of the interpreter, its ways out, and the dispatch. */
+export abstract class DispatchWriter {
+  protected readonly a: Asm;
+  protected readonly places: Places;
+  protected readonly hot: number;
+  protected readonly fuel = 0;
+  protected readonly pc: number;
+  protected readonly rip: number;
+  protected readonly block: number;
+  protected readonly code: number;
+  protected readonly page: number;
+  protected readonly frame: number;
+  protected readonly entry: number;
+  protected readonly flags: number;
+  protected readonly access;
+  protected readonly pairs: readonly LeafPair[];
+  protected readonly temps = new Map<string, number>();
+  protected exit: Label = 0;
+  protected dispatch: Label = 0;
+  protected next: Label = 0;
+
+  constructor(a: Asm, places: Places, hot: number) {
+    this.a = a;
+    this.hot = hot;
+    this.places = places;
+    [this.pc, this.block, this.code, this.frame, this.entry, this.flags] = Array.from({ length: 6 }, () =>
+      a.local(I32),
+    );
+    this.rip = a.local(I64);
+    this.page = a.local(I64);
+    this.access = accessLocals(a);
+    this.pairs = [0, 1].map(() => ({ high: a.local(I64), leaf: a.local(I32) }));
+  }
+
+  protected forgetLeaves(): void {
+    for (const pair of this.pairs) {
+      this.a.i64(-1);
+      this.a.set(pair.high);
+    }
+  }
+
+  protected leave(code: number): void {
+    this.a.i32(code);
+    this.a.set(this.code);
+    this.a.br(this.exit);
+  }
+
+  /** Leaves with the code where the i32 on the stack is not 0. */
+  protected leaveIf(code: number): void {
+    this.a.if();
+    this.leave(code);
+    this.a.end();
+  }
+
+  protected temp(type: ValueType, i: number): number {
+    const key = `${type}.${i}`;
+    let local = this.temps.get(key);
+    if (local === undefined) {
+      local = this.a.local(type);
+      this.temps.set(key, local);
+    }
+    return local;
+  }
+
+  // dispatch
+
+  protected writeDispatch(): void {
+    const { a, places } = this;
+    a.get(this.rip);
+    a.op(W.i32_wrap_i64);
+    a.get(this.rip);
+    a.i64(13);
+    a.op(W.i64_shr_u, W.i32_wrap_i64, W.i32_xor);
+    a.i32(ENTRIES - 1);
+    a.op(W.i32_and);
+    a.i32(5);
+    a.op(W.i32_shl);
+    a.i32(places.table);
+    a.op(W.i32_add);
+    a.tee(this.entry);
+    a.load(64);
+    a.get(this.rip);
+    a.op(W.i64_ne);
+    this.leaveIf(EXIT.miss);
+    // the frame that the page of rip has now
+    a.get(this.rip);
+    a.i64(12);
+    a.op(W.i64_shr_u);
+    a.get(this.page);
+    a.op(W.i64_ne);
+    a.if();
+    a.get(this.rip);
+    a.i64(12);
+    a.op(W.i64_shr_u);
+    a.tee(this.page);
+    this.executableFrame();
+    a.set(this.frame);
+    a.end();
+    a.get(this.entry);
+    a.load(32, 8);
+    a.get(this.frame);
+    a.op(W.i32_ne);
+    this.leaveIf(EXIT.miss);
+    a.get(this.entry);
+    a.load(32, 12);
+    a.if();
+    a.get(this.entry);
+    a.load(32, 12);
+    a.get(this.page);
+    a.i64(1);
+    a.op(W.i64_add);
+    this.executableFrame();
+    a.op(W.i32_ne);
+    this.leaveIf(EXIT.miss);
+    a.end();
+    a.get(this.entry);
+    a.load(32, 16);
+    a.tee(this.block);
+    a.i32(1);
+    a.op(W.i32_and);
+    a.if();
+    this.callRegion();
+    a.end();
+    // a stream block
+    a.get(this.fuel);
+    a.get(this.block);
+    a.load(32);
+    a.op(W.i32_lt_s);
+    this.leaveIf(EXIT.fuel);
+    a.get(this.block);
+    a.get(this.block);
+    a.load(32, 4);
+    a.i32(1);
+    a.op(W.i32_add);
+    a.tee(this.flags);
+    a.store(32, 4);
+    a.get(this.flags);
+    a.i32(this.hot - 1);
+    a.op(W.i32_and, W.i32_eqz);
+    this.leaveIf(EXIT.hot);
+    a.get(this.fuel);
+    a.get(this.block);
+    a.load(32);
+    a.op(W.i32_sub);
+    a.set(this.fuel);
+    a.get(this.block);
+    a.i32(HEADER);
+    a.op(W.i32_add);
+    a.set(this.pc);
+  }
+
+  /** From a page number (i64) on the stack, its frame if it may be executed, else 0. */
+  protected executableFrame(): void {
+    const { a } = this;
+    const page = this.temp(I64, 3);
+    const entry = this.temp(I32, 3);
+    a.tee(page);
+    a.i64(12);
+    a.op(W.i64_shr_u);
+    a.call(WALK);
+    a.get(page);
+    a.op(W.i32_wrap_i64);
+    a.i32(0xfff);
+    a.op(W.i32_and);
+    a.i32(2);
+    a.op(W.i32_shl, W.i32_add);
+    a.load(32);
+    a.tee(entry);
+    a.i32(12);
+    a.op(W.i32_shr_u);
+    a.i32(0);
+    a.get(entry);
+    a.i32(4);
+    a.op(W.i32_and, W.select);
+  }
+
+  protected callRegion(): void {
+    const { a, places } = this;
+    a.get(this.fuel);
+    a.get(this.block);
+    a.i32(1);
+    a.op(W.i32_shr_u);
+    a.callIndirect(5);
+    a.set(this.code);
+    a.i32(places.cpu);
+    a.load(64, LAYOUT.rip);
+    a.set(this.rip);
+    a.i32(places.cpu);
+    a.load(32, CPU.fuel);
+    a.set(this.fuel);
+    a.i64(-1);
+    a.set(this.page);
+    this.forgetLeaves();
+    a.get(this.code);
+    a.op(W.i32_eqz);
+    a.brIf(this.dispatch);
+    a.br(this.exit);
+  }
+}

@@ -1,0 +1,212 @@
+// What all parts of the translation of a region share: the locals, values of the block at hand, and the ways out. What
+// operations do is in region-flags.ts, region-memory.ts and region.ts, which extend it in this order.
+import { IR, WORDS, XMM0 } from '../../isa/index.ts';
+import { accessLocals, type LeafPair } from './access.ts';
+import { type Analysis, analyse, isConst } from './analysis.ts';
+import { Asm, type Label, typeOf } from './asm.ts';
+import type { StreamBlock } from './core.ts';
+import { registerOffset } from './encode.ts';
+import { analyseGraph, type Graph } from './graph.ts';
+import type { Places } from './layout.ts';
+import { W } from './opcodes.ts';
+import { constantAddress, flagsAfter, leavesEarly, successorsOf, targetsOf } from './region-flow.ts';
+import { T, type ValueType } from './wasm-code.ts';
+
+/** Indices of the imports of a module of regions. */
+export const REGION_IMPORTS = { walk: 0, mulhu: 1, mulhs: 2, status: 3, slow: 4 } as const;
+
+/** How many page table leaves a region remembers. */
+export const PAIRS = 4;
+
+/** A local that holds a value until its last use. */
+export interface Owned {
+  readonly local: number;
+  readonly type: ValueType;
+  readonly last: number;
+}
+
+/** State of the translation of one region. */
+export abstract class RegionBase {
+  protected readonly a = new Asm(1, 16_384);
+  protected readonly blocks: readonly StreamBlock[];
+  protected readonly analyses: readonly Analysis[];
+  protected readonly places: Places;
+  protected readonly graph: Graph;
+  protected readonly index = new Map<number, number>();
+  protected readonly fuel = 0;
+  protected readonly rip: number;
+  protected readonly exitCode: number;
+  /** Fuel must stay at or above it; raised when code changed, so that the region is left. */
+  protected readonly floor: number;
+  protected readonly changed: number;
+  protected readonly flagKind: number;
+  /** Single flags set over the pending ones: which, and their values; so that rotates cost nothing. */
+  protected readonly overMask: number;
+  protected readonly overValue: number;
+  protected readonly flagValues: readonly number[];
+  protected readonly scratch32: number;
+  protected readonly access;
+  protected readonly pairs: readonly LeafPair[];
+  protected readonly registers = new Map<number, number>();
+  protected readonly written = new Set<number>();
+  protected readonly temps = new Map<string, number>();
+  protected readonly loopLabels = new Map<number, Label>();
+  protected readonly mergeLabels = new Map<number, Label>();
+  protected exit: Label = 0;
+  /** Pending flags known at a block's start: kind | width << 8, -1 unknown. */
+  protected readonly known: Int32Array;
+
+  // of the block at hand
+  protected block!: StreamBlock;
+  protected facts!: Analysis;
+  protected locals!: Int32Array;
+  protected free = new Map<ValueType, number[]>();
+  protected staticFlags = -1;
+  protected begun = 0;
+  protected mayChange = false;
+  protected node = 0;
+  protected instructionAddress = 0;
+
+  constructor(blocks: readonly StreamBlock[], places: Places) {
+    const { a } = this;
+    this.blocks = blocks;
+    this.places = places;
+    this.analyses = blocks.map((block) => analyse(block.code));
+    for (const [i, block] of blocks.entries()) this.index.set(block.address, i);
+    this.graph = analyseGraph(
+      blocks.map((block) => successorsOf(block).flatMap((to) => this.index.get(to) ?? [])),
+    );
+    this.rip = a.local(T.i64);
+    [this.exitCode, this.floor, this.changed, this.flagKind, this.scratch32] = Array.from({ length: 5 }, () =>
+      a.local(T.i32),
+    );
+    [this.overMask, this.overValue] = [a.local(T.i32), a.local(T.i32)];
+    this.flagValues = [0, 1, 2].map(() => a.local(T.i64));
+    this.access = accessLocals(a);
+    this.pairs = Array.from({ length: PAIRS }, () => ({ high: a.local(T.i64), leaf: a.local(T.i32) }));
+    this.known = this.flowOfFlags();
+  }
+
+  /** What is known of pending flags where blocks begin. */
+  protected flowOfFlags(): Int32Array {
+    const UNSEEN = -2;
+    const n = this.blocks.length;
+    const known = new Int32Array(n).fill(UNSEEN);
+    known[0] = -1;
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (const node of this.graph.sequence) {
+        const { code } = this.analyses[node];
+        const after = flagsAfter(code, known[node]);
+        for (const value of targetsOf(code)) {
+          const to = this.index.get(constantAddress(code, value) ?? -1);
+          if (to === undefined || known[node] === UNSEEN) continue;
+          // an exit leaves before its instruction's flags
+          const out = leavesEarly(code, value) ? -1 : after;
+          const met = known[to] === UNSEEN || known[to] === out ? out : -1;
+          if (met !== known[to]) {
+            known[to] = met;
+            changed = true;
+          }
+        }
+      }
+    }
+    return known.map((kind) => (kind === UNSEEN ? -1 : kind));
+  }
+
+  protected findRegisters(): void {
+    this.blocks.forEach((block, i) => {
+      for (let at = 0; at < block.code.length; at += WORDS) {
+        const op = block.code[at] & 0xff;
+        const register = block.code[at + 1];
+        if ((op !== IR.get && op !== IR.set) || (register >= 16 && register < XMM0)) continue;
+        if (op === IR.get && this.analyses[i].dead[at / WORDS] !== 0) continue;
+        if (!this.registers.has(register))
+          this.registers.set(register, this.a.local(register >= XMM0 ? T.v128 : T.i64));
+        if (op === IR.set) this.written.add(register);
+      }
+    });
+  }
+
+  protected spillRegisters(from: number): void {
+    const { a, places } = this;
+    for (const [register, local] of this.registers) {
+      if (register < from || !this.written.has(register)) continue;
+      a.i32(places.cpu);
+      a.get(local);
+      a.store(register >= XMM0 ? 128 : 64, registerOffset(register));
+    }
+  }
+
+  protected forgetLeaves(): void {
+    for (const pair of this.pairs) {
+      this.a.i64(-1);
+      this.a.set(pair.high);
+    }
+  }
+
+  protected temp(type: ValueType, i: number): number {
+    const key = `${type}.${i}`;
+    let local = this.temps.get(key);
+    if (local === undefined) {
+      local = this.a.local(type);
+      this.temps.set(key, local);
+    }
+    return local;
+  }
+
+  protected giveBack(type: ValueType, local: number): void {
+    const list = this.free.get(type);
+    if (list === undefined) this.free.set(type, [local]);
+    else list.push(local);
+  }
+
+  /** A local for the result of operation i; those of values that died before are used again. */
+  protected result(i: number, owned: Owned[]): number {
+    const type = typeOf(this.facts.width[i]);
+    for (let k = owned.length - 1; k >= 0; k--) {
+      if (owned[k].last > i) continue;
+      this.giveBack(owned[k].type, owned[k].local);
+      owned[k] = owned[owned.length - 1];
+      owned.pop();
+    }
+    const local = this.free.get(type)?.pop() ?? this.a.local(type);
+    owned.push({ local, type, last: this.facts.lastUse[i] });
+    this.locals[i] = local;
+    return local;
+  }
+
+  /** Pushes a value. */
+  protected push(value: number): void {
+    const { a } = this;
+    const { code } = this.facts;
+    if (isConst(code, value)) {
+      const at = value * WORDS;
+      if (((code[at] >>> 8) & 0xff) === 64) a.i64(code[at + 1], code[at + 2]);
+      else a.i32(code[at + 1]);
+    } else a.get(this.locals[value]);
+  }
+
+  protected leaveAt(address: number, code: number): void {
+    const { a } = this;
+    a.i64((address % 2 ** 32) | 0, Math.floor(address / 2 ** 32) | 0);
+    a.set(this.rip);
+    this.leave(code);
+  }
+
+  protected leave(code: number): void {
+    const { a } = this;
+    a.i32(code);
+    a.set(this.exitCode);
+    a.br(this.exit);
+  }
+
+  protected refund(count: number): void {
+    const { a } = this;
+    if (count === 0) return;
+    a.get(this.fuel);
+    a.i32(count);
+    a.op(W.i32_add);
+    a.set(this.fuel);
+  }
+}

@@ -64,7 +64,7 @@ test('straight runs share a box; branches, loops and clone targets open new ones
         [2, 1],
       ]),
     ),
-    '0 1 2',
+    '0 1-2',
   );
   assert.equal(
     boxes(

@@ -87,7 +87,7 @@ test('a program with files, threads, processes and sockets is recorded without a
   expect(/^flow .* WRITE cut {2}pipe: /, 1);
   expect(/^process .* \/bin\/true \[a b\]/, 1);
   expect(/^event .* EXEC \/bin\/true "?a b"? = 0$/, 1);
-  expect(/^event .* EXEC \/proc\/self\/exe DIR again = 0$/, 1);
+  expect(/^event .* EXEC DIR\/\w+ DIR again = 0$/, 1);
   // fork twice and vfork once, from both sides; threads and posix_spawn use clone3 with this C library, or clone.
   const clones = text.match(/^event .* CLONE .*= [1-9]\d*$/gm)?.length ?? 0;
   assert.ok(clones >= 3, `${clones} clones`);

@@ -76,14 +76,18 @@ export class Checks {
       this.core.host();
       return undefined;
     }
-    container.records++;
-    if (container.policy === undefined) {
-      if (container.open) this.origins.hold(container, observation);
-      else counters.unwatched++;
+    // What is held back comes here again, and is counted then.
+    if (container.open) {
+      this.origins.hold(container, observation);
       return undefined;
     }
-    if (process.segments.length === 0) {
+    if (container.policy !== undefined && process.segments.length === 0) {
       this.origins.holdFor(process, observation);
+      return undefined;
+    }
+    container.records++;
+    if (container.policy === undefined) {
+      counters.unwatched++;
       return undefined;
     }
     counters.watched++;

@@ -89,7 +89,8 @@ export class Origins {
     // Without a creation time the pid alone tells processes apart, until it is used again.
     if (process?.exited !== undefined && info.id.created === 0n && !info.again && moment > process.exited)
       process = undefined;
-    const container = info.containerId === '' ? undefined : core.container(info.containerId);
+    // Whoever was seen in a container stays there: a source that no longer says so may have been made not to.
+    const container = info.containerId === '' ? process?.container : core.container(info.containerId);
     const fresh = process === undefined;
     if (process === undefined) {
       process = this.create(info);
@@ -431,8 +432,11 @@ export class Origins {
     container.open = false;
     container.whyNot = why;
     this.core.note({ kind: 'unwatched-container', container: container.ref, why });
-    for (const { kind } of container.backlog)
-      if (kind === 'event' || kind === 'flow') this.core.counters.unwatched++;
+    for (const { kind } of container.backlog) {
+      if (kind !== 'event' && kind !== 'flow') continue;
+      this.core.counters.unwatched++;
+      container.records++;
+    }
     container.backlog = [];
   }
 

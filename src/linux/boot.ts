@@ -1,6 +1,11 @@
 // Making the kernel of one container.
 import type { Tree } from '../image/index.ts';
-import { createFastEngine, createMemory, createReferenceEngine, type MemoryOptions } from '../machine/index.ts';
+import {
+  createFastEngine,
+  createMemory,
+  createReferenceEngine,
+  type MemoryOptions,
+} from '../machine/index.ts';
 import type { EnvironmentValues } from './events.ts';
 import { Kernel, type KernelHooks, type Layout, type Machine } from './kernel.ts';
 import { Net } from './net.ts';

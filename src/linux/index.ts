@@ -1,5 +1,11 @@
 // linux: the simulated kernel. Processes, files, sockets, time of one container. Floor 4.
-export { createKernel, createMachine, DEFAULT_LAYOUT, type KernelOptions, type MachineOptions } from './boot.ts';
+export {
+  createKernel,
+  createMachine,
+  DEFAULT_LAYOUT,
+  type KernelOptions,
+  type MachineOptions,
+} from './boot.ts';
 export { errnoName } from './errno.ts';
 export type { Cut, EffectEvent, EnvironmentValues, Frame } from './events.ts';
 export { type CallTexts, formatArguments, formatSyscall } from './format.ts';

@@ -20,11 +20,15 @@ const unspecified: ReadonlySet<string> = new Set(['', '0.0.0.0', '::']);
 /** Classes that every address is in, and every port. */
 const anyAddress: ReadonlySet<string> = new Set(['*', '**']);
 const anyPort: ReadonlySet<string> = new Set(['*', '**', '[0-9]+', '[0-9a-f]+', '[0-9A-Za-z]+']);
+const loopback: readonly string[] = ['127.0.0.1', '::1'];
 const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
 /** IPv4 in IPv6 as IPv4: a dual-stack socket's peers are reported as either. */
 export const plainAddress = (address: string): string =>
   address.startsWith('::') ? (mapped.exec(address)?.[1] ?? address) : address;
+
+/** Whether the text names no address: any, or none. */
+export const isUnspecified = (address: string): boolean => unspecified.has(address);
 
 /** Whether the text can only be an IPv6 address that is not IPv4 in IPv6. */
 export const isIpv6 = (address: string): boolean => address.includes(':') && !/^::ffff:/i.test(address);
@@ -62,7 +66,10 @@ export class NetMatcher {
 
 function fits(row: Row, local: Endpoint, peer: Endpoint): boolean {
   if (!endFits(row.localPort, row.localAddress, local)) return false;
-  return endFits(row.peerPort, row.peerAddress, peer);
+  if (endFits(row.peerPort, row.peerAddress, peer)) return true;
+  // Who connects to the unspecified address gets to this machine; sources tell the one or the other.
+  if (!unspecified.has(peer.address)) return false;
+  return loopback.some((address) => endFits(row.peerPort, row.peerAddress, { address, port: peer.port }));
 }
 
 function endFits(port: TextTest | undefined, address: TextTest | undefined, end: Endpoint): boolean {
@@ -82,6 +89,8 @@ function addressTest(pattern: Pattern, anyWhenUnspecified: boolean): TextTest | 
   const test = textTest(pattern);
   if (test.literal === undefined) return anyAddress.has(pattern) ? undefined : test;
   if (anyWhenUnspecified && unspecified.has(test.literal)) return undefined;
+  if (unspecified.has(test.literal))
+    return { ...test, test: (text) => unspecified.has(text) || loopback.includes(text) };
   return textTest(literal(plainAddress(test.literal)));
 }
 

@@ -3,7 +3,7 @@ import type { Op } from '../effect/index.ts';
 import type { SourceTraits } from '../telemetry/index.ts';
 import type { CompiledEdge } from './compiled.ts';
 import { isStdio, spaceOf } from './match-file.ts';
-import { isIpv6 } from './match-net.ts';
+import { isIpv6, isUnspecified } from './match-net.ts';
 
 /** Operations at a flow's end: sources of flows lose some (descriptors closed by exec, by dup2, by another thread). */
 const endings: ReadonlySet<Op> = new Set(['CLOSE', 'SHUTDOWN']);
@@ -28,13 +28,20 @@ export function unseen(edge: CompiledEdge, traits: SourceTraits): boolean {
   return endings.has(effect.op) || unreliable(edge);
 }
 
-/** What sources of flows report only sometimes: descriptors that are not the task's own, or that reach nothing outside. */
+/** What sources of flows report only sometimes, or never: what is not the task's own, and what has no path and no IP. */
 function unreliable({ effect }: CompiledEdge): boolean {
   if (effect?.resource.kind === 'net') {
+    // Connecting a datagram socket sends nothing; libraries do it to ask for a route, on sockets of either family.
+    if (effect.op === 'CONNECT' && effect.resource.protocol === 'udp') return true;
+    // A socket without a peer (one that listens, one whose association is dissolved) has no flow.
     const { peer } = effect.resource;
-    return effect.op !== 'CONNECT' && (peer.port === '0' || peer.port === '');
+    return (
+      (peer.port === '0' || peer.port === '') && (effect.op !== 'CONNECT' || isUnspecified(peer.address))
+    );
   }
   if (effect?.resource.kind !== 'file') return false;
   const { type, path } = effect.resource;
-  return path.startsWith('anon:') || isStdio(spaceOf(type), path);
+  // Anonymous inodes, netlink sockets.
+  if (type !== 'u' && type !== 'p' && !path.startsWith('/')) return true;
+  return isStdio(spaceOf(type), path);
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Observation } from '../../src/telemetry/index.ts';
 import { boot, CLIENT, ECHO, healthy, prelude, serve } from './echo.ts';
-import { brief, EXACT, event, flow, run } from './kit.ts';
+import { brief, EXACT, event, flow, later, run } from './kit.ts';
 import { one, started } from './one.ts';
 
 test('flows: written late and in another order than they happened', () => {
@@ -147,4 +147,24 @@ test('sources: an exact one is held to every close', () => {
     ),
     [],
   );
+});
+
+test('flows: the unspecified address of a peer is this machine', () => {
+  const policy = one(`0 > 1 CONNECT tcp *:[0-9]+ <-> 127.0.0.1:80
+    1 > 2 CONNECT tcp *:[0-9]+ <-> 0.0.0.0:81`);
+  const to = (ms: number, peer: string): Observation =>
+    flow(ms, ms, 1, `CONNECT tcp 127.0.0.1:40000 <-> ${peer}`);
+  assert.deepEqual(brief(run(policy, [...started, to(2, '0.0.0.0:80'), to(3, '127.0.0.1:81')]).findings), []);
+  assert.equal(run(policy, [...started, to(2, '0.0.0.0:82')]).findings.length, 1);
+  assert.equal(run(policy, [...started, to(2, '10.0.0.1:80')]).findings.length, 1);
+});
+
+test('sources: what has neither path nor IP address leaves no flow', () => {
+  const policy = one(`0 > 1 BIND any:netlink:
+    1 > 2 WRITE any:netlink:
+    2 > 3 READ any:anon:\\[eventfd\\]
+    3 > 4 CONNECT udp *:[0-9]+ <-> 127.0.0.1:53
+    4 > 5 CONNECT udp : <-> :
+    5 > 6 OPEN r /a`);
+  assert.deepEqual(brief(run(policy, [...started, flow(2, 2, 1, 'OPEN r /a'), later()]).findings), []);
 });

@@ -15,7 +15,9 @@ export function nearest(
   serving: boolean,
 ): Expected[] {
   const edges = compiled.edges.filter((edge) => automata.includes(edge.automaton));
-  return pick(compiled, edges, effect, (edge) => (compiled.serves[edge.from] === 1) === serving);
+  // Where the program has nothing of the kind, what it does for its clients says more than how it starts.
+  const late = serving || !edges.some((edge) => edge.effect?.op === effect.op);
+  return pick(compiled, edges, effect, (edge) => (compiled.serves[edge.from] === 1) === late);
 }
 
 /** Of the edges that leave these states, the nearest to the effect. */

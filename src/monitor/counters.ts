@@ -26,6 +26,8 @@ export interface Counters {
   late: number;
   /** Judged before everything earlier could have arrived, because too much was waiting. */
   early: number;
+  /** Steps out of a thread's own order that another thread of its process could take then. */
+  shared: number;
   /** Verdicts on order that were not given because records may be missing. */
   undecided: number;
   /** Records that the source could not use, and how often it said so. */
@@ -54,6 +56,7 @@ export const newCounters = (): Counters => ({
   absent: 0,
   late: 0,
   early: 0,
+  shared: 0,
   undecided: 0,
   lostRecords: 0,
   gaps: 0,

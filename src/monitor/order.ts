@@ -37,7 +37,12 @@ export class Order {
   /** A task begins here and now, with these states. */
   begin(task: Task, set: Subset): void {
     task.set = set;
-    task.process.alive.add(task);
+    const { process } = task;
+    process.alive.add(task);
+    if (task === process.main) return;
+    // With a second thread the order of each is not all that counts: see byThreads.
+    if (process.history.size === 0 && process.main.set !== undefined) process.history.add(process.main.set);
+    process.history.add(set);
   }
 
   visit = (item: Item): void => {
@@ -81,6 +86,7 @@ export class Order {
     if (to.states.length === 0) to = this.surprised(view, item, letter, from);
     task.set = to;
     task.lastStep = item.time;
+    task.process.remember(to);
     closeBefore(view, task, item.time);
   }
 
@@ -126,6 +132,7 @@ export class Order {
     for (const [tid, other] of process.tasks)
       if (other !== main && other.exited !== undefined && other.exited <= item.time)
         process.tasks.delete(tid);
+    process.history.clear();
     process.spawned.process.clear();
     process.spawned.thread.clear();
   }
@@ -176,6 +183,30 @@ export class Order {
     this.begin(task, anywhere.length > 0 ? view.subsets.of(anywhere) : all(view, item.segment));
   }
 
+  /**
+   * Where the letter leads from any place where a thread of the process was. Threads share memory, so which of them
+   * makes a call is no boundary; runtimes that schedule tasks of their own (Go) move these between threads, and make
+   * threads when they like. What belongs to the start only must come before any of them serves.
+   */
+  private byThreads(view: View, item: Item, letter: Letter): Subset {
+    const { task, time } = item;
+    const { process } = task;
+    let to = view.subsets.empty;
+    if (process.history.size === 0) return to;
+    const threads = [...process.alive];
+    const { compiled } = view;
+    const late = threads.some((thread) => thread.servedSince < time);
+    if (late && !automataOf(item.segment).some((a) => (compiled.says(letter, a) & Says.serving) !== 0))
+      return to;
+    for (const before of process.history) {
+      let set = before;
+      for (const thread of threads) set = grow(view, thread, set);
+      to = view.subsets.union(to, this.move(view, task, set, letter, time));
+    }
+    if (to.states.length > 0) this.counters.shared++;
+    return to;
+  }
+
   private exit(item: Item): void {
     const { task } = item;
     const { process } = task;
@@ -205,6 +236,8 @@ export class Order {
   /** No state can take the letter: where the task goes on. */
   private surprised(view: View, item: Item, letter: Letter, from: Subset): Subset {
     const { subsets, compiled } = view;
+    const shared = this.byThreads(view, item, letter);
+    if (shared.states.length > 0) return subsets.union(shared, from);
     const automata = automataOf(item.segment);
     const after = subsets.of(
       compiled.edgesOf(letter).flatMap((edge) => (automata.includes(edge.automaton) ? [edge.to] : [])),

@@ -113,6 +113,8 @@ export class Process {
 
   // For order.ts: tasks that live at the moment that it has reached; where tasks start that it made since its exec.
   readonly alive = new Set<Task>();
+  /** Of a process with threads: sets of states that any of them was in. */
+  readonly history = new Set<Subset>();
   readonly spawned: Readonly<Record<TaskKind, Set<number>>> = { process: new Set(), thread: new Set() };
 
   constructor(id: ProcessId) {
@@ -124,6 +126,11 @@ export class Process {
     this.entry = false;
     this.main = new Task(this, id.pid);
     this.tasks.set(id.pid, this.main);
+  }
+
+  /** A task of it is now in these states. */
+  remember(set: Subset): void {
+    if (this.history.size > 0 && this.history.size < 256) this.history.add(set);
   }
 
   bore(moment: Moment): void {

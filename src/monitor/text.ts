@@ -110,6 +110,7 @@ export function printSummary({ counters, containers, incidents, moreIncidents }:
     late,
     early,
     undecided,
+    shared,
     lostRecords,
     dropped,
   } = counters;
@@ -126,6 +127,7 @@ export function printSummary({ counters, containers, incidents, moreIncidents }:
     [lostRecords, 'records that could not be used'],
     [late, 'too late for their order to be checked'],
     [early, 'judged early for want of room'],
+    [shared, 'steps of a thread that were due from another of its process'],
     [undecided, 'questions of order left open because records may be missing'],
     [dropped, 'dropped while it was not known whose they are'],
   ];

@@ -24,8 +24,14 @@ export function unseen(edge: CompiledEdge, traits: SourceTraits): boolean {
     (isIpv6(resource.local.address) || isIpv6(resource.peer.address))
   )
     return true;
+  if (!traits.failures && isHosts(edge)) return true;
   if (!traits.flows) return false;
   return endings.has(effect.op) || unreliable(edge);
+}
+
+/** Files that the host provides, not the image: another host may not have them, and then the attempt fails. */
+function isHosts({ effect }: CompiledEdge): boolean {
+  return effect?.resource.kind === 'file' && /^\/(proc|sys)\//.test(effect.resource.path);
 }
 
 /** What sources of flows report only sometimes, or never: what is not the task's own, and what has no path and no IP. */

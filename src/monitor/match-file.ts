@@ -89,7 +89,12 @@ export class FileMatcher {
 
   /** Rows that stand for standard input or output in the policy. */
   stdioRows(): number[] {
-    return this.ids((row) => row.to === undefined && isStdio(row.space, row.path.literal ?? ''));
+    return this.ids((row) => row.to === undefined && this.isStdio(row.space, row.path.literal ?? ''));
+  }
+
+  /** Whether the path, or what it is a link to, may be standard input or output. */
+  isStdio(space: Space, path: string): boolean {
+    return isStdio(space, path) || isStdio(space, this.links.follow(path));
   }
 
   private ids(keep: (row: Row) => boolean): number[] {

@@ -2,7 +2,7 @@
 // Classes are few, observations are many, so everything after this works on numbers.
 import type { Pattern, Resource } from '../effect/index.ts';
 import type { Links } from './links.ts';
-import { FileMatcher, isInternal, isStdio, spaceOf } from './match-file.ts';
+import { FileMatcher, isInternal, spaceOf } from './match-file.ts';
 import { NetMatcher } from './match-net.ts';
 import { ProgramMatcher } from './match-program.ts';
 import { type TextTest, textTest } from './text-test.ts';
@@ -121,7 +121,8 @@ export class ResourceIndex {
     let found = table.get(key);
     if (found === undefined) {
       const own = this.files.match(resource.type, resource.path, undefined);
-      const given = origin === Origin.given || (origin === Origin.continued && isStdio(space, resource.path));
+      const given =
+        origin === Origin.given || (origin === Origin.continued && this.files.isStdio(space, resource.path));
       const ids = given ? this.withStdio(own) : own;
       found = this.intern(ids, given || isInternal(resource.path));
       if (table.size >= remembered) table.clear();

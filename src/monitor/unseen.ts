@@ -2,6 +2,7 @@
 import type { Op } from '../effect/index.ts';
 import type { SourceTraits } from '../telemetry/index.ts';
 import type { CompiledEdge } from './compiled.ts';
+import type { Links } from './links.ts';
 import { isStdio, spaceOf } from './match-file.ts';
 import { isIpv6, isUnspecified } from './match-net.ts';
 
@@ -9,7 +10,7 @@ import { isIpv6, isUnspecified } from './match-net.ts';
 const endings: ReadonlySet<Op> = new Set(['CLOSE', 'SHUTDOWN']);
 
 /** Whether an edge may be taken without a record of it. */
-export function unseen(edge: CompiledEdge, traits: SourceTraits): boolean {
+export function unseen(edge: CompiledEdge, traits: SourceTraits, links: Links): boolean {
   const { effect, policy } = edge;
   if (effect === undefined) return true;
   if (!traits.ops.has(effect.op)) return true;
@@ -26,7 +27,7 @@ export function unseen(edge: CompiledEdge, traits: SourceTraits): boolean {
     return true;
   if (!traits.failures && isHosts(edge)) return true;
   if (!traits.flows) return false;
-  return endings.has(effect.op) || unreliable(edge);
+  return endings.has(effect.op) || unreliable(edge, links);
 }
 
 /** Files that the host provides, not the image: another host may not have them, and then the attempt fails. */
@@ -35,7 +36,7 @@ function isHosts({ effect }: CompiledEdge): boolean {
 }
 
 /** What sources of flows report only sometimes, or never: what is not the task's own, and what has no path and no IP. */
-function unreliable({ effect }: CompiledEdge): boolean {
+function unreliable({ effect }: CompiledEdge, links: Links): boolean {
   if (effect?.resource.kind === 'net') {
     // Connecting a datagram socket sends nothing; libraries do it to ask for a route, on sockets of either family.
     if (effect.op === 'CONNECT' && effect.resource.protocol === 'udp') return true;
@@ -49,5 +50,6 @@ function unreliable({ effect }: CompiledEdge): boolean {
   const { type, path } = effect.resource;
   // Anonymous inodes, netlink sockets.
   if (type !== 'u' && type !== 'p' && !path.startsWith('/')) return true;
-  return isStdio(spaceOf(type), path);
+  // A log that is a link to standard output is written to under either name.
+  return isStdio(spaceOf(type), path) || (effect.op !== 'OPEN' && isStdio(spaceOf(type), links.follow(path)));
 }

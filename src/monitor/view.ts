@@ -35,7 +35,7 @@ export class View {
     this.traits = traits;
     const effects = compiled.edges.filter((edge) => edge.symbol >= 0);
     this.effects = effects.length;
-    this.hidden = new Set(compiled.edges.filter((edge) => unseen(edge, traits)));
+    this.hidden = new Set(compiled.edges.filter((edge) => unseen(edge, traits, compiled.links)));
     this.seen = effects.filter((edge) => !this.hidden.has(edge)).length;
     this.subsets = new Subsets(automatonOf(compiled, this.hidden), compiled.symbolsOf, { limit: keptSets });
   }

@@ -165,7 +165,9 @@ export type SocketAddress =
   | { readonly family: 'inet' | 'inet6'; readonly address: string; readonly port: number }
   | { readonly family: 'unix'; readonly path: string }
   | { readonly family: 'netlink'; readonly pid: number; readonly groups: number }
-  | { readonly family: 'unspec' };
+  | { readonly family: 'unspec' }
+  /** Bytes that no socket of this domain takes: the errno that it answers, where its state lets it look at them. */
+  | { readonly family: 'unusable'; readonly errno: number };
 
 export type InetAddress = Extract<SocketAddress, { readonly port: number }>;
 
@@ -282,6 +284,7 @@ export function packAddress(address: SocketAddress): Uint8Array {
       return out;
     }
     case 'unspec':
+    case 'unusable':
       return new Uint8Array(2);
   }
 }

@@ -66,6 +66,7 @@ export abstract class InetSocket extends Socket implements PortUser {
 
   /** The address as an IP address this socket can use; a negative errno where it is of the wrong family. */
   protected usable(address: SocketAddress, wrongFamily: number): InetAddress | number {
+    if (address.family === 'unusable') return -address.errno;
     if (!('port' in address)) return -wrongFamily;
     if (address.family === 'inet6' && this.domain === AF.INET) return -wrongFamily;
     if (address.family === 'inet' && this.domain === AF.INET6) return -wrongFamily;
@@ -83,12 +84,11 @@ export abstract class InetSocket extends Socket implements PortUser {
       address.family === 'unspec' && this.domain === AF.INET
         ? { family: 'inet', address: ANY.inet, port: 0 }
         : address;
-    const wanted = this.usable(
-      given,
-      given.family === 'unspec' || !('port' in given) ? E.AFNOSUPPORT : E.INVAL,
-    );
-    if (typeof wanted === 'number')
-      return wanted === -E.INVAL ? -(this.domain === AF.INET ? E.AFNOSUPPORT : E.INVAL) : wanted;
+    const wanted =
+      given.family === 'inet' && this.domain === AF.INET6
+        ? -E.AFNOSUPPORT
+        : this.usable(given, E.AFNOSUPPORT);
+    if (typeof wanted === 'number') return wanted;
     const free = this.options.has(SOL.IP, IP.FREEBIND) || this.options.has(SOL.IPV6, IPV6.FREEBIND);
     const multicast = this.datagrams && /^(22[4-9]|23\d)\./.test(wanted.address);
     if (!isAny(wanted.address) && !net.isLocal(wanted.address) && !free && !multicast) return -E.ADDRNOTAVAIL;

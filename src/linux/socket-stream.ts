@@ -211,3 +211,11 @@ export function streamPair(
   b.peer = a;
   return [a, b];
 }
+
+/** An end that is its own peer. */
+export function streamLoop(capacity: number, queue: WaitQueue): StreamEnd {
+  const direction = new Direction(capacity, capacity / 3);
+  const end = new StreamEnd(direction, direction, queue);
+  end.peer = end;
+  return end;
+}

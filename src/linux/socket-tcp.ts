@@ -8,7 +8,7 @@ import type { Kernel } from './kernel.ts';
 import { isAny, type Net, type PortUser } from './net.ts';
 import { type Incoming, type Outgoing, received } from './socket.ts';
 import { InetSocket } from './socket-inet.ts';
-import { type StreamEnd, streamPair } from './socket-stream.ts';
+import { type StreamEnd, streamLoop, streamPair } from './socket-stream.ts';
 import type { Task } from './task.ts';
 import { type Block, block } from './wait.ts';
 
@@ -17,6 +17,8 @@ const CAPACITY = 2_626_560;
 /** Six unanswered SYNs. */
 const CONNECT_TIMEOUT = 127_000_000_000n;
 const SOMAXCONN = 4096;
+/** TCP_CLOSE. */
+const CLOSED = 7;
 
 /** A connection that waits to be accepted. */
 interface Pending {
@@ -31,8 +33,12 @@ export class TcpSocket extends InetSocket {
   private end: StreamEnd | undefined = undefined;
   private backlog: number | undefined = undefined;
   private readonly pending: Pending[] = [];
+  /** Connections that came while the queue was full, and try again when there is room. */
+  private readonly overflow = new Set<TcpSocket>();
   /** Virtual time at which an unanswered connect gives up; while connecting. */
   private connectDeadline: bigint | undefined = undefined;
+  /** How a connect that did not wait has ended, until connect is called again (SS_CONNECTING); dead: shut down after it failed. */
+  private outcome: 'made' | 'failed' | 'dead' | undefined = undefined;
   private outboundId: number | undefined = undefined;
   /** The end of the connection was told to the program (ECONNRESET, EPIPE). */
   private told = false;
@@ -53,7 +59,8 @@ export class TcpSocket extends InetSocket {
   // listening
 
   override listen(kernel: Kernel, _task: Task, backlog: number): number {
-    if (this.end !== undefined || this.connectDeadline !== undefined) return -E.INVAL;
+    if (this.end !== undefined || this.connectDeadline !== undefined || this.outcome !== undefined)
+      return -E.INVAL;
     if (this.local === undefined) {
       const error = kernel.net.bindPort(kernel.net.tcp, this, {
         family: this.domain === AF.INET6 ? 'inet6' : 'inet',
@@ -106,12 +113,22 @@ export class TcpSocket extends InetSocket {
       },
       task,
     );
+    this.admit();
     socket.options.copyFrom(this.options);
     socket.end = next.end;
     socket.local = this.inFamily(next.local);
     socket.peer = this.inFamily(next.peer);
     kernel.net.sharePort(kernel.net.tcp, socket);
     return socket;
+  }
+
+  /** There is room in the queue again. */
+  private admit(): void {
+    for (const socket of this.overflow) {
+      if (!this.hasRoom) return;
+      this.overflow.delete(socket);
+      if (socket.connectDeadline !== undefined && socket.peer !== undefined) socket.join(this, socket.peer);
+    }
   }
 
   /** An IPv6 socket shows IPv4 addresses mapped. */
@@ -121,13 +138,12 @@ export class TcpSocket extends InetSocket {
 
   // connecting
 
-  connect(kernel: Kernel, task: Task, address: SocketAddress): number | Block {
+  connect(kernel: Kernel, _task: Task, address: SocketAddress): number | Block {
     if (address.family === 'unspec') return this.disconnect(kernel);
-    if (this.connectDeadline !== undefined) return this.continueConnect(kernel, task);
-    if (task.restart?.connecting === true) return this.finishConnect();
-    if (this.end !== undefined) return -E.ISCONN;
-    if (this.listening) return -E.ISCONN;
-    if (this.error !== 0) return -this.takeError();
+    this.expire(kernel);
+    if (this.connectDeadline !== undefined) return this.nonblocking ? -E.ALREADY : this.waitConnect();
+    if (this.outcome !== undefined) return this.tellOutcome();
+    if (this.end !== undefined || this.listening) return -E.ISCONN;
     const wanted = this.usable(address, E.AFNOSUPPORT);
     if (typeof wanted === 'number') return wanted;
     const { net } = kernel;
@@ -138,31 +154,78 @@ export class TcpSocket extends InetSocket {
     const error = this.settle(kernel, target.address);
     if (error !== 0) return error;
     this.peer = target;
-    return net.isLocal(target.address)
-      ? this.connectInside(kernel, target)
-      : this.connectOutside(kernel, task, target);
+    if (net.isLocal(target.address)) this.connectInside(kernel, target);
+    else this.connectOutside(kernel, target);
+    if (this.nonblocking) return -E.INPROGRESS;
+    return this.connectDeadline === undefined ? this.tellOutcome() : this.waitConnect();
   }
 
-  private connectInside(kernel: Kernel, target: InetAddress): number {
+  private tellOutcome(): number {
+    const { outcome } = this;
+    if (outcome === 'dead') return -E.INVAL;
+    this.outcome = undefined;
+    if (outcome === 'made') return 0;
+    const error = this.takeError();
+    [this.shutRead, this.shutWrite] = [false, false];
+    return error === 0 ? -E.CONNABORTED : -error;
+  }
+
+  private waitConnect(): Block {
+    const { peer, connectDeadline } = this;
+    return block([this.queue], `connect ${peer?.address}:${peer?.port}`, {
+      ...(connectDeadline === undefined ? {} : { deadline: connectDeadline }),
+    });
+  }
+
+  private connectInside(kernel: Kernel, target: InetAddress): void {
     const { net } = kernel;
-    const { local } = this;
-    const listeners = net.match(
-      net.tcp,
-      target,
-      (user): user is TcpSocket => user instanceof TcpSocket && user.hasRoom,
-    );
-    if (listeners.length === 0 || local === undefined) {
-      this.unsettle(kernel);
-      return -E.CONNREFUSED;
+    const takes = (user: PortUser): user is TcpSocket => user instanceof TcpSocket && user.listening;
+    const listeners = net.match(net.tcp, target, takes);
+    const chosen = listeners[(this.local?.port ?? 0) % Math.max(1, listeners.length)];
+    const own = this.local?.port === target.port && this.local.address === target.address;
+    if (chosen === undefined && own) this.connectSelf();
+    else if (chosen === undefined) this.fail(kernel, E.CONNREFUSED);
+    else if (chosen.hasRoom) this.join(chosen, target);
+    else {
+      this.connectDeadline = kernel.now + CONNECT_TIMEOUT;
+      chosen.overflow.add(this);
     }
-    const chosen = listeners[local.port % listeners.length];
+  }
+
+  /** A simultaneous open with itself: what it sends, it receives. */
+  private connectSelf(): void {
+    const end = streamLoop(CAPACITY, this.queue);
+    this.attach(end);
+    if (this.shutWrite) end.endWriting();
+  }
+
+  /** The connection with a listener is made and waits in its queue. */
+  private join(listener: TcpSocket, target: InetAddress): void {
+    const { local } = this;
     const [mine, theirs] = streamPair(CAPACITY, { first: this.queue });
     this.attach(mine);
-    chosen.arrive({ end: theirs, local: target, peer: { ...local, address: unmapped(local.address) } });
-    return 0;
+    const from = local ?? target;
+    listener.arrive({ end: theirs, local: target, peer: { ...from, address: unmapped(from.address) } });
   }
 
-  /** After a failed connect: a port that bind did not ask for is given back. */
+  private attach(end: StreamEnd): void {
+    this.end = end;
+    this.connectDeadline = undefined;
+    this.outcome = 'made';
+    this.queue.wake(POLL.OUT | POLL.WRNORM);
+  }
+
+  /** The connection is not made: both directions are shut, and a port that bind did not ask for is given back. */
+  private fail(kernel: Kernel, errno: number): void {
+    this.connectDeadline = undefined;
+    this.outcome = 'failed';
+    this.error = errno;
+    [this.shutRead, this.shutWrite] = [true, true];
+    this.unsettle(kernel);
+    this.queue.wake();
+  }
+
+  /** No peer any more; a port that bind did not ask for is given back. */
   private unsettle(kernel: Kernel): void {
     this.peer = undefined;
     if (this.bound) return;
@@ -170,37 +233,12 @@ export class TcpSocket extends InetSocket {
     this.local = undefined;
   }
 
-  private attach(end: StreamEnd): void {
-    this.end = end;
-    this.connectDeadline = undefined;
-    this.queue.wake(POLL.OUT | POLL.WRNORM);
-  }
-
-  private connectOutside(kernel: Kernel, task: Task, target: InetAddress): number | Block {
+  private connectOutside(kernel: Kernel, target: InetAddress): void {
     const { net } = kernel;
     const id = net.takeId();
     this.outboundId = id;
     this.connectDeadline = kernel.now + CONNECT_TIMEOUT;
-    net.outbound.set(id, { id, socket: this, local: this.local as InetAddress, peer: target });
-    return this.nonblocking ? -E.INPROGRESS : this.waitConnect(task);
-  }
-
-  private waitConnect(task: Task): Block {
-    task.restart = { ...task.restart, connecting: true };
-    return block([this.queue], `connect ${this.peer?.address}:${this.peer?.port}`, {
-      ...(this.connectDeadline === undefined ? {} : { deadline: this.connectDeadline }),
-    });
-  }
-
-  private continueConnect(kernel: Kernel, task: Task): number | Block {
-    this.expire(kernel);
-    if (this.connectDeadline === undefined) return this.finishConnect();
-    return this.nonblocking ? -E.ALREADY : this.waitConnect(task);
-  }
-
-  private finishConnect(): number {
-    if (this.error !== 0) return -this.takeError();
-    return this.end === undefined ? -E.CONNABORTED : 0;
+    net.outbound.set(id, { id, socket: this, local: this.local ?? target, peer: target });
   }
 
   /** The world took the connection; the result is its end. */
@@ -215,10 +253,7 @@ export class TcpSocket extends InetSocket {
   /** The world answered with an error: ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT … */
   refusedOutside(kernel: Kernel, errno: number): void {
     this.leaveOutbound(kernel);
-    this.connectDeadline = undefined;
-    this.error = errno;
-    this.unsettle(kernel);
-    this.queue.wake();
+    this.fail(kernel, errno);
   }
 
   private leaveOutbound(kernel: Kernel): void {
@@ -236,11 +271,12 @@ export class TcpSocket extends InetSocket {
 
   private disconnect(kernel: Kernel): number {
     this.leaveOutbound(kernel);
+    if (this.listening) this.stopListening(kernel);
     this.connectDeadline = undefined;
     this.end?.close(kernel, true);
     this.end = undefined;
-    this.backlog = undefined;
-    this.peer = undefined;
+    this.outcome = undefined;
+    this.unsettle(kernel);
     [this.shutRead, this.shutWrite, this.told] = [false, false, false];
     return 0;
   }
@@ -253,7 +289,7 @@ export class TcpSocket extends InetSocket {
     if (end === undefined)
       return this.connectDeadline !== undefined
         ? this.wait(kernel, task, message.flags, SO.SNDTIMEO, 'send')
-        : -E.PIPE;
+        : -E.PIPE; // with SIGPIPE, as on a socket that was never connected
     if (this.shutWrite) return -E.PIPE;
     if (end.reset) return this.tellReset(end, -E.PIPE);
     if ((message.flags & MSG.OOB) !== 0) {
@@ -292,10 +328,10 @@ export class TcpSocket extends InetSocket {
   receive(kernel: Kernel, task: Task, length: number, flags: number): Incoming | number | Block {
     if (this.error !== 0) return -this.takeError();
     const { end } = this;
-    if (end === undefined)
-      return this.connectDeadline !== undefined
-        ? this.wait(kernel, task, flags, SO.RCVTIMEO, 'read tcp')
-        : -E.NOTCONN;
+    if (end === undefined) {
+      if (this.connectDeadline !== undefined) return this.wait(kernel, task, flags, SO.RCVTIMEO, 'read tcp');
+      return this.shutRead && !this.listening ? received(new Uint8Array(0)) : -E.NOTCONN;
+    }
     if ((flags & MSG.OOB) !== 0) return -E.INVAL;
     if (length === 0 && end.incoming.length > 0) return received(new Uint8Array(0));
     const enough =
@@ -318,18 +354,30 @@ export class TcpSocket extends InetSocket {
     return blocked;
   }
 
+  /** Nobody, once both directions have ended. */
+  override peerAddress(): SocketAddress | undefined {
+    return this.state === CLOSED ? undefined : super.peerAddress();
+  }
+
+  override takeError(): number {
+    const { end, error } = this;
+    if (error !== 0 || end?.reset !== true || this.told) return super.takeError();
+    return -this.tellReset(end, 0);
+  }
+
   override shutdown(kernel: Kernel, how: number): number {
     if (this.listening) {
-      if (how === SHUT.WR) return 0;
-      this.stopListening(kernel);
-      return 0;
+      return how === SHUT.WR ? 0 : this.disconnect(kernel);
     }
     const { end } = this;
+    const closed = this.state === CLOSED;
     // Linux marks an unconnected socket too; a later connection starts with its directions shut.
     if (how !== SHUT.WR) this.shutRead = true;
     if (how !== SHUT.RD) this.shutWrite = true;
     this.queue.wake();
-    if (end === undefined) return -E.NOTCONN;
+    if (this.connectDeadline !== undefined) return this.disconnect(kernel);
+    this.outcome = this.outcome === undefined || this.outcome === 'made' ? undefined : 'dead';
+    if (end === undefined || closed) return -E.NOTCONN;
     if (how !== SHUT.RD) end.endWriting();
     return 0;
   }
@@ -338,6 +386,9 @@ export class TcpSocket extends InetSocket {
     this.backlog = undefined;
     for (const { end } of this.pending) end.close(kernel, true);
     this.pending.length = 0;
+    for (const socket of this.overflow)
+      if (socket.connectDeadline !== undefined) socket.fail(kernel, E.CONNREFUSED);
+    this.overflow.clear();
     this.queue.wake();
   }
 
@@ -349,7 +400,7 @@ export class TcpSocket extends InetSocket {
     const failed = this.error !== 0 ? POLL.ERR : 0;
     if (end === undefined)
       return (
-        POLL.OUT | POLL.WRNORM | POLL.HUP | failed | (failed !== 0 ? POLL.IN | POLL.RDNORM | POLL.RDHUP : 0)
+        POLL.OUT | POLL.WRNORM | POLL.HUP | failed | (this.shutRead ? POLL.IN | POLL.RDNORM | POLL.RDHUP : 0)
       );
     let events = failed;
     const readEnded = end.incoming.ended || this.shutRead || end.reset;
@@ -373,9 +424,9 @@ export class TcpSocket extends InetSocket {
   get state(): number {
     if (this.listening) return 10;
     if (this.connectDeadline !== undefined) return 2;
-    if (this.end === undefined) return 7;
-    if (this.end.reset) return 7;
-    if (this.shutWrite) return this.end.incoming.ended ? 7 : 5;
-    return this.end.incoming.ended ? 8 : 1;
+    const { end } = this;
+    if (end === undefined || end.reset) return CLOSED;
+    if (this.shutWrite) return end.incoming.ended ? CLOSED : 5;
+    return end.incoming.ended ? 8 : 1;
   }
 }

@@ -1,6 +1,6 @@
 // UDP sockets. Datagrams between local addresses are delivered; those to the outside are handed to the world.
 import type { Protocol } from '../effect/index.ts';
-import { AF, type InetAddress, MSG, SO, SOL, type SocketAddress } from './abi-socket.ts';
+import { AF, type InetAddress, MSG, SHUT, SO, SOL, type SocketAddress } from './abi-socket.ts';
 import { E } from './errno.ts';
 import { POLL } from './file.ts';
 import type { Kernel } from './kernel.ts';
@@ -41,6 +41,8 @@ export class UdpSocket extends InetSocket {
       }
       return 0;
     }
+    const unbound = this.autobind(kernel);
+    if (unbound !== 0) return unbound;
     const wanted = this.destinationOf(address, E.AFNOSUPPORT);
     if (typeof wanted === 'number') return wanted;
     const target = this.loopbackForAny(wanted);
@@ -71,9 +73,7 @@ export class UdpSocket extends InetSocket {
   send(kernel: Kernel, _task: Task, message: Outgoing): number | Block {
     const unbound = this.autobind(kernel);
     if (unbound !== 0) return unbound;
-    if (this.error !== 0) return -this.takeError();
     const { bytes } = message;
-    if (this.shutWrite) return -E.PIPE;
     if (bytes.length > LARGEST) return -E.MSGSIZE;
     const target = this.destination(message.to);
     if (typeof target === 'number') return target;
@@ -81,6 +81,8 @@ export class UdpSocket extends InetSocket {
     const keep = this.local;
     const error = this.route(kernel, target);
     if (error !== 0) return error;
+    if (this.error !== 0) return -this.takeError();
+    if (this.shutWrite) return -E.PIPE;
     const source = this.local as InetAddress;
     // Sending without connecting leaves a socket bound to any address as it is.
     if (this.peer === undefined)
@@ -122,7 +124,7 @@ export class UdpSocket extends InetSocket {
     const connected = receivers.filter((user) => user.peer !== undefined);
     const receiver = connected[0] ?? receivers[from.port % Math.max(1, receivers.length)];
     if (receiver !== undefined) receiver.arrive(bytes, from, target.address);
-    else if (this.peer !== undefined) {
+    else if (this.peer?.port === target.port && this.peer.address === target.address) {
       // ICMP port unreachable
       this.error = E.CONNREFUSED;
       this.queue.wake();
@@ -147,8 +149,9 @@ export class UdpSocket extends InetSocket {
     if (this.error !== 0) return -this.takeError();
     const next = this.inbox[0];
     if (next === undefined) {
-      if (this.shutRead) return received(new Uint8Array(0));
-      return this.wait(kernel, task, flags, SO.RCVTIMEO, `read udp ${this.local?.port ?? ''}`);
+      const blocked = this.wait(kernel, task, flags, SO.RCVTIMEO, `read udp ${this.local?.port ?? ''}`);
+      // A shut socket has an end of file only for those who would wait.
+      return this.shutRead && typeof blocked !== 'number' ? received(new Uint8Array(0)) : blocked;
     }
     if ((flags & MSG.PEEK) === 0) {
       this.inbox.shift();
@@ -163,15 +166,14 @@ export class UdpSocket extends InetSocket {
   }
 
   override shutdown(_kernel: Kernel, how: number): number {
-    if (this.peer === undefined) return -E.NOTCONN;
-    if (how !== 1) this.shutRead = true;
-    if (how !== 0) this.shutWrite = true;
+    if (how !== SHUT.WR) this.shutRead = true;
+    if (how !== SHUT.RD) this.shutWrite = true;
     this.queue.wake();
-    return 0;
+    return this.peer === undefined ? -E.NOTCONN : 0;
   }
 
   poll(): number {
-    let events = POLL.OUT | POLL.WRNORM;
+    let events = POLL.OUT | POLL.WRNORM | POLL.WRBAND;
     if (this.inbox.length > 0 || this.shutRead) events |= POLL.IN | POLL.RDNORM;
     if (this.shutRead) events |= POLL.RDHUP;
     if (this.shutRead && this.shutWrite) events |= POLL.HUP;

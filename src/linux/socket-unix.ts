@@ -103,8 +103,9 @@ export class UnixSocket extends Socket {
 
   bind(kernel: Kernel, task: Task, address: SocketAddress): number {
     if (address.family !== 'unix') return -E.INVAL;
-    if (this.path !== '') return -E.INVAL;
+    if (address.path === '' && this.path !== '') return 0;
     const path = address.path === '' ? kernel.net.takeUnixName() : address.path;
+    if (path.startsWith('\0') && this.path !== '') return -E.INVAL;
     if (path.startsWith('\0')) {
       if (kernel.net.abstractNames.has(abstractKey(this.kind, path))) return -E.ADDRINUSE;
       kernel.net.abstractNames.set(abstractKey(this.kind, path), this);
@@ -122,6 +123,7 @@ export class UnixSocket extends Socket {
     const walked = kernel.vfs.walkAt(kernel, task, { dirfd: AT.FDCWD, path, names: true });
     if (typeof walked === 'number') return walked;
     if (walked.place !== undefined) return -E.ADDRINUSE;
+    if (this.path !== '') return -E.INVAL;
     const { superblock } = walked.parent.dentry.inode;
     if (!(superblock instanceof StoredSuperblock)) return -E.PERM;
     const inode = new SocketInode(superblock, S.IFSOCK | permissions(task, 0o777));
@@ -144,7 +146,8 @@ export class UnixSocket extends Socket {
     const { inode } = place.dentry;
     const denied = permission(actorOf(task), inode, MAY.WRITE);
     if (denied !== 0) return denied;
-    return inode instanceof SocketInode && inode.owner instanceof UnixSocket ? inode.owner : -E.CONNREFUSED;
+    if (!(inode instanceof SocketInode && inode.owner instanceof UnixSocket)) return -E.CONNREFUSED;
+    return inode.owner.kind === this.kind ? inode.owner : -E.PROTOTYPE;
   }
 
   // connections
@@ -161,20 +164,21 @@ export class UnixSocket extends Socket {
   connect(kernel: Kernel, task: Task, address: SocketAddress): number | Block {
     if (address.family === 'unspec') {
       if (!this.datagrams) return -E.INVAL;
-      this.target = undefined;
+      this.leaveTarget(kernel);
       this.peerPath = this.peerName = '';
       return 0;
     }
     const found = this.lookup(kernel, task, address);
     if (typeof found === 'number') return found;
-    if (found.kind !== this.kind) return -E.PROTOTYPE;
     if (this.datagrams) {
-      if (found.target !== undefined && found.target !== this) return -E.PERM;
+      if (!found.takesFrom(this)) return -E.PERM;
+      if (this.target !== found) this.leaveTarget(kernel);
       this.target = found;
     } else {
-      if (this.end !== undefined) return -E.ISCONN;
-      if (this.listening || !found.listening) return this.listening ? -E.INVAL : -E.CONNREFUSED;
+      if (!found.listening || found.shutRead) return -E.CONNREFUSED;
       if (found.pending.length > (found.backlog ?? 0)) return this.waitForBacklog(kernel, task, found);
+      if (this.end !== undefined) return -E.ISCONN;
+      if (this.listening) return -E.INVAL;
       const [mine, theirs] = streamPair(CAPACITY, { first: this.queue, free: FREE });
       this.end = mine;
       this.peer = found.listener;
@@ -211,7 +215,10 @@ export class UnixSocket extends Socket {
     if (this.datagrams) return -E.OPNOTSUPP;
     if (!this.listening) return -E.INVAL;
     const next = this.pending.shift();
-    if (next === undefined) return this.wait(kernel, task, 0, SO.RCVTIMEO, `accept ${this.boundName}`);
+    if (next === undefined) {
+      const blocked = this.wait(kernel, task, 0, SO.RCVTIMEO, `accept ${this.boundName}`);
+      return this.shutRead && typeof blocked !== 'number' ? -E.INVAL : blocked;
+    }
     this.senders.wake();
     const socket = new UnixSocket({
       domain: this.domain,
@@ -253,24 +260,48 @@ export class UnixSocket extends Socket {
   // data
 
   send(kernel: Kernel, task: Task, message: Outgoing): number | Block {
-    if (this.error !== 0) return -this.takeError();
     if ((message.flags & MSG.OOB) !== 0) return -E.OPNOTSUPP;
-    if (this.shutWrite) return -E.PIPE;
+    if (this.kind !== SOCK.STREAM && this.error !== 0) return -this.takeError();
     return this.datagrams ? this.sendDatagram(kernel, task, message) : this.sendStream(kernel, task, message);
+  }
+
+  /** unix_may_send: a connected socket takes datagrams from its peer only. */
+  private takesFrom(sender: UnixSocket): boolean {
+    return this.target === undefined || this.target === sender;
+  }
+
+  /** unix_dgram_disconnected: what the old peer sent is lost, and if it lives it is told. */
+  private leaveTarget(kernel: Kernel): void {
+    const { target } = this;
+    this.target = undefined;
+    if (target === undefined || this.inbox.length === 0) return;
+    this.dropInbox(kernel);
+    if (!target.closed && target.target === this) {
+      target.error = E.CONNRESET;
+      target.queue.wake();
+    }
+  }
+
+  private dropInbox(kernel: Kernel): void {
+    for (const { files } of this.inbox) for (const file of files) kernel.dropFile(file);
+    this.inbox.length = 0;
+    this.inboxBytes = 0;
+    this.senders.wake();
   }
 
   private sendDatagram(kernel: Kernel, task: Task, message: Outgoing): number | Block {
     const { to, bytes } = message;
+    if (to !== undefined && to.family !== 'unix') return -E.INVAL;
+    if (bytes.length > CAPACITY - 32) return -E.MSGSIZE;
+    if (this.shutWrite) return -E.PIPE;
     const target = to === undefined ? (this.target ?? -E.NOTCONN) : this.lookup(kernel, task, to);
     if (typeof target === 'number') return target;
-    if (target.kind !== this.kind) return -E.PROTOTYPE;
+    if (!target.takesFrom(this)) return -E.PERM;
     if (target.closed) {
-      if (to === undefined) this.target = undefined;
+      this.leaveTarget(kernel);
       return -E.CONNREFUSED;
     }
-    if (target.target !== undefined && target.target !== this) return -E.PERM;
     if (target.shutRead) return -E.PIPE;
-    if (bytes.length > CAPACITY - 32) return -E.MSGSIZE;
     if (target.inbox.length >= DATAGRAMS_QUEUED || target.inboxBytes + bytes.length > CAPACITY) {
       const blocked = this.wait(kernel, task, message.flags, SO.SNDTIMEO, 'send unix datagram');
       return typeof blocked === 'number' ? blocked : { ...blocked, queues: [target.senders] };
@@ -292,7 +323,8 @@ export class UnixSocket extends Socket {
     const { bytes, files, to } = message;
     if (end === undefined) return to !== undefined && !this.records ? -E.OPNOTSUPP : -E.NOTCONN;
     if (to !== undefined && !this.records) return -E.ISCONN;
-    if (end.peer.closed || end.outgoing.refused) return -E.PIPE;
+    if (this.records && end.reset && !this.told) return -this.takeError();
+    if (this.shutWrite || end.peer.closed || end.outgoing.refused) return -E.PIPE;
     let done = Number(task.restart?.done ?? 0);
     const part = this.records
       ? end.room >= Math.min(bytes.length, CAPACITY / 2)
@@ -328,16 +360,18 @@ export class UnixSocket extends Socket {
     length: number,
     flags: number,
   ): Incoming | number | Block {
+    if (this.error !== 0) return -this.takeError();
     const next = this.inbox[0];
     if (next === undefined) {
-      if (this.shutRead) return received(new Uint8Array(0));
-      return this.wait(
+      const blocked = this.wait(
         kernel,
         task,
         flags,
         SO.RCVTIMEO,
         `read ${this.boundName === '' ? 'unix datagram' : this.boundName}`,
       );
+      // A shut socket has an end of file only for those who would wait.
+      return this.shutRead && typeof blocked !== 'number' ? received(new Uint8Array(0)) : blocked;
     }
     const peek = (flags & MSG.PEEK) !== 0;
     if (peek) {
@@ -360,6 +394,7 @@ export class UnixSocket extends Socket {
   ): Incoming | number | Block {
     const { end } = this;
     if (end === undefined) return this.records ? -E.NOTCONN : -E.INVAL;
+    if (this.records && end.reset && !this.told) return -this.takeError();
     const peek = (flags & MSG.PEEK) !== 0;
     const finished = end.incoming.ended || end.reset || this.shutRead;
     const enough = (flags & MSG.WAITALL) !== 0 && !peek && !this.records ? Math.min(length, CAPACITY / 2) : 1;
@@ -376,17 +411,19 @@ export class UnixSocket extends Socket {
       }
     }
     if (length === 0 && waiting && !this.records) return received(new Uint8Array(0));
-    if (end.reset && !this.told) {
-      this.told = true;
-      return -E.CONNRESET;
-    }
+    if (end.reset && !this.told) return -this.takeError();
     if (finished || end.peer.closed) return received(new Uint8Array(0));
     return this.wait(kernel, task, flags, SO.RCVTIMEO, 'read unix socket');
   }
 
+  override takeError(): number {
+    if (this.end?.reset !== true || this.told) return super.takeError();
+    this.told = true;
+    return E.CONNRESET;
+  }
+
   override shutdown(_kernel: Kernel, how: number): number {
     const { end } = this;
-    if (end === undefined && !(this.datagrams && this.target !== undefined)) return -E.NOTCONN;
     if (how !== SHUT.WR) {
       this.shutRead = true;
       end?.endReading();
@@ -399,27 +436,38 @@ export class UnixSocket extends Socket {
     return 0;
   }
 
+  /** unix_poll and unix_dgram_poll. */
   poll(): number {
-    if (this.listening) return this.pending.length > 0 ? POLL.IN | POLL.RDNORM : 0;
-    if (this.datagrams) {
-      const full =
-        this.target !== undefined && !this.target.closed && this.target.inbox.length >= DATAGRAMS_QUEUED;
-      return (
-        (this.inbox.length > 0 || this.shutRead ? POLL.IN | POLL.RDNORM : 0) |
-        (full ? 0 : POLL.OUT | POLL.WRNORM) |
-        (this.shutRead && this.shutWrite ? POLL.HUP : 0)
-      );
-    }
     const { end } = this;
-    if (end === undefined) return POLL.OUT | POLL.WRNORM | POLL.HUP;
+    const gone = end?.peer.closed === true;
+    const readEnded = this.shutRead || gone || end?.incoming.ended === true;
+    const writeEnded = this.shutWrite || gone || end?.outgoing.refused === true;
+    const waiting = this.listening
+      ? this.pending.length > 0
+      : this.datagrams
+        ? this.inbox.length > 0
+        : (end?.incoming.packets.length ?? 0) > 0;
     let events = 0;
-    const readEnded = end.incoming.ended || end.peer.closed || this.shutRead;
-    if (end.incoming.packets.length > 0 || readEnded) events |= POLL.IN | POLL.RDNORM;
-    if (readEnded) events |= POLL.RDHUP;
-    if (readEnded && (this.shutWrite || end.peer.closed || end.outgoing.refused)) events |= POLL.HUP;
-    if (end.reset && !this.told) events |= POLL.ERR;
-    if (end.writable || end.peer.closed) events |= POLL.OUT | POLL.WRNORM;
+    if (this.error !== 0 || (end?.reset === true && !this.told)) events |= POLL.ERR;
+    if (readEnded && writeEnded) events |= POLL.HUP;
+    if (readEnded) events |= POLL.RDHUP | POLL.IN | POLL.RDNORM;
+    if (waiting) events |= POLL.IN | POLL.RDNORM;
+    if (!this.datagrams && end === undefined && !this.listening) events |= POLL.HUP;
+    if (this.mayWrite) events |= POLL.OUT | POLL.WRNORM | POLL.WRBAND;
     return events;
+  }
+
+  private get mayWrite(): boolean {
+    if (this.listening) return false;
+    const { target, end } = this;
+    if (this.datagrams)
+      return (
+        target === undefined ||
+        target.closed ||
+        target.target === this ||
+        target.inbox.length < DATAGRAMS_QUEUED
+      );
+    return end === undefined || end.peer.closed || end.writable;
   }
 
   override close(kernel: Kernel): void {
@@ -432,8 +480,7 @@ export class UnixSocket extends Socket {
     if (this.inode?.owner === this) this.inode.owner = undefined;
     for (const { end } of this.pending) end.close(kernel, true);
     this.pending.length = 0;
-    for (const { files } of this.inbox) for (const file of files) kernel.dropFile(file);
-    this.inbox.length = 0;
+    this.dropInbox(kernel);
     this.end?.close(kernel, false);
     this.senders.wake();
   }

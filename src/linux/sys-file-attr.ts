@@ -109,6 +109,9 @@ function chown(kernel: Kernel, task: Task, target: Target | number, uid: number,
     const mayGid =
       gid === NOBODY || capable(actor, CAP.CHOWN) || (owner && (inGroup(actor, gid) || gid === inode.gid));
     if (!mayUid || !mayGid) return -E.PERM;
+    // The set-user-ID bit goes in any case, and that is a change of mode.
+    const drops = inode.type !== S.IFDIR && withoutPrivileges(POWERLESS, inode) !== inode.mode;
+    if (drops && !ownerOrCapable(actor, inode)) return -E.PERM;
     if (uid !== NOBODY) inode.uid = uid;
     if (gid !== NOBODY) inode.gid = gid;
     if (inode.type !== S.IFDIR) {

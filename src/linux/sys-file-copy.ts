@@ -11,6 +11,7 @@ import { effectOn, fileOf, gather, vectorsAt } from './sys-file-common.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Task } from './task.ts';
 import { RegularFile } from './vfs-file.ts';
+import { actorOf } from './vfs-permission.ts';
 import { PlacedFile } from './vfs-placed.ts';
 import { type Block, isBlock, type SysResult } from './wait.ts';
 
@@ -208,7 +209,7 @@ function fallocate(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   }
   if ((mode & FALLOC.KEEP_SIZE) === 0 && end > inode.size) {
     const room = inode.superblock.capacity - inode.superblock.used;
-    result = end - inode.size > room ? -E.NOSPC : inode.truncate(kernel, end);
+    result = end - inode.size > room ? -E.NOSPC : inode.truncate(kernel, end, actorOf(task));
   }
   kernel.effect(task, effectOn('ALLOCATE', file.resource()), result);
   return result;

@@ -214,7 +214,7 @@ function truncatePlace(kernel: Kernel, task: Task, place: Place, size: number): 
   if (denied !== 0) return denied;
   if (place.mount.flags.readOnly) return -E.ROFS;
   if (size > fileSizeLimit(task)) return -E.FBIG;
-  const result = inode.truncate(kernel, size);
+  const result = inode.truncate(kernel, size, actorOf(task));
   if (result === 0) notifyFile(place.dentry, IN.MODIFY);
   return result;
 }
@@ -228,7 +228,7 @@ function ftruncate(kernel: Kernel, task: Task, args: SysArgs): SysResult {
       ? -E.INVAL
       : Number(size) > fileSizeLimit(task)
         ? -E.FBIG
-        : open.inode.truncate(kernel, Number(size));
+        : open.inode.truncate(kernel, Number(size), actorOf(task));
   return done(kernel, task, 'TRUNCATE', open.resource(), result);
 }
 

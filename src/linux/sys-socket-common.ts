@@ -1,5 +1,5 @@
 // What the socket families of calls share: the socket behind a descriptor, and addresses in guest memory.
-import { AF, packAddress, parseAddress, type SocketAddress } from './abi-socket.ts';
+import { AF, packAddress, parseAddress, SOCK, type SocketAddress } from './abi-socket.ts';
 import { E } from './errno.ts';
 import { Socket } from './socket.ts';
 import { fileOf } from './sys-file-common.ts';
@@ -11,18 +11,30 @@ export function socketOf(task: Task, fd: number): Socket | number {
   return file instanceof Socket ? file : -E.NOTSOCK;
 }
 
-/** The sockaddr argument; a negative errno where it is none that the socket could take. */
+/** Shortest address that a domain takes. */
+const LEAST: Readonly<Record<number, number>> = { [AF.INET]: 16, [AF.INET6]: 24 };
+
+/** The sockaddr argument. Only a length out of all bounds is an error by itself. */
 export function addressAt(
   task: Task,
   socket: Socket,
   address: number,
   length: number,
 ): SocketAddress | number {
-  if (length < 2 || length > 128) return -E.INVAL;
-  const bytes = task.process.space.read(address, length);
+  if (length < 0 || length > 128) return -E.INVAL;
+  const bytes = length === 0 ? new Uint8Array(0) : task.process.space.read(address, length);
+  if (length < 2) return { family: 'unusable', errno: E.INVAL };
   const family = bytes[0] | (bytes[1] << 8);
+  if (family === AF.UNSPEC && socket.domain !== AF.UNIX) return { family: 'unspec' };
+  // A datagram socket of IPv6 takes IPv4 addresses too.
+  const least =
+    family === AF.INET && socket.kind === SOCK.DGRAM ? LEAST[AF.INET] : (LEAST[socket.domain] ?? 2);
+  if (length < least) return { family: 'unusable', errno: E.INVAL };
   return (
-    parseAddress(bytes) ?? -(family === socket.domain || socket.domain === AF.UNIX ? E.INVAL : E.AFNOSUPPORT)
+    parseAddress(bytes) ?? {
+      family: 'unusable',
+      errno: socket.domain === AF.UNIX || socket.domain === AF.NETLINK ? E.INVAL : E.AFNOSUPPORT,
+    }
   );
 }
 

@@ -173,8 +173,9 @@ export function renameEntry(change: Change, from: Walked, to: Walked, flags: num
   if (isWithin(to.parent.dentry, source)) return -E.INVAL;
   if (target !== undefined && isWithin(from.parent.dentry, target)) return exchange ? -E.INVAL : -E.NOTEMPTY;
   if (from.parent.mount.flags.readOnly) return -E.ROFS;
+  if (source.inode === target?.inode) return 0;
   const error = checkRename(change, from, to, { source, target, exchange });
-  if (error !== 0 || source.inode === target?.inode) return error;
+  if (error !== 0) return error;
   const before = exchange ? undefined : placePath(from.place);
   const result =
     exchange && target !== undefined

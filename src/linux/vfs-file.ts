@@ -9,7 +9,7 @@ import { SHARED } from './shared.ts';
 import type { Task } from './task.ts';
 import { FilePages } from './vfs-data.ts';
 import { Inode, type Opening, realTime, type Superblock } from './vfs-inode.ts';
-import { actorOf, withoutPrivileges } from './vfs-permission.ts';
+import { type Actor, actorOf, withoutPrivileges } from './vfs-permission.ts';
 import { PlacedFile } from './vfs-placed.ts';
 
 const RLIMIT_FSIZE = 1;
@@ -79,7 +79,7 @@ export class RegularInode extends Inode implements Backing {
     this.superblock.used += this.data.stored - before;
   }
 
-  override truncate(kernel: Kernel, size: number): number {
+  override truncate(kernel: Kernel, size: number, actor: Actor): number {
     if (this.seals !== undefined) {
       if ((this.seals & SEAL.SHRINK) !== 0 && size < this.size) return -E.PERM;
       if ((this.seals & SEAL.GROW) !== 0 && size > this.size) return -E.PERM;
@@ -89,6 +89,7 @@ export class RegularInode extends Inode implements Backing {
     this.data.truncate(size);
     this.superblock.used += this.data.stored - before;
     kernel.machine.memory.backingChanged(this, size, Number.MAX_SAFE_INTEGER - size);
+    this.mode = withoutPrivileges(actor, this);
     this.touch(kernel);
     return 0;
   }

@@ -8,6 +8,7 @@ import type { InodeWatch } from './inotify.ts';
 import type { Kernel } from './kernel.ts';
 import type { Task } from './task.ts';
 import type { InodeLocks } from './vfs-locks.ts';
+import type { Actor } from './vfs-permission.ts';
 import type { Block } from './wait.ts';
 
 /** What tells the time; the kernel, or its environment while the file system is being set up. */
@@ -106,8 +107,8 @@ export abstract class Inode {
   }
   /** Access is by path only: /proc files are generated on open and have no size. */
   abstract open(opening: Opening): OpenFile | number | Block;
-  /** Cut or extend to `size` bytes; a negative errno where it can't. */
-  truncate(_kernel: Kernel, _size: number): number {
+  /** Cut or extend to `size` bytes; a negative errno where it can't. The actor loses what a write takes away (set-user-ID). */
+  truncate(_kernel: Kernel, _size: number, _actor: Actor): number {
     return -E.INVAL;
   }
   /** No name and no open description is left. */

@@ -54,7 +54,7 @@ export function openPath(
   const file = inode.open({ kernel, task, flags: kept, place, name });
   if (typeof file === 'number' || 'kind' in file) return file;
   if ((flags & O.TRUNC) !== 0 && !created && inode.type === S.IFREG) {
-    const result = inode.truncate(kernel, 0);
+    const result = inode.truncate(kernel, 0, actor);
     if (result !== 0) return result;
     notifyFile(place.dentry, IN.MODIFY);
   }

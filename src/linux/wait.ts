@@ -23,11 +23,11 @@ export class WaitQueue {
    */
   wake(events = 0xffffffff): void {
     for (const task of this.waiters) task.wake();
-    let taken = false;
-    for (const watcher of this.watchers) {
-      if (watcher.exclusive && taken) continue;
-      if (watcher.notify(events) && watcher.exclusive) taken = true;
-    }
+    if (this.watchers.size === 0) return;
+    // As Linux queues them: the newest first, exclusive ones after all others and in their order.
+    const watchers = [...this.watchers];
+    for (const watcher of watchers.toReversed()) if (!watcher.exclusive) watcher.notify(events);
+    for (const watcher of watchers) if (watcher.exclusive && watcher.notify(events)) break;
   }
 }
 

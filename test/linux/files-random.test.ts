@@ -1,43 +1,19 @@
-// Random sequences of file calls, in our kernel and on the host: every result and every byte must be the same. A seed
-// makes a sequence repeatable; EFFIGY_SEEDS=N runs more of them.
-import assert from 'node:assert/strict';
+// Random sequences of file calls (random-calls.ts), as root and as an ordinary user.
 import { test } from 'node:test';
-import { encodeText } from '../../src/bytes/index.ts';
 import { treeBuilder } from '../../src/image/index.ts';
 import { AT, F, O, RENAME, SEEK } from '../../src/linux/abi-file.ts';
-import { catalogue } from '../../src/linux/catalogue.ts';
-import { Box } from './box.ts';
-import { cannotRun, runNatively } from './native-script.ts';
-import type { Step, Value } from './script.ts';
-
-const numbers = new Map(catalogue.map(({ name, nr }) => [name, nr]));
-
-interface Call {
-  readonly name: string;
-  readonly args: readonly Value[];
-  /** Parts of the last memory that must agree, where the call succeeds. */
-  readonly compare: readonly (readonly [offset: number, length: number])[];
-}
-
-class Random {
-  private state: number;
-  constructor(seed: number) {
-    this.state = (seed * 2654435761) >>> 0 || 1;
-  }
-  below(n: number): number {
-    this.state ^= this.state << 13;
-    this.state ^= this.state >>> 17;
-    this.state ^= this.state << 5;
-    return (this.state >>> 0) % n;
-  }
-  pick<T>(choices: readonly T[]): T {
-    return choices[this.below(choices.length)];
-  }
-}
-
-const number = (value: number): Value => ({ kind: 'number', value: BigInt(value) });
-const text = (value: string): Value => ({ kind: 'bytes', bytes: encodeText(`${value}\0`) });
-const out = (size: number): Value => ({ kind: 'out', size });
+import { cannotRun } from './native-script.ts';
+import {
+  type Call,
+  call,
+  compareSequence,
+  type Generator,
+  number,
+  out,
+  Random,
+  text,
+} from './random-calls.ts';
+import type { Value } from './script.ts';
 
 const NAMES = [
   'a',
@@ -76,14 +52,9 @@ function path(random: Random): Value {
 }
 const fd = (random: Random): Value => number(random.pick([3, 4, 5, 6, 7, 3, 4, 99]));
 const dirfd = (random: Random): Value => number(random.pick([AT.FDCWD, AT.FDCWD, 3, 4, 99]));
-const call = (name: string, args: readonly Value[], compare: Call['compare'] = []): Call => ({
-  name,
-  args,
-  compare,
-});
 
 /** The size of a directory, and how much of a file is stored, are the file system's own affair. */
-const GENERATORS: readonly ((random: Random) => Call)[] = [
+const GENERATORS: readonly Generator[] = [
   (r) =>
     call('open', [
       path(r),
@@ -178,73 +149,39 @@ function tree() {
     .build();
 }
 
-/** Reading a FIFO, or opening one, would wait: the host runs such a sequence up to there only. */
-function generate(seed: number, count: number): Call[] {
-  const random = new Random(seed);
-  return Array.from({ length: count }, () => random.pick(GENERATORS)(random));
+/**
+ * Owners and modes at random, then an identity without privileges. No sticky directory that everybody may write: what
+ * the host does in it depends on its fs.protected_ settings.
+ */
+function ordinary(seed: number): Call[] {
+  const random = new Random(seed + 1000);
+  const owned = ['/a', '/b', '/c', '/dir', '/dir/a', '/dir/sub', '/dir/sub/a', '/'].flatMap((name) => [
+    call('chown', [text(name), number(random.pick([0, 1000, 2000])), number(random.pick([0, 1000, 3000]))]),
+    call('chmod', [text(name), number(random.pick([0o777, 0o755, 0o700, 0o1775, 0o640, 0o070, 0o2775]))]),
+  ]);
+  return [
+    ...owned,
+    call('setgroups', [number(1), { kind: 'bytes', bytes: Uint8Array.of(0xb8, 0x0b, 0, 0) }]),
+    call('setresgid', [number(1000), number(1000), number(1000)]),
+    call('setresuid', [number(1000), number(1000), number(1000)]),
+  ];
 }
 
-const valueText = (value: Value): string =>
-  value.kind === 'number'
-    ? String(value.value)
-    : value.kind === 'bytes'
-      ? JSON.stringify(new TextDecoder().decode(value.bytes).replace('\0', ''))
-      : value.kind;
-const print = ({ name, args }: Call): string => `${name} ${args.map(valueText).join(' ')}`;
+const seeds = Number(process.env.EFFIGY_SEEDS ?? 12);
 
-function compareSequence(seed: number, count: number): void {
-  const calls = generate(seed, count);
-  const steps: Step[] = calls.map(({ name, args }, line) => ({
-    line,
-    text: name,
-    nr: numbers.get(name) as number,
-    name,
-    args,
-    expected: 'any',
-    checks: [],
-  }));
-  const box = new Box({ tree: tree(), bare: true });
-  const here: { readonly result: number; readonly memory: Uint8Array }[] = [];
-  for (const { name, args } of calls) {
-    let last = { address: 0, size: 0 };
-    const result = box.sys(
-      name,
-      ...args.map((value) => {
-        if (value.kind === 'number') return value.value;
-        const bytes =
-          value.kind === 'bytes' ? value.bytes : new Uint8Array(value.kind === 'out' ? value.size : 0);
-        last = { address: box.put(bytes), size: bytes.length };
-        return last.address;
-      }),
-    );
-    if (typeof result === 'object') break;
-    here.push({ result: Number(result), memory: box.read(last.address, last.size) });
-  }
-  const there = runNatively(tree(), steps.slice(0, here.length));
-  for (const [i, { result, memory }] of here.entries()) {
-    const where = `seed ${seed}, call ${i}: ${print(calls[i])}\n${calls
-      .slice(Math.max(0, i - 12), i)
-      .map((c, k) => `  ${print(c)} = ${here[Math.max(0, i - 12) + k].result}`)
-      .join('\n')}\n`;
-    assert.ok(there[i] !== undefined, `${where}the host stopped`);
-    assert.equal(result, there[i].result, where);
-    if (result < 0) continue;
-    for (const [offset, length] of calls[i].compare) {
-      assert.deepEqual(
-        memory.subarray(offset, offset + length),
-        there[i].memory.subarray(offset, offset + length),
-        `${where}bytes at ${offset}`,
-      );
+for (const who of ['root', 'an ordinary user']) {
+  test(`random file calls by ${who} do as on the host`, (t) => {
+    const reason = cannotRun();
+    if (reason !== undefined) {
+      t.skip(reason);
+      return;
     }
-  }
+    for (let seed = 1; seed <= seeds; seed++) {
+      compareSequence(seed, 200, {
+        tree,
+        start: who === 'root' ? [] : ordinary(seed),
+        generators: GENERATORS,
+      });
+    }
+  });
 }
-
-test('random file calls do as on the host', (t) => {
-  const reason = cannotRun();
-  if (reason !== undefined) {
-    t.skip(reason);
-    return;
-  }
-  const seeds = Number(process.env.EFFIGY_SEEDS ?? 20);
-  for (let seed = 1; seed <= seeds; seed++) compareSequence(seed, 200);
-});

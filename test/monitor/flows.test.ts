@@ -168,3 +168,19 @@ test('sources: what has neither path nor IP address leaves no flow', () => {
     5 > 6 OPEN r /a`);
   assert.deepEqual(brief(run(policy, [...started, flow(2, 2, 1, 'OPEN r /a'), later()]).findings), []);
 });
+
+test('flows: a descriptor closed unseen and opened again for the same file is one flow', () => {
+  const policy = one(
+    '0 > 1 OPEN wca /log\n1 > 2 CLOSE /log\n2 > 3 OPEN r /a\n3 > 4 OPEN wca /log\n4 > 5 OPEN r /b',
+  );
+  const a = flow(10, 11, 1, 'OPEN+CLOSE r /a');
+  const b = flow(30, 31, 1, 'OPEN+CLOSE r /b');
+  assert.deepEqual(
+    brief(run(policy, [...started, flow(5, 50, 1, 'OPEN wca /log', { cut: true }), a, b, later()]).findings),
+    [],
+  );
+  assert.deepEqual(
+    brief(run(policy, [...started, flow(5, 6, 1, 'OPEN+CLOSE wca /log'), a, b, later()]).findings),
+    ['out-of-order 1 OPEN r /b'],
+  );
+});

@@ -5,8 +5,7 @@ import { E } from './errno.ts';
 import { OpenFile, POLL } from './file.ts';
 import type { Kernel } from './kernel.ts';
 import type { Task } from './task.ts';
-import { RegularFile } from './vfs-file.ts';
-import { DirectoryFile, PathFile } from './vfs-placed.ts';
+import { PlacedFile } from './vfs-placed.ts';
 import { WaitQueue, type Watcher } from './wait.ts';
 
 export const EPOLL = {
@@ -89,8 +88,8 @@ export class EpollFile extends OpenFile {
     change: { readonly fd: number; readonly events: number; readonly data: bigint },
   ): number {
     const { fd, events, data } = change;
-    if (file instanceof RegularFile || file instanceof DirectoryFile || file instanceof PathFile)
-      return -E.PERM;
+    // Files, directories, /dev/null and /proc have no poll of their own.
+    if (file instanceof PlacedFile) return -E.PERM;
     if (file === this) return -E.INVAL;
     if (file instanceof EpollFile && operation === EPOLL.CTL_ADD) {
       if ((events & EPOLL.EXCLUSIVE) !== 0) return -E.INVAL;

@@ -95,6 +95,7 @@ const IP_RULES: Rules = [
   [SOL.IP, IP.RECVTOS, int()],
   [SOL.IP, IP.MTU, int(1500, false)],
   [SOL.IP, IP.FREEBIND, int()],
+  [SOL.IP, IP.TRANSPARENT, int()],
   [SOL.IP, IP.RECVORIGDSTADDR, int()],
   [SOL.IP, IP.MINTTL, int()],
   [SOL.IP, IP.BIND_ADDRESS_NO_PORT, int()],

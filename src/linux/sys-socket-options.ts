@@ -1,6 +1,7 @@
 // getsockopt and setsockopt.
 import { encodeText } from '../bytes/index.ts';
-import { AF, packAddress, SO, SOL, TCP } from './abi-socket.ts';
+import { CAP } from './abi-process.ts';
+import { AF, IP, packAddress, SO, SOL, TCP } from './abi-socket.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import type { Socket } from './socket.ts';
@@ -9,6 +10,7 @@ import { TcpSocket } from './socket-tcp.ts';
 import { socketOf } from './sys-socket-common.ts';
 import type { SysArgs } from './syscall.ts';
 import type { Task } from './task.ts';
+import { actorOf, capable } from './vfs-permission.ts';
 import type { SysResult } from './wait.ts';
 
 const OPTION_MAX = 65536;
@@ -36,6 +38,7 @@ export function setsockopt(kernel: Kernel, task: Task, args: SysArgs): SysResult
       : -E.NOPROTOOPT;
   if (rule === undefined) return unknown(kernel, task, 'setsockopt', level, name);
   if (!rule.set) return -E.NOPROTOOPT;
+  if (PRIVILEGED.has(`${level}:${name}`) && !capable(actorOf(task), CAP.NET_ADMIN)) return -E.PERM;
   const value =
     length === 0 ? new Uint8Array(0) : task.process.space.read(address, Math.min(length, OPTION_MAX));
   switch (rule.type) {
@@ -77,6 +80,12 @@ function setNumber(socket: Socket, level: number, name: number, value: Uint8Arra
   socket.options.setNumber(level, name, BOOLEANS.has(`${level}:${name}`) ? Number(number !== 0) : number);
   return 0;
 }
+
+/** Options that take CAP_NET_ADMIN. */
+const PRIVILEGED = new Set([
+  ...[SO.SNDBUFFORCE, SO.RCVBUFFORCE, SO.MARK, SO.DEBUG].map((name) => `${SOL.SOCKET}:${name}`),
+  `${SOL.IP}:${IP.TRANSPARENT}`,
+]);
 
 const BOOLEANS = new Set(
   [
@@ -132,9 +141,17 @@ function optionValue(
   const rule = optionRule(socket, level, name);
   if (rule === 'level') return socket.domain === AF.UNIX ? -E.OPNOTSUPP : -E.NOPROTOOPT;
   if (rule === undefined) return unknown(kernel, task, 'getsockopt', level, name);
-  if (rule.type === 'int') return int32(socket.options.number(level, name));
+  if (rule.type === 'int')
+    return int32(bufferDefault(socket, level, name) ?? socket.options.number(level, name));
   const size = { linger: 8, timeval: 16, text: 0, bytes: 0 }[rule.type];
   return socket.options.raw(level, name) ?? new Uint8Array(size);
+}
+
+/** TCP starts with other buffer sizes (net.ipv4.tcp_wmem, tcp_rmem). */
+function bufferDefault(socket: Socket, level: number, name: number): number | undefined {
+  if (level !== SOL.SOCKET || !(socket instanceof TcpSocket) || socket.options.raw(level, name) !== undefined)
+    return undefined;
+  return name === SO.SNDBUF ? 16384 : name === SO.RCVBUF ? 131072 : undefined;
 }
 
 function socketLevel(socket: Socket, name: number): Uint8Array | number | undefined {
@@ -153,6 +170,8 @@ function socketLevel(socket: Socket, name: number): Uint8Array | number | undefi
       const { pid, uid, gid } = socket.peerCredentials ?? { pid: 0, uid: 0xffffffff, gid: 0xffffffff };
       return Uint8Array.of(...int32(pid), ...int32(uid), ...int32(gid));
     }
+    case SO.PEERGROUPS:
+      return socket.peerCredentials === undefined ? -E.NODATA : new Uint8Array(0);
     case SO.PEERSEC:
       return -E.NOPROTOOPT;
     case SO.PEERNAME: {

@@ -79,10 +79,12 @@ export function linkEntry(change: Change, from: Place, walked: Walked): number {
   const directory = walked.parent.dentry.inode as DirectoryInode;
   if (inode.superblock !== directory.superblock) return -E.XDEV;
   if (inode.type === S.IFDIR) return -E.PERM;
+  if (inode.nlink === 0 && !inode.linkable) return -E.NOENT;
   const dentry = new Dentry(walked.name, walked.parent.dentry, inode);
   const error = directory.insert(kernel, dentry);
   if (error !== 0) return error;
   inode.nlink++;
+  inode.linkable = false;
   inode.ctime = realTime(kernel);
   notifyFile(from.dentry, IN.ATTRIB);
   notifyEntry(directory, IN.CREATE, dentry.name, inode);

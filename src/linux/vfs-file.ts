@@ -2,10 +2,12 @@
 import type { FileNode } from '../image/index.ts';
 import type { Backing } from '../machine/index.ts';
 import { F, O, S, SEAL } from './abi-file.ts';
+import { SIG } from './abi-signal.ts';
 import { E } from './errno.ts';
 import type { OpenFile } from './file.ts';
 import type { Kernel } from './kernel.ts';
 import { SHARED } from './shared.ts';
+import { sendSignal } from './signals.ts';
 import type { Task } from './task.ts';
 import { FilePages } from './vfs-data.ts';
 import { Inode, type Opening, realTime, type Superblock } from './vfs-inode.ts';
@@ -56,8 +58,16 @@ export class RegularInode extends Inode implements Backing {
       if ((this.seals & SEAL.GROW) !== 0 && offset + bytes.length > this.size) return -E.PERM;
     }
     const limit = fileSizeLimit(task);
-    if (offset >= limit) return bytes.length === 0 ? 0 : -E.FBIG;
     if (bytes.length === 0) return 0;
+    if (offset >= limit) {
+      if (task !== undefined)
+        sendSignal(kernel, task.process, SIG.XFSZ, {
+          code: 0,
+          pid: task.process.pid,
+          uid: task.process.credentials.uid,
+        });
+      return -E.FBIG;
+    }
     const fitting = bytes.length > limit - offset ? bytes.subarray(0, limit - offset) : bytes;
     kernel.machine.memory.sync(this);
     const before = this.data.stored;

@@ -68,6 +68,8 @@ export abstract class Inode {
   uid = 0;
   gid = 0;
   nlink = 1;
+  /** Made by O_TMPFILE: may get its first name by linkat. */
+  linkable = false;
   atime = 0n;
   mtime = 0n;
   ctime = 0n;

@@ -146,6 +146,7 @@ function openUnnamed(
   );
   own({ kernel, task, actor }, inode, directory);
   inode.nlink = 0;
+  inode.linkable = (flags & O.EXCL) === 0;
   const dentry = new Dentry(`#${inode.ino}`, place.dentry, inode);
   dentry.gone = true;
   return inode.open({

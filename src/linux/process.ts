@@ -116,6 +116,7 @@ function inherit(child: Process, from: Process): void {
   child.growing = [...from.growing];
   child.rlimits = from.rlimits.map(([soft, hard]) => [soft, hard]);
   child.dumpable = from.dumpable;
+  child.oomScoreAdj = from.oomScoreAdj;
   child.keepCaps = from.keepCaps;
   child.personality = from.personality;
   child.nice = from.nice;

@@ -1,8 +1,7 @@
 // An image's configuration document (OCI image-spec config.md; Docker's Image JSON specification 1.2, which adds
 // Healthcheck, Shell and the fields of version 1 that legacy archives have).
-import { InputError } from '../bytes/index.ts';
+import { type Fields, InputError } from '../bytes/index.ts';
 import type { Healthcheck, HistoryEntry, ImageConfig, Platform } from './image.ts';
-import type { Fields } from './json.ts';
 
 export interface ConfigDocument {
   readonly platform: Platform;

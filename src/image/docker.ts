@@ -1,10 +1,9 @@
 // Archives of `docker save`: manifest.json (Docker image specification 1.1 and later), and the layout before it, where
 // each layer is a directory ID/ with VERSION, json and layer.tar, and `repositories` names the uppermost.
-import { InputError, printable } from '../bytes/index.ts';
+import { type Fields, InputError, parseJson, printable } from '../bytes/index.ts';
 import { type ConfigDocument, readConfig } from './config.ts';
 import { digestOf, mismatch, readVerified } from './digest.ts';
 import type { HistoryEntry } from './image.ts';
-import { type Fields, parseJson } from './json.ts';
 import { exceeded } from './limits.ts';
 import { cleanPath } from './path.ts';
 import type { ImageSource, LayerSource, SourceContext } from './source.ts';

@@ -1,10 +1,9 @@
 // OCI image layouts (image-spec image-layout.md, image-index.md, manifest.md), with Docker's media types for the same
 // documents. Indexes may nest. Artifacts and attestations beside the image are passed over.
-import { InputError } from '../bytes/index.ts';
+import { type Fields, InputError, parseJson } from '../bytes/index.ts';
 import { readConfig, readPlatform } from './config.ts';
 import { blobPath, readVerified } from './digest.ts';
 import type { Platform } from './image.ts';
-import { type Fields, parseJson } from './json.ts';
 import type { ImageSource, LayerSource, SourceContext } from './source.ts';
 
 const indexTypes = new Set([

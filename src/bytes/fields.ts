@@ -1,8 +1,9 @@
-// JSON documents of an image, field by field. Every mistake is an InputError with the document and the field's path.
+// Documents (JSON, YAML), field by field. Every mistake is an InputError with the document and the field's path.
 //
 // Container engines are written in Go, whose decoder takes keys whatever their case. So do we, but a document that has
 // a key in two spellings is refused: readers would disagree on what it says.
-import { InputError, printable } from '../bytes/index.ts';
+import { InputError } from './error.ts';
+import { printable } from './text.ts';
 
 const strict = new TextDecoder('utf-8', { fatal: true });
 
@@ -97,6 +98,20 @@ export class Fields {
     if (typeof this.value !== 'string') return this.fail('a string');
     if (this.value.includes('\0')) throw new InputError('holds a NUL character', this.where);
     return clean(this.value);
+  }
+
+  /** A string; numbers and truth values as they are written. */
+  scalar(): string {
+    if (typeof this.value === 'number' || typeof this.value === 'boolean') return String(this.value);
+    return this.text();
+  }
+
+  get isMap(): boolean {
+    return isMap(this.value);
+  }
+
+  get isText(): boolean {
+    return typeof this.value === 'string';
   }
 
   textOr(fallback: string): string {

@@ -299,7 +299,7 @@ export class BlockBuilder {
     const index = helperIndex(name);
     const effect = HELPERS[index].effect;
     if (effect !== 'pure') this.known[MXCSR] = -1;
-    if (effect === 'vector' || effect === 'memory') this.known.fill(-1, FIRST_XMM, FIRST_XMM + 16);
+    if (effect === 'vector' || effect === 'memory') this.known.fill(-1, FIRST_XMM);
     return this.emit(IR.call, width, index, a, b, c);
   }
 

@@ -137,11 +137,14 @@ export const REGISTERS = [
   { name: 'gsbase', width: 64 },
   { name: 'mxcsr', width: 32 },
   ...Array.from({ length: 16 }, (_, i) => ({ name: `xmm${i}`, width: 128 })),
+  // upper halves of the YMM registers
+  ...Array.from({ length: 16 }, (_, i) => ({ name: `ymmh${i}`, width: 128 })),
 ] as const;
 export const REG = Object.fromEntries(REGISTERS.map((row, i) => [row.name, i])) as Readonly<
   Record<string, number>
 >;
 export const XMM0 = REG['xmm0'];
+export const YMMH0 = REG['ymmh0'];
 
 /** Status flags and the direction flag; the number is the bit in RFLAGS. */
 export const FLAGS = ['CF', 'PF', 'AF', 'ZF', 'SF', 'OF', 'DF'] as const;

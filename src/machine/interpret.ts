@@ -16,6 +16,7 @@ import {
   VECTOR_OPS,
   WORDS,
   XMM0,
+  YMMH0,
 } from '../isa/index.ts';
 import { GuestFault } from './fault.ts';
 import { condition, FLAG_FUNCTIONS, POPF, STATUS } from './flags.ts';
@@ -216,9 +217,12 @@ const FSBASE = REG['fsbase'];
 const GSBASE = REG['gsbase'];
 const MXCSR = REG['mxcsr'];
 
+const pair = (halves: BigUint64Array, at: number): bigint => halves[at] | (halves[at + 1] << 64n);
+
 function getRegister(cpu: RegisterFile, register: number): bigint {
   if (register < 16) return cpu.gpr[register];
-  if (register >= XMM0) return cpu.xmm[2 * (register - XMM0)] | (cpu.xmm[2 * (register - XMM0) + 1] << 64n);
+  if (register >= YMMH0) return pair(cpu.ymmHigh, 2 * (register - YMMH0));
+  if (register >= XMM0) return pair(cpu.xmm, 2 * (register - XMM0));
   if (register === FSBASE) return cpu.fsbase;
   if (register === GSBASE) return cpu.gsbase;
   assert(register === MXCSR, `register ${REGISTERS[register].name} is not read by IR`);
@@ -228,8 +232,10 @@ function getRegister(cpu: RegisterFile, register: number): bigint {
 function setRegister(cpu: RegisterFile, register: number, value: bigint): void {
   if (register < 16) cpu.gpr[register] = value;
   else if (register >= XMM0) {
-    cpu.xmm[2 * (register - XMM0)] = value;
-    cpu.xmm[2 * (register - XMM0) + 1] = value >> 64n;
+    const halves = register >= YMMH0 ? cpu.ymmHigh : cpu.xmm;
+    const at = 2 * (register - (register >= YMMH0 ? YMMH0 : XMM0));
+    halves[at] = value;
+    halves[at + 1] = value >> 64n;
   } else if (register === FSBASE) cpu.fsbase = value;
   else if (register === GSBASE) cpu.gsbase = value;
   else {

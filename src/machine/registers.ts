@@ -8,8 +8,8 @@
 //             physical register i holds something   174 last opcode u16
 //         176 last instruction pointer u64    184 last data pointer u64
 //         256 XMM 16 x u128, low half first
-//         512 x87 registers R0..R7 (physical, not by TOP) 8 x 16 bytes, the low 80 bits; MMX mm i is the low 64 of Ri
-//         640 upper halves of YMM 16 x u128
+//         512 upper halves of YMM 16 x u128, right behind XMM as their numbers in REGISTERS are
+//         768 x87 registers R0..R7 (physical, not by TOP) 8 x 16 bytes, the low 80 bits; MMX mm i is the low 64 of Ri
 //         896 end
 import type { Registers } from './engine.ts';
 
@@ -28,8 +28,8 @@ export const LAYOUT = {
   fip: 176,
   fdp: 184,
   xmm: 256,
-  st: 512,
-  ymmHigh: 640,
+  ymmHigh: 512,
+  st: 768,
   size: 896,
 } as const;
 

@@ -8,6 +8,7 @@ import type { Backing, Engine, Memory } from '../machine/index.ts';
 import type { Cut, EffectEvent, EnvironmentValues } from './events.ts';
 import type { OpenFile } from './file.ts';
 import { FutexTable } from './futex.ts';
+import { IpcNamespace } from './ipc-tables.ts';
 import type { Net } from './net.ts';
 import { type Pipe, PipeFile } from './pipe.ts';
 import { RandomSource } from './random.ts';
@@ -117,6 +118,7 @@ export class Kernel {
   readonly tasks = new Map<number, Task>();
   nextPid: number;
   readonly futexes = new FutexTable();
+  readonly ipc = new IpcNamespace();
   /** Number of the next effect. */
   sequence = 0;
   /** Standard input, output and error of the entrypoint. */

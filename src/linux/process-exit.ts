@@ -2,6 +2,7 @@
 import { MemoryFault } from '../machine/index.ts';
 import { CLD, SIG, SIG_IGN } from './abi-signal.ts';
 import { exitRobustList, wakeFutexAddress } from './futex.ts';
+import { secondsNow } from './ipc.ts';
 import type { Kernel } from './kernel.ts';
 import { sharesSpace } from './process.ts';
 import { notifyParent, sendSignal } from './signals.ts';
@@ -74,6 +75,7 @@ function childLosesThread(kernel: Kernel, child: Process, parentTask: Task): voi
 
 function endProcess(kernel: Kernel, process: Process, status: number): void {
   process.exitStatus = status;
+  kernel.ipc.sem.release(process, secondsNow(kernel));
   dropDescriptors(kernel, process);
   process.fs.references--;
   if (!sharesSpace(kernel, process)) process.space.release();

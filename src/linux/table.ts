@@ -2,6 +2,9 @@
 import { catalogue } from './catalogue.ts';
 import { fileRows } from './sys-file.ts';
 import { futexRows } from './sys-futex.ts';
+import { msgRows } from './sys-ipc-msg.ts';
+import { semRows } from './sys-ipc-sem.ts';
+import { shmRows } from './sys-ipc-shm.ts';
 import { memoryRows } from './sys-memory.ts';
 import { memoryAdviceRows } from './sys-memory-advice.ts';
 import { miscRows } from './sys-misc.ts';
@@ -35,6 +38,9 @@ export const families: readonly (readonly SyscallRow[])[] = [
   timeRows,
   timerRows,
   futexRows,
+  shmRows,
+  semRows,
+  msgRows,
   miscRows,
   prctlRows,
   refusedRows,

@@ -15,3 +15,12 @@ export function unhex(text: string): Uint8Array | undefined {
   for (let i = 0; i < out.length; i++) out[i] = Number.parseInt(compact.slice(2 * i, 2 * i + 2), 16);
   return out;
 }
+
+/** Bytes of base64 text (white space is allowed); undefined where it is none. */
+export function unbase64(text: string): Uint8Array | undefined {
+  try {
+    return Uint8Array.from(atob(text), (ch) => ch.charCodeAt(0));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,6 +1,6 @@
 // bytes: bounded readers, text of Linux names, hex, and the errors that a user can act on. Floor 0.
 export { assert, InputError, unreachable } from './error.ts';
 export { Fields, parseJson } from './fields.ts';
-export { hex, unhex } from './hex.ts';
+export { hex, unbase64, unhex } from './hex.ts';
 export { ByteReader } from './reader.ts';
 export { decodeText, encodeText, printable } from './text.ts';

@@ -9,6 +9,7 @@ const floors: Readonly<Record<string, number>> = {
   host: 0.5,
   elf: 1,
   image: 1,
+  deployment: 1,
   isa: 1,
   expr: 1,
   automaton: 1,

@@ -147,11 +147,32 @@ export class Explorer {
     });
   }
 
+  /** Text of the symbolic link that is at this path after boot; undefined where there is none, or it depends on who looks. */
+  linkAt(path: string): string | undefined {
+    const { booted } = this;
+    const place = booted.vfs.find(booted, undefined, { dirfd: atCwd, path, follow: false });
+    if (typeof place === 'number') return undefined;
+    const { inode } = place.dentry;
+    if (!isLink(inode)) return undefined;
+    const text = inode.readlink({ kernel: booted, task: undefined });
+    return typeof text === 'string' ? text : undefined;
+  }
+
   /** Names in the image that a service which looks there could be asked for. */
   namesAt(place: NamePlace, limit: number): readonly string[] {
     return namesAt(this.tree, place, limit);
   }
 }
+
+/** AT_FDCWD: of no task, the root. */
+const atCwd = -100;
+
+/** What the kernel's symbolic links have and no other inode has. */
+interface Link {
+  readlink(looker: { readonly kernel: Kernel; readonly task: undefined }): string | number;
+}
+
+const isLink = (inode: object): inode is Link => 'readlink' in inode;
 
 /** Keeps effects and waits in order. */
 class StepRecorder implements KernelHooks {

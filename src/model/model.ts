@@ -24,6 +24,7 @@ import type { Policy, PolicyCut } from '../policy/index.ts';
 import { POLICY_FORMAT } from '../policy/index.ts';
 import { alignRuns, type Run } from './generalize.ts';
 import { GraphBuilder, type Places } from './graph.ts';
+import { policyLinks } from './links.ts';
 import { ProgramTable } from './programs.ts';
 
 export interface ModelOptions {
@@ -70,7 +71,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
     ...explorers.map((explorer) => explorer.boot.steps),
     ...serve.flatMap((row) => row.map((trace) => trace.steps)),
   ];
-  const policy: Policy = {
+  const plain: Policy = {
     format: POLICY_FORMAT,
     version: options.version,
     image: {
@@ -110,6 +111,12 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
     ...graph,
     cuts: collectCuts(explorers),
   };
+  const links = policyLinks(
+    plain,
+    image.tree,
+    explorers.map((explorer) => (path) => explorer.linkAt(path)),
+  );
+  const policy = Object.keys(links).length === 0 ? plain : { ...plain, links };
   return { policy, output: explorers[0].boot.output };
 }
 

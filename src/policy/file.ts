@@ -12,11 +12,14 @@ export const MAX_POLICY_LENGTH = 512 * 1024 * 1024;
 /** Text of a policy file: valid JSON, one line an item, the same bytes for the same policy. */
 export function writePolicy(policy: Policy): string {
   const lines: string[] = ['{'];
-  const names = Object.keys(POLICY_PROPERTIES) as (keyof Policy)[];
+  const names = (Object.keys(POLICY_PROPERTIES) as (keyof Policy)[]).filter(
+    (name) => name !== 'links' || Object.keys(policy.links ?? {}).length > 0,
+  );
   names.forEach((name, i) => {
     const end = i === names.length - 1 ? '' : ',';
     const value = policy[name];
-    if (name === 'automata')
+    if (name === 'links') lines.push(`  "links": ${table(policy.links ?? {})}${end}`);
+    else if (name === 'automata')
       lines.push(`  "automata": [\n${policy.automata.map(writeAutomaton).join(',\n')}\n  ]${end}`);
     else if (Array.isArray(value))
       lines.push(`  ${JSON.stringify(name)}: ${list(value, '    ', '  ')}${end}`);
@@ -29,6 +32,14 @@ export function writePolicy(policy: Policy): string {
 function list(items: readonly unknown[], indent: string, close: string): string {
   if (items.length === 0) return '[]';
   return `[\n${items.map((item) => indent + JSON.stringify(item)).join(',\n')}\n${close}]`;
+}
+
+/** One line a name, sorted. */
+function table(entries: Readonly<Record<string, string>>): string {
+  const lines = Object.keys(entries)
+    .sort()
+    .map((name) => `    ${JSON.stringify(name)}: ${JSON.stringify(entries[name])}`);
+  return `{\n${lines.join(',\n')}\n  }`;
 }
 
 function writeAutomaton(automaton: PolicyAutomaton): string {

@@ -95,9 +95,10 @@ export interface Policy {
   /** Options that decide the result, as given and defaulted. */
   readonly options: Readonly<Record<string, string | number | boolean | readonly string[]>>;
   /**
-   * Symbolic links of the image on the way to paths that this policy names, one step each: absolute path of the link to
-   * the absolute path that it stands for (`/bin` to `/usr/bin`, `/usr/bin/sh` to `/usr/bin/dash`). Sources name a file
-   * as the program did or as the kernel resolved it; with this a reader knows that both are one file.
+   * Symbolic links of the image, and of what its entrypoint made, on the way to paths that this policy names, one step
+   * each: absolute path of the link to the absolute path that it stands for (`/bin` to `/usr/bin`, `/usr/bin/sh` to
+   * `/usr/bin/dash`). Sources name a file as the program did or as the kernel resolved it; with this a reader knows that
+   * both are one file. Absent where there are none, and in policies of older versions.
    */
   readonly links?: Readonly<Record<string, string>>;
   readonly programs: readonly ProgramFile[];

@@ -23,6 +23,8 @@ function object(
   };
 }
 
+const absolutePath = { type: 'string', pattern: '^/' } as const;
+
 const endpoint = object({ address: pattern, port: pattern });
 const resource = {
   oneOf: [
@@ -71,6 +73,13 @@ export const POLICY_PROPERTIES = {
     listeners: texts,
   }),
   syscalls: object({ boot: texts, serve: texts }),
+  links: {
+    type: 'object',
+    description:
+      'symbolic links on the way to what the policy names, one step each: path of the link to path',
+    propertyNames: absolutePath,
+    additionalProperties: absolutePath,
+  },
   programs: { type: 'array', items: object({ path: text, sha256: text, buildId: text }) },
   frames: {
     type: 'array',
@@ -124,5 +133,5 @@ export const POLICY_PROPERTIES = {
 export const POLICY_SCHEMA = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   title: 'Effigy policy: the effect graph of one container image',
-  ...object(POLICY_PROPERTIES),
+  ...object(POLICY_PROPERTIES, ['links']),
 } as const;

@@ -27,6 +27,7 @@ import type { Arg, DescriptorTarget, SocketAddress, SyscallEvent } from './sysca
 type Handler = (tracker: ActivityTracker, process: ProcessState, event: SyscallEvent, ret: number) => void;
 
 const O_CREAT_FLAGS = flag('O_CREAT') | flag('O_WRONLY') | flag('O_TRUNC');
+const SOCK_DGRAM = 2;
 const O_DIRECTORY = flag('O_DIRECTORY');
 const AT_REMOVEDIR = flag('AT_REMOVEDIR');
 const MAP_ANONYMOUS = flag('MAP_ANONYMOUS');
@@ -102,7 +103,12 @@ const open =
       onPath(tracker, process, event, 'OPEN', { path: where, type: 'f', flags: how });
       return;
     }
-    const file: OpenFile = { kind: 'file', type: (how & O_DIRECTORY) !== 0 ? 'd' : 'f', path: where };
+    const file: OpenFile = {
+      kind: 'file',
+      type: (how & O_DIRECTORY) !== 0 ? 'd' : 'f',
+      path: where,
+      behind: event.target?.kind === 'path' ? undefined : event.target,
+    };
     opened(process, ret, file, how);
     onDescriptor(tracker, process, event, 'OPEN', { fd: ret, file }, { flags: how, bytes: 0 });
   };
@@ -243,7 +249,12 @@ const connect: Handler = (tracker, process, event, ret) => {
   const peer = address(event.args[1]);
   if (at?.file.kind === 'socket') {
     // AF_UNSPEC dissolves a datagram socket's association. A failed attempt still names whom it was for.
-    at.file.peer = peer?.kind === 'other' ? undefined : peer;
+    const dissolves = peer?.kind === 'other';
+    if (at.file.type === SOCK_DGRAM && (dissolves || at.file.role === 'client')) {
+      at.file.reconnected = true;
+      if (dissolves) at.file.local = at.file.bound;
+    }
+    at.file.peer = dissolves ? undefined : peer;
     if (at.file.local?.kind === 'inet' && at.file.local.address === '0.0.0.0') at.file.local = undefined;
     if (ret >= 0 || event.error === 'EINPROGRESS') at.file.role = 'client';
   }
@@ -253,7 +264,7 @@ const connect: Handler = (tracker, process, event, ret) => {
 const bind: Handler = (tracker, process, event, ret) => {
   const at = fileAt(tracker, process, event, 0);
   const local = address(event.args[1]);
-  if (at?.file.kind === 'socket' && ret >= 0 && local !== undefined) at.file.local = local;
+  if (at?.file.kind === 'socket' && ret >= 0 && local !== undefined) at.file.bound = at.file.local = local;
   onDescriptor(tracker, process, event, 'BIND', at);
 };
 

@@ -11,6 +11,8 @@ export interface OpenPath {
   readonly type: 'f' | 'd';
   /** Absolute, as the program named it (symbolic links not followed), or as the kernel names what was inherited. */
   readonly path: string;
+  /** What the kernel calls it where that is no path: the name was a link to a pipe (a log that is standard output). */
+  readonly behind?: DescriptorTarget | undefined;
 }
 
 export interface OpenPipe {
@@ -38,6 +40,10 @@ export interface OpenSocket {
   /** Whom the last datagram was from or to, on a socket without a peer. */
   lastPeer: SocketAddress | undefined;
   listening: boolean;
+  /** It was connected again: recorders that remember addresses by socket have old ones, only calls tell the new. */
+  reconnected: boolean;
+  /** What bind gave it; stays when an association is dissolved. */
+  bound: SocketAddress | undefined;
   inode: number | undefined;
   peerInode: number | undefined;
 }
@@ -132,6 +138,8 @@ export function newSocket(family: Family, type: number, protocol: number): OpenS
     role: undefined,
     lastPeer: undefined,
     listening: false,
+    reconnected: false,
+    bound: undefined,
     inode: undefined,
     peerInode: undefined,
   };
@@ -140,8 +148,10 @@ export function newSocket(family: Family, type: number, protocol: number): OpenS
 /** Takes over what an annotation knows of a socket. */
 export function learn(socket: OpenSocket, target: DescriptorTarget | undefined): void {
   if (target?.kind !== 'socket') return;
-  socket.local = target.local ?? socket.local;
-  socket.peer = target.peer ?? socket.peer;
+  if (!socket.reconnected) {
+    socket.local = target.local ?? socket.local;
+    socket.peer = target.peer ?? socket.peer;
+  }
   socket.inode = target.inode ?? socket.inode;
   socket.peerInode = target.peerInode ?? socket.peerInode;
 }
@@ -151,12 +161,16 @@ export function learn(socket: OpenSocket, target: DescriptorTarget | undefined):
  * links, and names like /dev/stdout can stand for anything.
  */
 export function agrees(file: OpenFile, target: DescriptorTarget): boolean {
-  if (file.kind === 'file') return target.kind === 'path' || /^\/(dev|proc)\//.test(file.path);
+  if (file.kind === 'file')
+    return target.kind === 'path' || /^\/(dev|proc)\//.test(file.path) || sameTarget(file.behind, target);
   if (file.kind === 'anon' && file.name === '[memfd]') return target.kind === 'path';
   if (target.kind === 'path') return false;
   if (target.kind === 'pipe') return file.kind === 'pipe' && file.inode === target.inode;
   return file.kind === target.kind;
 }
+
+const sameTarget = (a: DescriptorTarget | undefined, b: DescriptorTarget): boolean =>
+  a !== undefined && a.kind === b.kind && (a.kind !== 'pipe' || b.kind !== 'pipe' || a.inode === b.inode);
 
 /** Absolute and without `.`, `..` and repeated slashes; links are not followed. */
 export function absolutePath(base: string, path: string): string {

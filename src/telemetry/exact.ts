@@ -177,7 +177,8 @@ function resourceOf(file: OpenFile, peer: SocketAddress | undefined): Resource {
       return {
         kind: 'net',
         protocol: protocolOf(file),
-        local: endpoint(file.local, file.family),
+        // A socket of IPv6 may talk to IPv4.
+        local: endpoint(file.local, file.peer?.kind ?? file.family),
         peer: endpoint(file.peer ?? peer, file.family),
       };
   }

@@ -496,9 +496,10 @@ function socketNumber(socket: OpenSocket): number {
 
 const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
-/** IPv4 in IPv6, at the peer's end and at ours where that is bound to one address. */
+/** IPv4 over a socket of IPv6, at the peer's end and at ours where that is bound to one address. */
 function isIpv4(local: SocketAddress | undefined, peer: SocketAddress | undefined): boolean {
-  const fits = (end: SocketAddress | undefined): boolean => end?.kind === 'inet6' && mapped.test(end.address);
+  const fits = (end: SocketAddress | undefined): boolean =>
+    end?.kind === 'inet' || (end?.kind === 'inet6' && mapped.test(end.address));
   return (
     fits(peer) && (local === undefined || fits(local) || (local.kind === 'inet6' && local.address === '::'))
   );

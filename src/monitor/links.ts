@@ -11,6 +11,11 @@ export class Links {
     this.any = this.links.size > 0;
   }
 
+  /** Paths of all links. */
+  names(): string[] {
+    return [...this.links.keys()];
+  }
+
   /** Every link resolved, the last name's too. */
   follow(path: string): string {
     if (!this.any || !path.startsWith('/')) return path;

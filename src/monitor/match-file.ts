@@ -14,8 +14,18 @@ interface Row {
   readonly path: TextTest;
   /** The path with links resolved; undefined where that is the same. */
   readonly resolved: TextTest | undefined;
+  /** Links that a pattern covers: what lies behind them goes by another name, too. */
+  readonly covered: readonly Covered[];
   readonly to: TextTest | undefined;
+  /** As `resolved`, of `to`. */
+  readonly resolvedTo: TextTest | undefined;
   readonly follow: boolean;
+}
+
+interface Covered {
+  readonly link: string;
+  /** Where it leads, links resolved. */
+  readonly target: string;
 }
 
 /** Names that a container runtime gives to standard input and output. */
@@ -45,13 +55,17 @@ export class FileMatcher {
   /** `follow`: the operation follows a link in the last place. */
   add(id: number, type: FileType, path: Pattern, to: Pattern | undefined, follow: boolean): void {
     const space = spaceOf(type);
-    const resolved = space === 'path' ? this.resolvePattern(path, follow) : path;
+    const resolved = this.resolvePattern(path, follow);
+    const resolvedTo = to === undefined ? undefined : this.resolvePattern(to, false);
+    const test = textTest(path);
     const row: Row = {
       id,
       space,
-      path: textTest(path),
+      path: test,
       resolved: resolved === path ? undefined : textTest(resolved),
+      covered: test.literal === undefined && path.startsWith('/') ? this.coveredBy(test) : [],
       to: to === undefined ? undefined : textTest(to),
+      resolvedTo: resolvedTo === undefined || resolvedTo === to ? undefined : textTest(resolvedTo),
       follow,
     };
     this.rows.push(row);
@@ -70,16 +84,28 @@ export class FileMatcher {
     // A socket whose name the source does not know (it never got connected) may be any of the policy's.
     if (space === 'unix' && name === '')
       return this.ids((row) => row.space === 'unix' && row.to === undefined);
-    const followed = space === 'path' ? this.links.follow(name) : name;
-    const parent = space === 'path' ? this.links.parent(name) : name;
+    const followed = this.links.follow(name);
+    const parent = this.links.parent(name);
     const fits = (row: Row): boolean => {
       if (row.space !== space) return false;
       const resolved = row.follow ? followed : parent;
-      return row.path.test(name) || row.path.test(resolved) || (row.resolved?.test(resolved) ?? false);
+      return (
+        row.path.test(name) ||
+        row.path.test(resolved) ||
+        (row.resolved?.test(resolved) ?? false) ||
+        row.covered.some(({ link, target }) => {
+          const rest = below(resolved, target);
+          return rest !== undefined && row.path.test(link + rest);
+        })
+      );
     };
     if (to !== undefined) {
       const target = this.links.parent(to);
-      return sorted(this.pairs.filter((row) => fits(row) && (row.to?.test(to) || row.to?.test(target))));
+      return sorted(
+        this.pairs.filter(
+          (row) => fits(row) && (row.to?.test(to) || row.to?.test(target) || row.resolvedTo?.test(target)),
+        ),
+      );
     }
     const found = this.patterns.filter(fits);
     for (const text of new Set([name, followed, parent]))
@@ -108,6 +134,13 @@ export class FileMatcher {
     else if (!list.includes(row)) list.push(row);
   }
 
+  private coveredBy(pattern: TextTest): Covered[] {
+    return this.links
+      .names()
+      .filter((link) => pattern.test(link))
+      .map((link) => ({ link, target: this.links.follow(link) }));
+  }
+
   /** Links in the directories of the literal beginning are resolved, the rest stays. */
   private resolvePattern(pattern: Pattern, follow: boolean): Pattern {
     const parts = patternParts(pattern) ?? [];
@@ -117,6 +150,13 @@ export class FileMatcher {
       return literal(follow ? this.links.follow(head.text) : this.links.parent(head.text));
     return patternOf([{ kind: 'literal', text: this.links.parent(head.text) }, ...rest]);
   }
+}
+
+/** What follows the directory (or file) in the path: '' where they are the same, undefined where it lies elsewhere. */
+function below(path: string, directory: string): string | undefined {
+  if (!path.startsWith(directory)) return undefined;
+  const rest = path.slice(directory.length);
+  return rest === '' || rest.startsWith('/') ? rest : undefined;
 }
 
 const sorted = (rows: readonly Row[]): number[] =>

@@ -2,7 +2,8 @@
 // configuration and the caller's options as `docker run` does; nothing is started or written here.
 import { constants } from 'node:os';
 import { decodeText, InputError } from '../bytes/index.ts';
-import type { Image, Tree } from '../image/index.ts';
+import type { FileNode, Image, Tree } from '../image/index.ts';
+import { checkInterpreter } from './interpreter.ts';
 import { type Account, parseUsers, type Users } from './users.ts';
 
 export interface ContainerOptions {
@@ -65,23 +66,31 @@ export function planContainer(image: Image, options: ContainerOptions): Containe
   };
 }
 
-/** InputError where the container's first program is not there or not executable. `where` names the image. */
+/** InputError where the container's first program is not there or can't be executed. `where` names the image. */
 export function findEntry(tree: Tree, plan: ContainerPlan, where: string): void {
   const [name] = plan.argv;
   const path = plan.env.find((setting) => setting.startsWith('PATH='))?.slice(5) ?? '';
   const places = name.includes('/')
     ? [name]
     : path.split(':').map((directory) => `${directory || '.'}/${name}`);
-  const nodes = places.map((place) =>
-    tree.lookup(place.startsWith('/') ? place : `${plan.workingDir}/${place}`),
-  );
-  if (nodes.some((node) => node?.kind === 'file' && (node.mode & 0o111) !== 0)) return;
+  const paths = places.map((place) => (place.startsWith('/') ? place : `${plan.workingDir}/${place}`));
+  const nodes = paths.map((path) => tree.lookup(path));
+  const found = nodes.findIndex((node) => node?.kind === 'file' && (node.mode & 0o111) !== 0);
+  if (found >= 0) {
+    checkInterpreter(paths[found], (path) => fileOf(tree, path), where);
+    return;
+  }
   const what = nodes.some((node) => node !== undefined) ? 'is not executable' : 'is not in the image';
   throw new InputError(
     `${JSON.stringify(name)} ${what}`,
     where,
     'arguments after -- replace Cmd, not the entrypoint',
   );
+}
+
+function fileOf(tree: Tree, path: string): FileNode | undefined {
+  const node = tree.lookup(path);
+  return node?.kind === 'file' ? node : undefined;
 }
 
 /** Later settings of a name replace earlier ones in place; entries without `=` mean nothing to a container. */

@@ -81,7 +81,18 @@ const readOnly = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'] as const;
 /** Where a host may keep its programs and what they need. */
 const programDirectories = ['bin', 'sbin', 'usr', 'lib', 'lib32', 'lib64', 'libx32', 'nix', 'gnu'] as const;
 
-/** The whole script, for `sh -c`. */
+/**
+ * What the host's shell runs: the namespaces, and the script in them. Messages of the tools go to the recorder (5) until
+ * the service starts, those of unshare, which stays as its parent, for good: all it has to say later is that the service
+ * was killed. The service's own standard error is kept as 6.
+ */
+export function containerCommand(input: PreludeInput): readonly string[] {
+  const { tools, isolation } = input;
+  const unshare = [tools.unshare, ...isolation.flags, '--', tools.sh, '-c', preludeScript(input)];
+  return [tools.sh, '-c', 'exec "$@" 6>&2 2>&5', 'sh', ...unshare];
+}
+
+/** The whole script, for `sh -c`, with descriptors as `containerCommand` has them. */
 export function preludeScript(input: PreludeInput): string {
   const { plan, root, tools, net, stage } = input;
   const lines = [
@@ -102,8 +113,6 @@ export function preludeScript(input: PreludeInput): string {
 }
 
 const opening = [
-  // Messages of the tools go to the recorder until the service starts.
-  'exec 6>&2 2>&5',
   'umask 022',
   'fail() { echo "fail $1" >&5; exit 125; }',
   'run() { what=$1; shift; "$@" || fail "$what"; }',

@@ -14,9 +14,10 @@ export interface MappedProgram {
 
 /** As many as the kernel follows. */
 const maxLinks = 40;
-const maxScripts = 5;
+/** Scripts that name a script as their interpreter, one after the other. */
+export const maxScripts = 5;
 /** Bytes of a file that the kernel looks at (BINPRM_BUF_SIZE). */
-const headSize = 256;
+export const headSize = 256;
 
 /**
  * `root`: directory of this machine that is the recorded processes' root, '' for this machine's own. The function takes
@@ -69,13 +70,16 @@ function resolve(root: string, path: string): string | undefined {
   return `/${at.join('/')}`;
 }
 
-/** The first line of a script: interpreter and the rest of the line, blanks around both stripped. */
-function scriptOf(
-  root: string,
-  path: string,
-): { readonly interpreter: string; readonly argument: string } | undefined {
+function scriptOf(root: string, path: string): ReturnType<typeof scriptLine> {
   const head = headOf(hostPath(root, path));
-  if (head === undefined || head[0] !== 0x23 || head[1] !== 0x21) return undefined;
+  return head === undefined ? undefined : scriptLine(head);
+}
+
+/** The first line of a script, from a file's head: interpreter and the rest of the line, blanks around both stripped. */
+export function scriptLine(
+  head: Uint8Array,
+): { readonly interpreter: string; readonly argument: string } | undefined {
+  if (head[0] !== 0x23 || head[1] !== 0x21) return undefined;
   const newline = head.indexOf(0x0a);
   const line = decodeText(head.subarray(2, newline < 0 ? undefined : newline)).replace(/\0.*$/s, '');
   const match = /^[ \t]*([^ \t]+)[ \t]*(.*?)[ \t]*$/s.exec(line);

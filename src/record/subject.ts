@@ -1,13 +1,15 @@
 // What is to be recorded, made ready: a command of this machine, or the container of an image.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { InputError } from '../bytes/index.ts';
 import { openImage } from '../image/index.ts';
 import { type ContainerPlan, findEntry, planContainer } from './container.ts';
+import { type Contents, checkInterpreter } from './interpreter.ts';
 import { chooseIsolation, type Isolation } from './isolation.ts';
 import { holdScript } from './launch.ts';
 import type { RecordOptions } from './options.ts';
-import { preludePrograms, preludeScript } from './prelude.ts';
+import { containerCommand, preludePrograms } from './prelude.ts';
 import { prepareRoot } from './rootfs.ts';
 import { findProgram, findTools } from './tools.ts';
 import { parseUsers, type Users } from './users.ts';
@@ -37,6 +39,11 @@ export function hostSubject(options: RecordOptions): Subject {
     throw new InputError('no command given', 'record', 'give one after --, or an image with --image');
   if (!command[0].includes('/') && findProgram(command[0]) === undefined)
     throw new InputError('command not found', command[0]);
+  checkInterpreter(
+    resolve(command[0].includes('/') ? command[0] : (findProgram(command[0]) ?? command[0])),
+    hostFile,
+    command[0],
+  );
   const settings = (options.env ?? []).map((setting): [string, string] => {
     const equals = setting.indexOf('=');
     return [setting.slice(0, equals), setting.slice(equals + 1)];
@@ -53,6 +60,32 @@ export function hostSubject(options: RecordOptions): Subject {
     stopSignal: sigterm,
     notes: [],
   };
+}
+
+function hostFile(path: string): Contents | undefined {
+  try {
+    const stat = statSync(path);
+    return stat.isFile()
+      ? { size: stat.size, readInto: (offset, into) => readAt(path, offset, into) }
+      : undefined;
+  } catch {
+    // Not there, or not for us to see.
+    return undefined;
+  }
+}
+
+/** What cannot be read stays zero: programs may be executable and not readable. */
+function readAt(path: string, offset: number, into: Uint8Array): void {
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      readSync(fd, into, 0, into.length, offset);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    into.fill(0);
+  }
 }
 
 function hostText(path: string): string {
@@ -106,10 +139,9 @@ export async function imageSubject(options: RecordOptions, scratch: string): Pro
     const root = prepareRoot(scratch, image.tree, plan, net);
     const stage = `${scratch}/stage`;
     mkdirSync(stage);
-    const script = preludeScript({ tools, isolation, plan, root, stage, net });
     return {
       name: path,
-      command: [tools.unshare, ...isolation.flags, '--', tools.sh, '-c', script],
+      command: containerCommand({ tools, isolation, plan, root, stage, net }),
       env: { PATH: process.env['PATH'], LC_ALL: 'C' },
       skipExecs: preludePrograms,
       plan,

@@ -91,6 +91,51 @@ test('an entry that is not there, not executable, or no file is said before anyt
   check('/bin/tool');
 });
 
+test('an interpreter that is not there is named', () => {
+  const scripts = treeBuilder()
+    .addFile('/usr/bin/sh', '', { mode: 0o755 })
+    .addSymlink('/bin', 'usr/bin')
+    .addFile('/ok', '#!/bin/sh -e\n', { mode: 0o755 })
+    .addFile('/bash', '#! /bin/bash\necho\n', { mode: 0o755 })
+    .addFile('/nested', '#!/bash\n', { mode: 0o755 })
+    .addFile('/windows', '#!/bin/sh\r\necho\r\n', { mode: 0o755 })
+    .addFile('/relative', '#!sh\n', { mode: 0o755 })
+    .addFile('/self', '#!/self\n', { mode: 0o755 })
+    .addFile('/foreign', program('/lib/ld-other.so.1'), { mode: 0o755 })
+    .addFile('/static', program(undefined), { mode: 0o755 })
+    .addFile('/broken', '\x7fELF', { mode: 0o755 })
+    .build();
+  const check = (entry: string): void =>
+    findEntry(scripts, planContainer(image({ entrypoint: [entry] }), options), 'shop.tar');
+  for (const entry of ['/ok', '/relative', '/self', '/static', '/broken']) check(entry);
+  assert.throws(() => check('/bash'), /"\/bash" needs "\/bin\/bash", which is not there/);
+  assert.throws(() => check('/nested'), /"\/bash" needs "\/bin\/bash"/);
+  assert.throws(() => check('/windows'), /"\/bin\/sh\\r".*carriage return/s);
+  assert.throws(() => check('/foreign'), /"\/foreign" needs "\/lib\/ld-other.so.1".*dynamic loader/s);
+});
+
+/** An ELF file with nothing but its loader's name. */
+function program(interpreter: string | undefined): Uint8Array {
+  const name = Buffer.from(`${interpreter ?? ''}\0`);
+  const file = Buffer.alloc(64 + 56 + name.length);
+  file.write('\x7fELF\x02\x01\x01', 'latin1');
+  file.writeUInt16LE(2, 16);
+  file.writeUInt16LE(62, 18);
+  file.writeUInt32LE(1, 20);
+  file.writeBigUInt64LE(64n, 32);
+  file.writeUInt16LE(64, 52);
+  file.writeUInt16LE(56, 54);
+  file.writeUInt16LE(1, 56);
+  file.writeUInt16LE(64, 58);
+  file.writeUInt32LE(interpreter === undefined ? 4 : 3, 64);
+  file.writeUInt32LE(4, 68);
+  file.writeBigUInt64LE(120n, 72);
+  file.writeBigUInt64LE(BigInt(name.length), 96);
+  file.writeBigUInt64LE(BigInt(name.length), 104);
+  name.copy(file, 120);
+  return file;
+}
+
 test('places are found inside of the image, dangling links and .. included', () => {
   const cases = [
     ['/', '/'],

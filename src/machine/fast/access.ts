@@ -1,6 +1,9 @@
-// Guest memory access inline: the page table's leaf for the address' upper part is kept in a local; the usual access is
-// a compare, a load of the leaf entry, a test of its permission bit, and the access.
+// Guest memory access inline. In the interpreter the page table's leaf for the address' upper part is kept in a local;
+// the usual access is a compare, a load of the leaf entry, a test of its permission bit, and the access. In regions a
+// window (the page that a base register pointed into last) is kept in locals, and the usual access is a subtraction and
+// a compare; what moves a window calls nothing, so that locals need not be spilled around it.
 import type { Asm } from './asm.ts';
+import { CPU, LEAVES } from './layout.ts';
 import { W } from './opcodes.ts';
 import { T } from './wasm-code.ts';
 
@@ -80,4 +83,134 @@ export function hostAddress(a: Asm, at: AccessLocals): void {
   a.get(at.low);
   a.i32(0xfff);
   a.op(W.i32_and, W.i32_or);
+}
+
+/** Locals of a window: where the page begins in the guest (i64) and in linear memory (i32), and how far it may be used. */
+export interface Window {
+  readonly base: number;
+  readonly host: number;
+  /** i64: offsets below it may be read; 0 where the window is closed. */
+  readonly readable: number;
+  /** The same for writing; -1 where no access of the region writes through the window. */
+  readonly writable: number;
+}
+
+/** Offsets below it have room for every access; those of the page's end go the way of a closed window. */
+const SAFE = 4096 - 15;
+
+/** Locals that all windows share while they are moved. */
+export interface WindowLocals {
+  readonly address: number;
+  readonly offset: number;
+  readonly high: number;
+  readonly low: number;
+  readonly entry: number;
+}
+
+export function windowLocals(a: Asm): WindowLocals {
+  return {
+    address: a.local(T.i64),
+    offset: a.local(T.i64),
+    high: a.local(T.i64),
+    low: a.local(T.i32),
+    entry: a.local(T.i32),
+  };
+}
+
+export function closeWindow(a: Asm, window: Window): void {
+  for (const limit of [window.readable, window.writable]) {
+    if (limit < 0) continue;
+    a.i64(0);
+    a.set(limit);
+  }
+}
+
+/**
+ * Leaves the byte offset in linear memory of `size` bytes at the address (in `at.address`). `fail` writes code that
+ * leaves the region: it is reached where the access needs more than the page table has.
+ */
+export function throughWindow(
+  a: Asm,
+  at: WindowLocals,
+  window: Window,
+  access: { readonly size: number; readonly write: boolean; readonly cpu: number },
+  fail: () => void,
+): void {
+  const { size, write, cpu } = access;
+  a.get(at.address);
+  a.get(window.base);
+  a.op(W.i64_sub);
+  a.tee(at.offset);
+  a.get(write ? window.writable : window.readable);
+  a.op(W.i64_ge_u);
+  a.if();
+  const done = a.block();
+  const failed = a.block();
+  // the leaf table of the address' upper part, if it was met before
+  a.get(at.address);
+  a.i64(24);
+  a.op(W.i64_shr_u);
+  a.tee(at.high);
+  a.op(W.i32_wrap_i64);
+  a.i32(LEAVES - 1);
+  a.op(W.i32_and);
+  a.i32(4);
+  a.op(W.i32_shl);
+  a.tee(at.entry);
+  a.load(64, cpu + CPU.leaves);
+  a.get(at.high);
+  a.op(W.i64_ne);
+  a.brIf(failed);
+  a.get(at.entry);
+  a.load(32, cpu + CPU.leaves + 8);
+  a.get(at.address);
+  a.op(W.i32_wrap_i64);
+  a.tee(at.low);
+  a.i32(10);
+  a.op(W.i32_shr_u);
+  a.i32(0x3ffc);
+  a.op(W.i32_and, W.i32_add);
+  a.load(32);
+  a.tee(at.entry);
+  a.i32(write ? 2 : 1);
+  a.op(W.i32_and, W.i32_eqz);
+  a.brIf(failed);
+  a.get(at.low);
+  a.i32(0xfff);
+  a.op(W.i32_and);
+  a.tee(at.low);
+  if (size > 1) {
+    a.i32(4096 - size);
+    a.op(W.i32_gt_u);
+    a.brIf(failed);
+    a.get(at.low);
+  }
+  a.op(W.i64_extend_i32_u);
+  a.set(at.offset);
+  a.get(at.address);
+  a.i64(-4096);
+  a.op(W.i64_and);
+  a.set(window.base);
+  a.get(at.entry);
+  a.i32(-4096);
+  a.op(W.i32_and);
+  a.set(window.host);
+  a.i64(SAFE);
+  a.set(window.readable);
+  if (window.writable >= 0) {
+    a.i64(SAFE);
+    a.i64(0);
+    a.get(at.entry);
+    a.i32(2);
+    a.op(W.i32_and, W.select);
+    a.set(window.writable);
+  }
+  a.br(done);
+  a.end();
+  fail();
+  a.end();
+  a.end();
+  a.get(window.host);
+  a.get(at.offset);
+  a.op(W.i32_wrap_i64, W.i32_add);
 }

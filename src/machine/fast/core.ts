@@ -23,7 +23,19 @@ import {
   type WasmTable,
 } from './host.ts';
 import { coreModule } from './interpreter.ts';
-import { CPU, ENTRIES, ENTRY_SIZE, type Places } from './layout.ts';
+import { CPU, ENTRIES, ENTRY_SIZE, LEAVES, type Places } from './layout.ts';
+
+/** A way into a region. */
+export interface RegionEntry {
+  /** Index in the function table << 1 | 1. */
+  readonly target: number;
+  /** Number of the entry. */
+  readonly entry: number;
+  /** Byte address of the descriptor (layout.ts). */
+  readonly descriptor: number;
+  /** The pages that its code is from. */
+  readonly pages: readonly { readonly page: number; readonly frame: number; readonly version: number }[];
+}
 
 /** A lifted block and its stream. */
 export interface StreamBlock {
@@ -41,8 +53,8 @@ export interface StreamBlock {
   /** Frame of the next page where the code reaches into it, else 0. */
   readonly frame2: number;
   readonly version2: number;
-  /** The region that begins here: its entry in the function table, and the next page's frame where it has code there. */
-  region: { readonly target: number; readonly frame2: number; readonly version2: number } | undefined;
+  /** The region that may be entered here. */
+  region: RegionEntry | undefined;
 }
 
 /** Different codes remembered at one address. */
@@ -98,6 +110,7 @@ export class Core {
   private readonly chunks: number[] = [];
   /** codeChanges of the pool when the dispatch table was last right. */
   private changes: number;
+  private epoch = 0;
   /** What the last slow operation threw. */
   error: unknown;
   /** Where it did: block and operation. */
@@ -175,28 +188,36 @@ export class Core {
 
   /** Makes the dispatch table lead to the block: to its region where that stands in `space`, else to its stream. */
   fill(block: StreamBlock, space: PagedSpace | undefined): void {
-    const { view, versions } = this.pool;
-    let target = block.header;
-    let { frame2 } = block;
-    const { region } = block;
-    if (region !== undefined && space !== undefined) {
-      if (region.frame2 === 0) target = region.target;
-      else if (
-        versions[region.frame2] === region.version2 &&
-        this.frameOf(space, pageAfter(block.address)) === region.frame2
-      ) {
-        target = region.target;
-        frame2 = region.frame2;
-      }
-    }
+    const { view } = this.pool;
+    const region =
+      space !== undefined && block.region !== undefined && this.stands(block.region, space)
+        ? block.region
+        : undefined;
     const low = (block.address % 2 ** 32) | 0;
     const hash = (low ^ ((Math.floor(block.address / 8192) % 2 ** 32) | 0)) & (ENTRIES - 1);
     const at = this.places.table + hash * ENTRY_SIZE;
     view.setUint32(at, low >>> 0, true);
     view.setUint32(at + 4, Math.floor(block.address / 2 ** 32), true);
     view.setUint32(at + 8, block.frame, true);
-    view.setUint32(at + 12, frame2, true);
-    view.setUint32(at + 16, target, true);
+    view.setUint32(at + 12, region?.descriptor ?? block.frame2, true);
+    view.setUint32(at + 16, region?.target ?? block.header, true);
+    view.setUint32(at + 20, block.header, true);
+    view.setUint32(at + 24, 0, true);
+    view.setUint32(at + 28, region?.entry ?? 0, true);
+  }
+
+  /** The region's pages are what they were, and where they were; pages not touched yet are. */
+  private stands(region: RegionEntry, space: PagedSpace): boolean {
+    const { versions } = this.pool;
+    try {
+      return region.pages.every(
+        ({ page, frame, version }) =>
+          versions[frame] === version && space.executable(page * PAGE_SIZE) === frame,
+      );
+    } catch (error) {
+      if (error instanceof MemoryFault) return false;
+      throw error;
+    }
   }
 
   /** A block that is known and still right. */
@@ -450,6 +471,14 @@ export class Core {
     bytes.set(new Uint8Array(registers.buffer, registers.offset, LAYOUT.size), at);
     view.setInt32(at + CPU.pending, -1, true);
     view.setUint32(at + CPU.root, root * 4, true);
+    this.epoch = (this.epoch % 0x3fff_ffff) + 1;
+    view.setUint32(at + CPU.epoch, this.epoch, true);
+  }
+
+  /** The address space is another one. */
+  forgetLeaves(): void {
+    const first = this.places.cpu + CPU.leaves;
+    this.pool.bytes.fill(0xff, first, first + LEAVES * 16);
   }
 
   save(registers: RegisterFile): void {

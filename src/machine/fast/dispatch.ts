@@ -4,7 +4,7 @@ import { LAYOUT } from '../registers.ts';
 import { accessLocals, type LeafPair } from './access.ts';
 import type { Asm, Label } from './asm.ts';
 import { WALK } from './core-functions.ts';
-import { CPU, ENTRIES, EXIT, HEADER, type Places } from './layout.ts';
+import { CPU, DESCRIPTOR_PAGES, ENTRIES, EXIT, HEADER, LEAVES, type Places } from './layout.ts';
 import { W } from './opcodes.ts';
 import { T, type ValueType } from './wasm-code.ts';
 
@@ -21,8 +21,9 @@ export abstract class DispatchWriter {
   protected readonly rip: number;
   protected readonly block: number;
   protected readonly code: number;
-  protected readonly page: number;
-  protected readonly frame: number;
+  protected readonly epoch: number;
+  /** 1: the block at rip is run as a stream, its region can't go on there. */
+  protected readonly skip: number;
   protected readonly entry: number;
   protected readonly flags: number;
   protected readonly access;
@@ -36,11 +37,10 @@ export abstract class DispatchWriter {
     this.a = a;
     this.hot = hot;
     this.places = places;
-    [this.pc, this.block, this.code, this.frame, this.entry, this.flags] = Array.from({ length: 6 }, () =>
+    [this.pc, this.block, this.code, this.epoch, this.skip, this.entry, this.flags] = Array.from({ length: 7 }, () =>
       a.local(I32),
     );
     this.rip = a.local(I64);
-    this.page = a.local(I64);
     this.access = accessLocals(a);
     this.pairs = [0, 1].map(() => ({ high: a.local(I64), leaf: a.local(I32) }));
   }
@@ -95,36 +95,12 @@ export abstract class DispatchWriter {
     a.get(this.rip);
     a.op(W.i64_ne);
     this.leaveIf(EXIT.miss);
-    // the frame that the page of rip has now
-    a.get(this.rip);
-    a.i64(12);
-    a.op(W.i64_shr_u);
-    a.get(this.page);
-    a.op(W.i64_ne);
-    a.if();
-    a.get(this.rip);
-    a.i64(12);
-    a.op(W.i64_shr_u);
-    a.tee(this.page);
-    this.executableFrame();
-    a.set(this.frame);
-    a.end();
     a.get(this.entry);
-    a.load(32, 8);
-    a.get(this.frame);
+    a.load(32, 24);
+    a.get(this.epoch);
     a.op(W.i32_ne);
-    this.leaveIf(EXIT.miss);
-    a.get(this.entry);
-    a.load(32, 12);
     a.if();
-    a.get(this.entry);
-    a.load(32, 12);
-    a.get(this.page);
-    a.i64(1);
-    a.op(W.i64_add);
-    this.executableFrame();
-    a.op(W.i32_ne);
-    this.leaveIf(EXIT.miss);
+    this.validate();
     a.end();
     a.get(this.entry);
     a.load(32, 16);
@@ -132,8 +108,17 @@ export abstract class DispatchWriter {
     a.i32(1);
     a.op(W.i32_and);
     a.if();
+    a.get(this.skip);
+    a.if();
+    a.get(this.entry);
+    a.load(32, 20);
+    a.set(this.block);
+    a.else();
     this.callRegion();
     a.end();
+    a.end();
+    a.i32(0);
+    a.set(this.skip);
     // a stream block
     a.get(this.fuel);
     a.get(this.block);
@@ -160,6 +145,68 @@ export abstract class DispatchWriter {
     a.i32(HEADER);
     a.op(W.i32_add);
     a.set(this.pc);
+  }
+
+  /** The frames of the entry's pages are looked up, once in an epoch. */
+  private validate(): void {
+    const { a } = this;
+    const count = this.temp(I32, 4);
+    const at = this.temp(I32, 5);
+    a.get(this.rip);
+    a.i64(12);
+    a.op(W.i64_shr_u);
+    this.executableFrame();
+    a.get(this.entry);
+    a.load(32, 8);
+    a.op(W.i32_ne);
+    this.leaveIf(EXIT.miss);
+    a.get(this.entry);
+    a.load(32, 16);
+    a.i32(1);
+    a.op(W.i32_and);
+    a.if();
+    a.get(this.entry);
+    a.load(32, 12);
+    a.tee(at);
+    a.load(32);
+    a.set(count);
+    const loop = a.loop();
+    a.get(at);
+    a.load(64, DESCRIPTOR_PAGES);
+    this.executableFrame();
+    a.get(at);
+    a.load(32, DESCRIPTOR_PAGES + 8);
+    a.op(W.i32_ne);
+    this.leaveIf(EXIT.miss);
+    a.get(at);
+    a.i32(16);
+    a.op(W.i32_add);
+    a.set(at);
+    a.get(count);
+    a.i32(1);
+    a.op(W.i32_sub);
+    a.tee(count);
+    a.brIf(loop);
+    a.end();
+    a.else();
+    a.get(this.entry);
+    a.load(32, 12);
+    a.if();
+    a.get(this.rip);
+    a.i64(12);
+    a.op(W.i64_shr_u);
+    a.i64(1);
+    a.op(W.i64_add);
+    this.executableFrame();
+    a.get(this.entry);
+    a.load(32, 12);
+    a.op(W.i32_ne);
+    this.leaveIf(EXIT.miss);
+    a.end();
+    a.end();
+    a.get(this.entry);
+    a.get(this.epoch);
+    a.store(32, 24);
   }
 
   /** From a page number (i64) on the stack, its frame if it may be executed, else 0. */
@@ -190,10 +237,12 @@ export abstract class DispatchWriter {
   protected callRegion(): void {
     const { a, places } = this;
     a.get(this.fuel);
+    a.get(this.entry);
+    a.load(32, 28);
     a.get(this.block);
     a.i32(1);
     a.op(W.i32_shr_u);
-    a.callIndirect(5);
+    a.callIndirect(6);
     a.set(this.code);
     a.i32(places.cpu);
     a.load(64, LAYOUT.rip);
@@ -201,12 +250,48 @@ export abstract class DispatchWriter {
     a.i32(places.cpu);
     a.load(32, CPU.fuel);
     a.set(this.fuel);
-    a.i64(-1);
-    a.set(this.page);
     this.forgetLeaves();
     a.get(this.code);
     a.op(W.i32_eqz);
     a.brIf(this.dispatch);
-    a.br(this.exit);
+    a.get(this.code);
+    a.i32(EXIT.slow);
+    a.op(W.i32_ne);
+    a.brIf(this.exit);
+    this.rememberLeaf();
+    a.i32(1);
+    a.set(this.skip);
+    a.br(this.dispatch);
+  }
+
+  /** The leaf table of the address that a region could not reach, where there is one. */
+  private rememberLeaf(): void {
+    const { a, places } = this;
+    const high = this.temp(I64, 4);
+    const leaf = this.temp(I32, 6);
+    const at = this.temp(I32, 7);
+    a.i32(places.cpu);
+    a.load(64, CPU.address);
+    a.i64(24);
+    a.op(W.i64_shr_u);
+    a.tee(high);
+    a.call(WALK);
+    a.tee(leaf);
+    a.i32(places.emptyLeaf);
+    a.op(W.i32_ne);
+    a.if();
+    a.get(high);
+    a.op(W.i32_wrap_i64);
+    a.i32(LEAVES - 1);
+    a.op(W.i32_and);
+    a.i32(4);
+    a.op(W.i32_shl);
+    a.tee(at);
+    a.get(high);
+    a.store(64, places.cpu + CPU.leaves);
+    a.get(at);
+    a.get(leaf);
+    a.store(32, places.cpu + CPU.leaves + 8);
+    a.end();
   }
 }

@@ -109,6 +109,7 @@ class Run {
     const { core } = this;
     core.refresh();
     core.load(this.registers, this.space.table.root);
+    if (core.frame.space !== this.space) core.forgetLeaves();
     core.frame.space = this.space;
     core.clock.base = this.engine.executed;
     core.clock.budget = this.budget;
@@ -135,6 +136,9 @@ class Run {
           break;
         case EXIT.hot:
           translatorOf(core).hot(core.blockAt(header), this.space);
+          break;
+        case EXIT.grow:
+          translatorOf(core).grow(header >> 1, this.space);
           break;
         case EXIT.outside:
           core.fill(core.enter(this.space, core.rip), undefined);

@@ -1,8 +1,9 @@
 // The control flow of a region, and the order that lets WebAssembly's structured control express it (Ramsey, "Beyond
-// Relooper", ICFP 2022): reverse postorder, dominators, loop headers, merge nodes. What is irreducible leaves the region.
+// Relooper", ICFP 2022): reverse postorder, dominators, loop headers, merge nodes. Node 0 stands for a switch over the
+// ways in; where a loop has more than one, all but the first become ways in as well.
 
 export interface Graph {
-  /** By node: reverse postorder number, -1 where not reached. */
+  /** By node: reverse postorder number, -1 where not reached; 0 is the switch. */
   readonly order: Int32Array;
   /** Children in the dominator tree that more than one forward edge leads to, last in order first. */
   readonly merges: readonly (readonly number[])[];
@@ -13,8 +14,30 @@ export interface Graph {
   dominates(a: number, b: number): boolean;
 }
 
-/** Node 0 is the entry. */
-export function analyseGraph(successors: readonly (readonly number[])[]): Graph {
+/**
+ * The graph of nodes 1.. with these successors, entered at `entries`. What a jump back goes to without being above it
+ * is one more entry.
+ */
+export function analyseGraph(
+  successors: readonly (readonly number[])[],
+  entries: readonly number[],
+): { readonly graph: Graph; readonly entries: readonly number[] } {
+  const ways = [...entries];
+  for (;;) {
+    const graph = structure([ways, ...successors.slice(1)]);
+    const more = new Set<number>();
+    for (const node of graph.sequence) {
+      if (node === 0) continue;
+      for (const to of successors[node])
+        if (graph.order[to] <= graph.order[node] && !ways.includes(to) && !graph.dominates(to, node))
+          more.add(to);
+    }
+    if (more.size === 0) return { graph, entries: ways };
+    ways.push(...more);
+  }
+}
+
+function structure(successors: readonly (readonly number[])[]): Graph {
   const n = successors.length;
   const sequence = reversePostorder(successors);
   const order = new Int32Array(n).fill(-1);
@@ -24,23 +47,27 @@ export function analyseGraph(successors: readonly (readonly number[])[]): Graph 
   const predecessors: number[][] = Array.from({ length: n }, () => []);
   for (const node of sequence) for (const next of successors[node]) predecessors[next].push(node);
   const idom = dominators(sequence, order, predecessors);
+  const dominates = (a: number, b: number): boolean => {
+    let node = b;
+    while (order[node] > order[a]) node = idom[node];
+    return node === a;
+  };
   const isLoop = new Uint8Array(n);
   const isMerge = new Uint8Array(n);
   for (const node of sequence) {
     let forward = 0;
     for (const p of predecessors[node]) {
       if (order[p] < order[node]) forward++;
-      else isLoop[node] = 1;
+      else if (dominates(node, p)) isLoop[node] = 1;
     }
     if (forward > 1) isMerge[node] = 1;
   }
+  if (successors[0].length > 1) {
+    isLoop[0] = 1;
+    for (const node of successors[0]) isMerge[node] = 1;
+  }
   const merges: number[][] = Array.from({ length: n }, () => []);
   for (const node of sequence) if (node !== 0 && isMerge[node] !== 0) merges[idom[node]].unshift(node);
-  const dominates = (a: number, b: number): boolean => {
-    let node = b;
-    while (order[node] > order[a]) node = idom[node];
-    return node === a;
-  };
   return { order, merges, isLoop, isMerge, sequence, dominates };
 }
 

@@ -35,7 +35,8 @@ const TYPES = [
   { parameters: [I64], results: [I32] }, // 2 walk
   { parameters: [I64, I64], results: [I64] }, // 3 mulhu, mulhs
   { parameters: [], results: [I32] }, // 4 settle
-  { parameters: [I32], results: [I32] }, // 5 run, regions
+  { parameters: [I32], results: [I32] }, // 5 run
+  { parameters: [I32, I32], results: [I32] }, // 6 regions
 ] as const;
 
 /**
@@ -79,8 +80,9 @@ class RunWriter extends DispatchWriter {
     a.i32(places.cpu);
     a.load(64, LAYOUT.rip);
     a.set(this.rip);
-    a.i64(-1);
-    a.set(this.page);
+    a.i32(places.cpu);
+    a.load(32, CPU.epoch);
+    a.set(this.epoch);
     this.forgetLeaves();
     this.exit = a.block();
     this.dispatch = a.loop();
@@ -162,8 +164,6 @@ class RunWriter extends DispatchWriter {
     a.op(W.i32_eq);
     this.leaveIf(EXIT.fault);
     this.forgetLeaves();
-    a.i64(-1);
-    a.set(this.page);
   }
 
   private native({ shape, native, operands }: NativeCase): void {

@@ -7,11 +7,19 @@
 //         position at the exit
 //   1072  64 bits that are always 0
 //   1088  four slots of 16 bytes: operands and result of a region's slow operation
+//   1152  epoch (i32): the mappings that code was last looked up in   1160 address of a region's access that failed (i64)
+//   1280  LEAVES places of 16 bytes, by the lowest bits of an address' upper part (bits from 24 on): that part (i64,
+//         -1 none), byte address of the leaf page table
 //   2048  slots of 16 bytes for the interpreter's values
 //
 //   Dispatch table, from `table`: ENTRIES entries of 32 bytes, by hash of the address
-//      0  rip (i64, -1 empty)   8 frame   12 frame of the next page where code reaches into it, else 0
-//     16  target: header of a stream block, or index in the function table << 1 | 1
+//      0  rip (i64, -1 empty)   8 frame   12 frame of the next page where code reaches into it, else 0; of a region its
+//         descriptor
+//     16  target: header of a stream block, or index in the function table << 1 | 1   20 header of the stream block
+//     24  epoch in which frames and pages were as they should be   28 number of the entry into the region
+//
+//   Descriptor of a region: 0 number of pages, 4 exits (i32), 8 the addresses of the last EXITS of them (i64), then for
+//   each page its number (i64) and frame (i32), 16 bytes
 //
 //   Stream block: 0 instructions, 4 executions, 8 number of the block, 12 first operation; an operation is a case
 //   number and its operands, all i32; operands are absolute byte addresses of values.
@@ -26,6 +34,9 @@ export const CPU = {
   pc: 1068,
   zero: 1072,
   scratch: 1088,
+  epoch: 1152,
+  address: 1160,
+  leaves: 1280,
   slots: 2048,
   end: 16384,
 } as const;
@@ -34,6 +45,11 @@ export const SLOT = 16;
 export const ENTRIES = 65_536;
 export const ENTRY_SIZE = 32;
 export const HEADER = 12;
+/** Leaf page tables that regions remember. */
+export const LEAVES = 32;
+/** Exits that a region remembers, and the offset of its pages. */
+export const EXITS = 16;
+export const DESCRIPTOR_PAGES = 8 + 8 * EXITS;
 
 /** Absolute byte addresses. */
 export interface Places {
@@ -60,4 +76,8 @@ export const EXIT = {
   boundary: 6,
   /** A region met a jump out of user space: the instruction at rip is the interpreter's. */
   outside: 7,
+  /** A region met what only the interpreter can do: it runs the instruction at rip. */
+  slow: 8,
+  /** A region was left often: it may be translated anew, with what it goes on to. */
+  grow: 9,
 } as const;

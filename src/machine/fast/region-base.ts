@@ -1,22 +1,23 @@
 // What all parts of the translation of a region share: the locals, values of the block at hand, and the ways out. What
 // operations do is in region-flags.ts, region-memory.ts and region.ts, which extend it in this order.
 import { IR, WORDS, XMM0 } from '../../isa/index.ts';
-import { accessLocals, type LeafPair } from './access.ts';
-import { type Analysis, analyse, isConst } from './analysis.ts';
+import { closeWindow, type Window, windowLocals } from './access.ts';
+import { type Analysis, analyse, isConst, operandsOf } from './analysis.ts';
 import { Asm, type Label, typeOf } from './asm.ts';
 import type { StreamBlock } from './core.ts';
 import { registerOffset } from './encode.ts';
-import { analyseGraph, type Graph } from './graph.ts';
-import type { Places } from './layout.ts';
+import { nativeFor, type Shape } from './emit.ts';
+import type { Graph } from './graph.ts';
+import { CPU, EXIT, type Places } from './layout.ts';
 import { W } from './opcodes.ts';
-import { constantAddress, flagsAfter, leavesEarly, successorsOf, targetsOf } from './region-flow.ts';
+import { constantAddress, type Flow, flagsAfter, flowOf, leavesEarly, targetsOf } from './region-flow.ts';
 import { T, type ValueType } from './wasm-code.ts';
 
 /** Indices of the imports of a module of regions. */
-export const REGION_IMPORTS = { walk: 0, mulhu: 1, mulhs: 2, status: 3, slow: 4 } as const;
+export const REGION_IMPORTS = { mulhu: 0, mulhs: 1, status: 2, slow: 3 } as const;
 
-/** How many page table leaves a region remembers. */
-export const PAIRS = 4;
+/** Windows of a region, at most. */
+const WINDOWS = 8;
 
 /** A local that holds a value until its last use. */
 export interface Owned {
@@ -27,13 +28,19 @@ export interface Owned {
 
 /** State of the translation of one region. */
 export abstract class RegionBase {
-  protected readonly a = new Asm(1, 16_384);
+  protected readonly a = new Asm(2, 32_768);
   protected readonly blocks: readonly StreamBlock[];
   protected readonly analyses: readonly Analysis[];
   protected readonly places: Places;
+  protected readonly flow: Flow;
   protected readonly graph: Graph;
+  /** Node by address. */
   protected readonly index = new Map<number, number>();
   protected readonly fuel = 0;
+  /** Number of the entry to go to. */
+  protected readonly state = 1;
+  /** Some operation calls the reference: after it code may be another. */
+  protected readonly hasCalls: boolean;
   protected readonly rip: number;
   protected readonly exitCode: number;
   /** Fuel must stay at or above it; raised when code changed, so that the region is left. */
@@ -46,7 +53,7 @@ export abstract class RegionBase {
   protected readonly flagValues: readonly number[];
   protected readonly scratch32: number;
   protected readonly access;
-  protected readonly pairs: readonly LeafPair[];
+  protected readonly windows = new Map<string, Window>();
   protected readonly registers = new Map<number, number>();
   protected readonly written = new Set<number>();
   protected readonly temps = new Map<string, number>();
@@ -67,48 +74,49 @@ export abstract class RegionBase {
   protected node = 0;
   protected instructionAddress = 0;
 
-  constructor(blocks: readonly StreamBlock[], places: Places) {
+  constructor(blocks: readonly StreamBlock[], places: Places, seeds: readonly number[]) {
     const { a } = this;
     this.blocks = blocks;
     this.places = places;
     this.analyses = blocks.map((block) => analyse(block.code));
-    for (const [i, block] of blocks.entries()) this.index.set(block.address, i);
-    this.graph = analyseGraph(
-      blocks.map((block) => successorsOf(block).flatMap((to) => this.index.get(to) ?? [])),
-    );
+    for (const [i, block] of blocks.entries()) this.index.set(block.address, i + 1);
+    this.flow = flowOf(blocks, seeds, this.index);
+    this.graph = this.flow.graph;
+    this.hasCalls = this.analyses.some((facts) => callsReference(facts));
     this.rip = a.local(T.i64);
     [this.exitCode, this.floor, this.changed, this.flagKind, this.scratch32] = Array.from({ length: 5 }, () =>
       a.local(T.i32),
     );
     [this.overMask, this.overValue] = [a.local(T.i32), a.local(T.i32)];
     this.flagValues = [0, 1, 2].map(() => a.local(T.i64));
-    this.access = accessLocals(a);
-    this.pairs = Array.from({ length: PAIRS }, () => ({ high: a.local(T.i64), leaf: a.local(T.i32) }));
+    this.access = windowLocals(a);
     this.known = this.flowOfFlags();
   }
 
   /** What is known of pending flags where blocks begin. */
   protected flowOfFlags(): Int32Array {
     const UNSEEN = -2;
-    const n = this.blocks.length;
-    const known = new Int32Array(n).fill(UNSEEN);
-    known[0] = -1;
+    const { returns, entries } = this.flow;
+    const known = new Int32Array(this.blocks.length + 1).fill(UNSEEN);
+    for (const node of entries) known[node] = -1;
+    const meet = (to: number, out: number): boolean => {
+      const met = known[to] === UNSEEN || known[to] === out ? out : -1;
+      if (met === known[to]) return false;
+      known[to] = met;
+      return true;
+    };
     for (let changed = true; changed; ) {
       changed = false;
       for (const node of this.graph.sequence) {
-        const { code } = this.analyses[node];
+        if (node === 0 || known[node] === UNSEEN) continue;
+        const { code } = this.analyses[node - 1];
         const after = flagsAfter(code, known[node]);
         for (const value of targetsOf(code)) {
           const to = this.index.get(constantAddress(code, value) ?? -1);
-          if (to === undefined || known[node] === UNSEEN) continue;
           // an exit leaves before its instruction's flags
-          const out = leavesEarly(code, value) ? -1 : after;
-          const met = known[to] === UNSEEN || known[to] === out ? out : -1;
-          if (met !== known[to]) {
-            known[to] = met;
-            changed = true;
-          }
+          if (to !== undefined && meet(to, leavesEarly(code, value) ? -1 : after)) changed = true;
         }
+        for (const to of returns.get(node) ?? []) if (meet(to, after)) changed = true;
       }
     }
     return known.map((kind) => (kind === UNSEEN ? -1 : kind));
@@ -138,11 +146,29 @@ export abstract class RegionBase {
     }
   }
 
-  protected forgetLeaves(): void {
-    for (const pair of this.pairs) {
-      this.a.i64(-1);
-      this.a.set(pair.high);
+  protected closeWindows(): void {
+    for (const window of this.windows.values()) closeWindow(this.a, window);
+  }
+
+  /** The window for addresses that are told apart by a key. */
+  protected windowFor(key: string): Window {
+    const known = this.windows.get(key);
+    if (known !== undefined) return known;
+    if (this.windows.size < WINDOWS) {
+      const { a } = this;
+      const window = {
+        base: a.local(T.i64),
+        host: a.local(T.i32),
+        readable: a.local(T.i64),
+        writable: a.local(T.i64),
+      };
+      this.windows.set(key, window);
+      return window;
     }
+    const all = [...this.windows.values()];
+    let hash = 0;
+    for (const ch of key) hash = (hash * 31 + ch.charCodeAt(0)) >>> 0;
+    return all[hash % all.length];
   }
 
   protected temp(type: ValueType, i: number): number {
@@ -209,4 +235,74 @@ export abstract class RegionBase {
     a.op(W.i32_add);
     a.set(this.fuel);
   }
+
+  /** Leaves before the instruction at hand, which the interpreter is to run. */
+  protected leaveSlowly(): void {
+    this.refund(this.block.instructions - this.begun + 1);
+    this.leaveAt(this.instructionAddress, EXIT.slow);
+  }
+
+  /** The address at hand can't be reached directly. */
+  protected leaveForAddress(): void {
+    const { a, places } = this;
+    a.i32(places.cpu);
+    a.get(this.access.address);
+    a.store(64, CPU.address);
+    this.leaveSlowly();
+  }
+}
+
+/** Static facts of operation i. */
+export function shapeOf({ code, width }: Analysis, i: number): Shape {
+  const at = i * WORDS;
+  const operands = operandsOf(code, at);
+  const widths = [0, 1, 2].map((k) => ((operands & (1 << k)) === 0 ? 0 : width[code[at + 1 + k]]));
+  return {
+    op: code[at] & 0xff,
+    width: (code[at] >>> 8) & 0xff,
+    aux: code[at] >>> 16,
+    wa: widths[0],
+    wb: widths[1],
+    wc: widths[2],
+    immediate: code[at + 3],
+    constantB:
+      (operands & 2) !== 0 && isConst(code, code[at + 2]) && code[code[at + 2] * WORDS + 2] === 0
+        ? code[code[at + 2] * WORDS + 1]
+        : undefined,
+  };
+}
+
+/** Operations that the translation has itself. */
+const OWN = new Set<number>([
+  IR.insn,
+  IR.const,
+  IR.fence,
+  IR.get,
+  IR.set,
+  IR.load,
+  IR.store,
+  IR.align,
+  IR.canonical,
+  IR.flags,
+  IR.cond,
+  IR.getf,
+  IR.rflags,
+  IR.setf,
+  IR.setrflags,
+  IR.exit,
+  IR.jump,
+  IR.branch,
+  IR.syscall,
+]);
+
+function callsReference(facts: Analysis): boolean {
+  for (let i = 0; i < facts.count; i++) {
+    const head = facts.code[i * WORDS];
+    const op = head & 0xff;
+    if (facts.dead[i] !== 0 || OWN.has(op)) continue;
+    if (op === IR.atomic) {
+      if (((head >>> 8) & 0xff) > 64) return true;
+    } else if (nativeFor(shapeOf(facts, i)) === undefined) return true;
+  }
+  return false;
 }

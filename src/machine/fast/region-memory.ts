@@ -1,14 +1,14 @@
 // Registers and memory in a region: guest registers are locals, accesses go straight to the frame where the page table
 // allows it, and all else is run by the reference, with the operands handed over in memory.
-import { ATOMICS, HELPERS, IR, REG, WORDS, XMM0 } from '../../isa/index.ts';
-import { hostAddress, type LeafPair, translate } from './access.ts';
+import { ATOMICS, HELPERS, IR, WORDS, XMM0 } from '../../isa/index.ts';
+import { throughWindow, type Window } from './access.ts';
 import { isConst, operandsOf } from './analysis.ts';
 import { typeOf } from './asm.ts';
 import { emitAtomic } from './atomic-code.ts';
 import { registerOffset } from './encode.ts';
 import { CPU, EXIT } from './layout.ts';
 import { W } from './opcodes.ts';
-import { type Owned, PAIRS, REGION_IMPORTS } from './region-base.ts';
+import { type Owned, REGION_IMPORTS } from './region-base.ts';
 import { RegionFlags } from './region-flags.ts';
 
 /** The part of the translation that accesses registers and memory. */
@@ -59,18 +59,34 @@ export abstract class RegionMemory extends RegionFlags {
 
   // memory
 
-  protected pairOf(address: number): LeafPair {
+  /** All windows: what closes them is written before some of them are used. */
+  protected findWindows(): void {
+    for (const facts of this.analyses) {
+      this.facts = facts;
+      for (let i = 0; i < facts.count; i++) {
+        const op = facts.code[i * WORDS] & 0xff;
+        if (op === IR.load || op === IR.store || op === IR.atomic) this.windowOf(facts.code[i * WORDS + 1]);
+      }
+    }
+  }
+
+  /** Addresses from the same base share a window; so do those that a constant begins. */
+  private windowOf(address: number): Window {
     const { code } = this.facts;
     let value = address;
     for (let steps = 0; steps < 8; steps++) {
       const at = value * WORDS;
       const op = code[at] & 0xff;
-      if (op === IR.get)
-        return this.pairs[code[at + 1] === REG['rsp'] ? 0 : 1 + (code[at + 1] % (PAIRS - 1))];
-      if (op === IR.add || op === IR.sub) value = isConst(code, code[at + 1]) ? code[at + 2] : code[at + 1];
-      else break;
+      if (op === IR.get) return this.windowFor(`r${code[at + 1]}`);
+      if (op !== IR.add && op !== IR.sub) return this.windowFor(op === IR.load ? 'pointer' : 'other');
+      const [first, second] = [code[at + 1], code[at + 2]];
+      const constant = isConst(code, first) ? first : isConst(code, second) ? second : -1;
+      const rest = constant === first ? second : first;
+      const scaled = (code[rest * WORDS] & 0xff) === IR.shl;
+      if (constant >= 0 && scaled) return this.windowFor(`c${code[constant * WORDS + 1] >> 12}`);
+      value = scaled ? second : rest;
     }
-    return this.pairs[1];
+    return this.windowFor('other');
   }
 
   protected memory(i: number, op: number, owned: Owned[]): void {
@@ -86,16 +102,13 @@ export abstract class RegionMemory extends RegionFlags {
     const local = op === IR.store ? -1 : this.result(i, owned);
     this.push(code[at + 1]);
     a.set(this.access.address);
-    translate(
+    throughWindow(
       a,
       this.access,
-      this.pairOf(code[at + 1]),
-      width / 8,
-      op !== IR.load || aux === 1,
-      REGION_IMPORTS.walk,
+      this.windowOf(code[at + 1]),
+      { size: width / 8, write: op !== IR.load || aux === 1, cpu: this.places.cpu },
+      () => this.leaveForAddress(),
     );
-    a.if();
-    hostAddress(a, this.access);
     if (op === IR.load) {
       a.load(width);
       a.set(local);
@@ -120,9 +133,6 @@ export abstract class RegionMemory extends RegionFlags {
       a.get(old);
       a.set(local);
     }
-    a.else();
-    this.slow(i, local);
-    a.end();
   }
 
   protected check(i: number, op: number): void {
@@ -142,7 +152,7 @@ export abstract class RegionMemory extends RegionFlags {
       a.op(W.i64_ne);
     }
     a.if();
-    this.slow(i, -1);
+    this.leaveSlowly();
     a.end();
   }
 
@@ -187,7 +197,7 @@ export abstract class RegionMemory extends RegionFlags {
         a.set(local_);
       }
     }
-    this.forgetLeaves();
+    this.closeWindows();
     if (local < 0) return;
     a.i32(places.cpu);
     a.load(Math.max(width[i], 8), CPU.scratch + 48);

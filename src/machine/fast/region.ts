@@ -2,22 +2,82 @@
 // fuel to the reason why it returned. Guest registers and pending flags are locals, loaded at the entry and written
 // back at the single exit. An instruction's memory accesses come before its other effects, so the locals at a fault are
 // the state before the instruction.
+import { assert } from '../../bytes/index.ts';
 import { IR, JUMP_KINDS, WORDS, XMM0 } from '../../isa/index.ts';
 import { LAYOUT } from '../registers.ts';
-import { isConst, operandsOf } from './analysis.ts';
 import type { StreamBlock } from './core.ts';
-import { type Emitter, nativeFor, type Shape } from './emit.ts';
+import { type Emitter, nativeFor } from './emit.ts';
 import { registerOffset } from './encode.ts';
-import { CPU, EXIT, type Places } from './layout.ts';
+import { CPU, EXIT, EXITS, type Places } from './layout.ts';
 import { W } from './opcodes.ts';
-import { type Owned, REGION_IMPORTS } from './region-base.ts';
+import { type Owned, REGION_IMPORTS, shapeOf } from './region-base.ts';
 import { constantAddress } from './region-flow.ts';
 import { RegionMemory } from './region-memory.ts';
-import type { FunctionSource, ValueType } from './wasm-code.ts';
+import type { ValueType } from './wasm-code.ts';
+
+/** Exits after which a region asks to be looked at again, each time: a power of 2. */
+const GROW = 2048;
 
 const INDIRECT_JUMP = JUMP_KINDS.indexOf('indirect-jump');
 
-class RegionWriter extends RegionMemory {
+/** A table in linear memory from address to entry: `1 << bits` places of 16 bytes, the address and the number. */
+interface EntryTable {
+  readonly bits: number;
+  readonly multiplier: number;
+}
+
+/** Where in linear memory the parts of a region lie. */
+export interface RegionPlaces extends Places {
+  readonly descriptor: number;
+  readonly entryTable: number;
+}
+
+export class RegionWriter extends RegionMemory {
+  private readonly entryTable: EntryTable;
+  private readonly regionPlaces: RegionPlaces;
+
+  /** `reserve` gives room in linear memory for the table of entries and the descriptor. */
+  constructor(
+    blocks: readonly StreamBlock[],
+    places: Places,
+    seeds: readonly number[],
+    reserve: (tableBytes: number) => { readonly descriptor: number; readonly entryTable: number },
+  ) {
+    super(blocks, places, seeds);
+    this.entryTable = hashFor(this.entryAddresses().map((address) => address % 2 ** 32));
+    this.regionPlaces = { ...places, ...reserve(16 << this.entryTable.bits) };
+  }
+
+  /** Addresses of the entries, by number. */
+  entryAddresses(): number[] {
+    return this.flow.entries.map((node) => this.blocks[node - 1].address);
+  }
+
+  /** Puts the table of entries into linear memory. */
+  fillTable(view: DataView): void {
+    const { bits, multiplier } = this.entryTable;
+    const addresses = this.entryAddresses();
+    // places without an entry repeat the first one, which is never wrong
+    const slots = new Array<number>(1 << bits).fill(0);
+    addresses.forEach((address, i) => {
+      slots[slotOf(address % 2 ** 32, multiplier, bits)] = i;
+    });
+    slots.forEach((entry, i) => {
+      const at = this.regionPlaces.entryTable + 16 * i;
+      view.setUint32(at, addresses[entry] % 2 ** 32, true);
+      view.setUint32(at + 4, Math.floor(addresses[entry] / 2 ** 32), true);
+      view.setUint32(at + 8, entry, true);
+    });
+  }
+
+  get descriptor(): number {
+    return this.regionPlaces.descriptor;
+  }
+  /** Where the table of entries is; 0 where there was no room. */
+  get entryTableAt(): number {
+    return this.regionPlaces.entryTable;
+  }
+
   write(): { readonly body: Uint8Array; readonly locals: readonly ValueType[] } {
     const { a, places } = this;
     this.findRegisters();
@@ -34,7 +94,7 @@ class RegionWriter extends RegionMemory {
       a.load(64, [CPU.a, CPU.b, CPU.c][i]);
       a.set(local);
     });
-    this.forgetLeaves();
+    this.findWindows();
     this.exit = a.block();
     this.tree(0);
     a.end();
@@ -42,8 +102,40 @@ class RegionWriter extends RegionMemory {
     return { body: a.body(), locals: a.locals };
   }
 
+  /** Counts an exit to code outside and notes where to; now and then the region asks to be looked at again. */
+  private noteExit(): void {
+    const { a } = this;
+    const { descriptor } = this.regionPlaces;
+    a.get(this.exitCode);
+    a.op(W.i32_eqz);
+    a.if();
+    a.i32(0);
+    a.i32(0);
+    a.load(32, descriptor + 4);
+    a.i32(1);
+    a.op(W.i32_add);
+    a.tee(this.scratch32);
+    a.store(32, descriptor + 4);
+    a.get(this.scratch32);
+    a.i32(EXITS - 1);
+    a.op(W.i32_and);
+    a.i32(3);
+    a.op(W.i32_shl);
+    a.get(this.rip);
+    a.store(64, descriptor + 8);
+    a.get(this.scratch32);
+    a.i32(GROW - 1);
+    a.op(W.i32_and, W.i32_eqz);
+    a.if();
+    a.i32(EXIT.grow);
+    a.set(this.exitCode);
+    a.end();
+    a.end();
+  }
+
   private spill(): void {
     const { a, places } = this;
+    this.noteExit();
     this.spillRegisters(0);
     a.get(this.overMask);
     a.if();
@@ -74,7 +166,9 @@ class RegionWriter extends RegionMemory {
     const { a, graph } = this;
     const loop = graph.isLoop[node] !== 0;
     if (loop) this.loopLabels.set(node, a.loop());
-    this.within(node, 0);
+    // a region has a switch where there is more than one way in
+    if (node === 0 && !loop) this.nested(this.flow.entries[0]);
+    else this.within(node, 0);
     if (loop) {
       a.end();
       this.loopLabels.delete(node);
@@ -92,7 +186,21 @@ class RegionWriter extends RegionMemory {
       this.tree(merges[merge]);
       return;
     }
-    this.emitBlock(node);
+    if (node === 0) this.enter();
+    else this.emitBlock(node);
+  }
+
+  /** To the entry whose number is the state. */
+  private enter(): void {
+    const { a } = this;
+    a.get(this.state);
+    a.brTable(
+      [...this.flow.entries, this.flow.entries[0]].map((node) => {
+        const label = this.mergeLabels.get(node);
+        assert(label !== undefined, 'an entry is a child of the switch');
+        return label;
+      }),
+    );
   }
 
   /** Goes on at an address: inside the region where it is a block of it. */
@@ -104,6 +212,14 @@ class RegionWriter extends RegionMemory {
         const label = this.loopLabels.get(to);
         if (label !== undefined) {
           a.br(label);
+          return;
+        }
+        const entry = this.flow.entries.indexOf(to);
+        const top = this.loopLabels.get(0);
+        if (entry >= 0 && top !== undefined) {
+          a.i32(entry);
+          a.set(this.state);
+          a.br(top);
           return;
         }
       } else if (graph.isMerge[to] !== 0) {
@@ -140,8 +256,8 @@ class RegionWriter extends RegionMemory {
   private emitBlock(node: number): void {
     const { a } = this;
     this.node = node;
-    this.block = this.blocks[node];
-    this.facts = this.analyses[node];
+    this.block = this.blocks[node - 1];
+    this.facts = this.analyses[node - 1];
     this.locals = new Int32Array(this.facts.count).fill(-1);
     this.staticFlags = this.known[node];
     this.begun = 0;
@@ -150,7 +266,8 @@ class RegionWriter extends RegionMemory {
     a.i32(this.block.instructions);
     a.op(W.i32_sub);
     a.tee(this.scratch32);
-    a.get(this.floor);
+    if (this.hasCalls) a.get(this.floor);
+    else a.i32(0);
     a.op(W.i32_lt_s);
     a.if();
     this.leaveAt(this.block.address, EXIT.fuel);
@@ -255,20 +372,55 @@ class RegionWriter extends RegionMemory {
       return;
     }
     this.push(code[at + 1]);
-    a.tee(this.rip);
+    a.set(this.rip);
     if (code[at] >>> 16 === INDIRECT_JUMP) {
       // a target that no code can have is the interpreter's business, from the instruction's start
+      a.get(this.rip);
       a.i64(47);
       a.op(W.i64_shr_u, W.i64_eqz, W.i32_eqz);
       a.if();
       this.refund(1);
       this.leaveAt(this.instructionAddress, EXIT.outside);
       a.end();
-      this.leave(EXIT.miss);
-      return;
     }
-    a.op(W.drop);
+    for (const to of this.flow.returns.get(this.node) ?? []) {
+      const site = this.blocks[to - 1].address;
+      a.get(this.rip);
+      a.i64((site % 2 ** 32) | 0, Math.floor(site / 2 ** 32) | 0);
+      a.op(W.i64_eq);
+      a.if();
+      this.goTo(this.node, site);
+      a.end();
+    }
+    this.lookUp();
     this.leave(EXIT.miss);
+  }
+
+  /** Goes on at rip where that is an entry of the region. */
+  private lookUp(): void {
+    const { a } = this;
+    const top = this.loopLabels.get(0);
+    if (top === undefined) return;
+    const { bits, multiplier } = this.entryTable;
+    const { entryTable } = this.regionPlaces;
+    a.get(this.rip);
+    a.op(W.i32_wrap_i64);
+    a.i32(multiplier);
+    a.op(W.i32_mul);
+    a.i32(32 - bits);
+    a.op(W.i32_shr_u);
+    a.i32(4);
+    a.op(W.i32_shl);
+    a.tee(this.scratch32);
+    a.load(64, entryTable);
+    a.get(this.rip);
+    a.op(W.i64_eq);
+    a.if();
+    a.get(this.scratch32);
+    a.load(32, entryTable + 8);
+    a.set(this.state);
+    a.br(top);
+    a.end();
   }
 
   private instruction(at: number): void {
@@ -290,24 +442,9 @@ class RegionWriter extends RegionMemory {
 
   private value(i: number, owned: Owned[]): void {
     const { a } = this;
-    const { code, width } = this.facts;
+    const { code } = this.facts;
     const at = i * WORDS;
-    const operands = operandsOf(code, at);
-    const widths = [0, 1, 2].map((k) => ((operands & (1 << k)) === 0 ? 0 : width[code[at + 1 + k]]));
-    const op = code[at] & 0xff;
-    const shape: Shape = {
-      op,
-      width: (code[at] >>> 8) & 0xff,
-      aux: code[at] >>> 16,
-      wa: widths[0],
-      wb: widths[1],
-      wc: widths[2],
-      immediate: code[at + 3],
-      constantB:
-        (operands & 2) !== 0 && isConst(code, code[at + 2]) && code[code[at + 2] * WORDS + 2] === 0
-          ? code[code[at + 2] * WORDS + 1]
-          : undefined,
-    };
+    const shape = shapeOf(this.facts, i);
     const native = nativeFor(shape);
     if (native === undefined) {
       this.slowValue(i, owned);
@@ -327,22 +464,30 @@ class RegionWriter extends RegionMemory {
       return;
     }
     native.guard(emitter, shape);
+    a.op(W.i32_eqz);
     a.if();
+    this.leaveSlowly();
+    a.end();
     native.value(emitter, shape);
     a.set(local);
-    a.else();
-    this.slow(i, local);
-    a.end();
   }
 }
 
-/** The function of a region whose entry is the first block; its type is number 0 of the module. */
-export function translateRegion(
-  blocks: readonly StreamBlock[],
-  places: Places,
-  name: string,
-  type: number,
-): FunctionSource {
-  const { body, locals } = new RegionWriter(blocks, places).write();
-  return { type, name, locals: [...locals], body };
+/** Multipliers that are tried for a table of entries. */
+const MULTIPLIERS = [0x9e3779b1, 0x85ebca6b, 0xc2b2ae35, 0x27d4eb2f, 0x165667b1, 0xfd7046c5, 0xb55a4f09, 0x1];
+const MAX_BITS = 9;
+
+function slotOf(low: number, multiplier: number, bits: number): number {
+  return Math.imul(low, multiplier) >>> (32 - bits);
+}
+
+/** A table without collisions, if there is one; an address that is not found in its place leaves the region. */
+function hashFor(addresses: readonly number[]): EntryTable {
+  let bits = 1;
+  while (1 << bits < addresses.length) bits++;
+  for (; bits <= MAX_BITS; bits++)
+    for (const multiplier of MULTIPLIERS)
+      if (new Set(addresses.map((low) => slotOf(low, multiplier, bits))).size === addresses.length)
+        return { bits, multiplier };
+  return { bits: MAX_BITS, multiplier: MULTIPLIERS[0] };
 }

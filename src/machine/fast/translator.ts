@@ -1,17 +1,21 @@
 // Decides what is translated: blocks that the interpreter ran often enough are queued, and a batch of regions becomes
-// one module, since a module costs a millisecond whatever its size.
+// one module, since a module costs a millisecond whatever its size. A region that is left often is translated anew,
+// with the code that it goes on to.
 import { IR, WORDS } from '../../isa/index.ts';
+import { FRAME_SIZE } from '../frames.ts';
 import { PAGE_SIZE } from '../memory.ts';
 import type { PagedSpace } from '../space.ts';
 import { isConst } from './analysis.ts';
-import type { Core, StreamBlock } from './core.ts';
+import type { Core, RegionEntry, StreamBlock } from './core.ts';
 import { compileModule, instantiate } from './host.ts';
-import { translateRegion } from './region.ts';
-import { successorsOf, targetsOf } from './region-flow.ts';
+import { DESCRIPTOR_PAGES, EXITS } from './layout.ts';
+import { RegionWriter } from './region.ts';
+import { returnSite, successorsOf, targetsOf } from './region-flow.ts';
 import { encodeModule, T } from './wasm-code.ts';
 
-/** Blocks of a region, and IR words, at most. */
-const MAX_BLOCKS = 64;
+/** Blocks of a region, pages that they are from, and IR words, at most. */
+const MAX_BLOCKS = 96;
+const MAX_PAGES = 8;
 const MAX_WORDS = 12_000;
 /** Regions that wait for each other. */
 const BATCH = 12;
@@ -19,12 +23,36 @@ const BATCH = 12;
 const URGENT = 4;
 /** A block run less often is left out of a region. */
 const RARE = 128;
+/** Times that a region is translated with more. */
+const GROWTHS = 4;
+/** Frames that descriptors and tables of entries are cut from at once. */
+const ROOM_FRAMES = 16;
+
+/** What is known of a region that was translated. */
+interface Known {
+  readonly blocks: readonly StreamBlock[];
+  /** Blocks where it was to be entered. */
+  readonly seeds: readonly StreamBlock[];
+  readonly descriptor: number;
+  readonly growths: number;
+}
+
+/** A region to be. */
+interface Plan {
+  readonly blocks: readonly StreamBlock[];
+  readonly seeds: readonly StreamBlock[];
+  readonly pages: ReadonlyMap<number, number>;
+  readonly growths: number;
+}
 
 export class Translator {
   private readonly core: Core;
   private readonly queue: StreamBlock[] = [];
+  private readonly known = new Map<number, Known>();
   /** Regions translated so far. */
   regions = 0;
+  private room = 0;
+  private roomEnd = 0;
   private readonly slow: (block: number, operation: number, fuel: number) => number;
 
   constructor(core: Core) {
@@ -32,94 +60,176 @@ export class Translator {
     this.slow = (block, operation, fuel) => core.slow(core.byNumber[block], operation, fuel, core.scratch);
     core.onForget = (): void => {
       this.queue.length = 0;
+      this.known.clear();
     };
   }
 
   /** The interpreter met a block that has become hot. */
   hot(block: StreamBlock, space: PagedSpace): void {
-    if (block.region !== undefined || !translatable(block)) return;
+    if (!translatable(block)) return;
+    if (block.region !== undefined) {
+      // it ran as a stream since the region does not stand in some other space
+      this.core.fill(block, space);
+      return;
+    }
     if (!this.queue.includes(block)) this.queue.push(block);
     const executions = this.core.executionsOf(block);
-    if (this.queue.length >= BATCH || executions >= URGENT * this.core.hot || this.core.eager)
-      this.translate(space);
+    if (this.queue.length < BATCH && executions < URGENT * this.core.hot && !this.core.eager) return;
+    const plans: Plan[] = [];
+    for (const seed of this.queue.splice(0)) {
+      if (seed.region !== undefined || !this.core.holds(seed)) continue;
+      const within = plans.find(({ blocks }) => blocks.includes(seed));
+      if (within === undefined) plans.push(this.form([seed], space, 0));
+      else plans[plans.indexOf(within)] = { ...within, seeds: [...within.seeds, seed] };
+    }
+    this.translate(plans, space);
   }
 
-  private translate(space: PagedSpace): void {
+  /** A region was left many times: where to is made part of it. `target`: its place in the function table. */
+  grow(target: number, space: PagedSpace): void {
     const { core } = this;
-    const batch = this.queue.splice(0).filter((block) => block.region === undefined && core.holds(block));
-    if (batch.length === 0) return;
-    const regions = batch.map((block) => this.form(block, space));
-    const functions = regions.map(({ blocks }, i) => translateRegion(blocks, core.places, `r${i}`, 0));
+    const known = this.known.get(target);
+    if (known === undefined || known.growths >= GROWTHS) return;
+    const { view } = core.pool;
+    const counts = new Map<StreamBlock, number>();
+    for (let i = 0; i < EXITS; i++) {
+      const at = known.descriptor + 8 + 8 * i;
+      if (view.getUint32(at + 4, true) >= 0x8000) continue;
+      const address = view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
+      const block = core.known(address, core.frameOf(space, address - (address % PAGE_SIZE)));
+      if (block === undefined || !translatable(block)) continue;
+      counts.set(block, (counts.get(block) ?? 0) + 1);
+    }
+    const more = [...counts.keys()].filter((block) => !known.seeds.includes(block));
+    if (more.length === 0 || !known.seeds.every((block) => core.holds(block))) return;
+    more.sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0));
+    const plan = this.form([...known.seeds, ...more], space, known.growths + 1);
+    if (plan.seeds.length > known.seeds.length) this.translate([plan], space);
+  }
+
+  private translate(plans: readonly Plan[], space: PagedSpace): void {
+    const { core } = this;
+    const { pool, table } = core;
+    if (plans.length === 0) return;
+    const writers: RegionWriter[] = [];
+    for (const { blocks, seeds, pages } of plans) {
+      const places = this.reserve(DESCRIPTOR_PAGES + 16 * pages.size);
+      if (places === 0) return;
+      const writer = new RegionWriter(
+        blocks,
+        core.places,
+        seeds.map((seed) => blocks.indexOf(seed)),
+        (tableBytes) => ({ descriptor: places, entryTable: this.reserve(tableBytes) }),
+      );
+      if (writer.entryTableAt === 0) return;
+      writers.push(writer);
+    }
+    const functions = writers.map((writer, i) => ({ type: 0, name: `r${i}`, ...writer.write() }));
     const module = compileModule(
       encodeModule({
         types: [
-          { parameters: [T.i32], results: [T.i32] },
-          { parameters: [T.i64], results: [T.i32] },
+          { parameters: [T.i32, T.i32], results: [T.i32] },
           { parameters: [T.i64, T.i64], results: [T.i64] },
           { parameters: [T.i32, T.i64, T.i64, T.i64, T.i32], results: [T.i32] },
           { parameters: [T.i32, T.i32, T.i32], results: [T.i32] },
         ],
         imports: [
-          { module: 'm', name: 'walk', kind: 'function', type: 1 },
-          { module: 'm', name: 'mulhu', kind: 'function', type: 2 },
-          { module: 'm', name: 'mulhs', kind: 'function', type: 2 },
-          { module: 'm', name: 'status', kind: 'function', type: 3 },
-          { module: 'm', name: 'slow', kind: 'function', type: 4 },
+          { module: 'm', name: 'mulhu', kind: 'function', type: 1 },
+          { module: 'm', name: 'mulhs', kind: 'function', type: 1 },
+          { module: 'm', name: 'status', kind: 'function', type: 2 },
+          { module: 'm', name: 'slow', kind: 'function', type: 3 },
           { module: 'm', name: 'memory', kind: 'memory', initial: 64, maximum: 65_536 },
         ],
         functions,
       }),
     );
-    const { walk, mulhu, mulhs, status } = core.exports;
-    const instance = instantiate(module, {
-      walk,
-      mulhu,
-      mulhs,
-      status,
-      slow: this.slow,
-      memory: core.pool.linear,
+    const { mulhu, mulhs, status } = core.exports;
+    const instance = instantiate(module, { mulhu, mulhs, status, slow: this.slow, memory: pool.linear });
+    const first = table.grow(plans.length);
+    plans.forEach((plan, i) => {
+      table.set(first + i, instance.exports[`r${i}`]);
+      this.install(plan, writers[i], first + i, space);
     });
-    const first = core.table.grow(batch.length);
-    batch.forEach((block, i) => {
-      core.table.set(first + i, instance.exports[`r${i}`]);
-      block.region = {
-        target: ((first + i) << 1) | 1,
-        frame2: regions[i].frame2,
-        version2: core.pool.versions[regions[i].frame2],
-      };
-      core.fill(block, space);
-    });
-    this.regions += batch.length;
+    this.regions += plans.length;
   }
 
-  /** The entry and what it leads to by direct jumps, in its page and the next. */
-  private form(
-    entry: StreamBlock,
-    space: PagedSpace,
-  ): { readonly blocks: readonly StreamBlock[]; readonly frame2: number } {
+  /** The region stands in the function table: its entries lead to it. */
+  private install(plan: Plan, writer: RegionWriter, target: number, space: PagedSpace): void {
     const { core } = this;
-    const page = Math.floor(entry.address / PAGE_SIZE);
-    const next = core.frameOf(space, (page + 1) * PAGE_SIZE);
-    const blocks = [entry];
-    let words = entry.code.length;
-    let frame2 = 0;
-    const seen = new Set([entry.address]);
-    for (let i = 0; i < blocks.length; i++) {
-      for (const address of successorsOf(blocks[i])) {
-        if (seen.has(address) || blocks.length >= MAX_BLOCKS) continue;
-        seen.add(address);
-        const place = Math.floor(address / PAGE_SIZE) - page;
-        const frame = place === 0 ? entry.frame : place === 1 ? next : 0;
-        const block = frame === 0 ? undefined : core.known(address, frame);
-        if (block === undefined || !translatable(block) || (core.executionsOf(block) < RARE && !core.eager))
-          continue;
-        if (words + block.code.length > MAX_WORDS) continue;
-        if (place === 1) frame2 = next;
-        words += block.code.length;
-        blocks.push(block);
-      }
+    const { view, versions } = core.pool;
+    const { descriptor } = writer;
+    writer.fillTable(view);
+    view.setUint32(descriptor, plan.pages.size, true);
+    const pages = [...plan.pages].map(([page, frame]) => ({ page, frame, version: versions[frame] }));
+    pages.forEach(({ page, frame }, i) => {
+      const at = descriptor + DESCRIPTOR_PAGES + 16 * i;
+      view.setUint32(at, page % 2 ** 32, true);
+      view.setUint32(at + 4, Math.floor(page / 2 ** 32), true);
+      view.setUint32(at + 8, frame, true);
+    });
+    const byAddress = new Map(plan.blocks.map((block) => [block.address, block]));
+    writer.entryAddresses().forEach((address, entry) => {
+      const block = byAddress.get(address);
+      if (block === undefined || (block.region !== undefined && !plan.seeds.includes(block))) return;
+      const region: RegionEntry = { target: (target << 1) | 1, entry, descriptor, pages };
+      block.region = region;
+      core.fill(block, space);
+    });
+    this.known.set(target, { ...plan, descriptor });
+  }
+
+  /** Zeroed bytes in linear memory that stay; 0 where there is no room. */
+  private reserve(bytes: number): number {
+    const size = (bytes + 15) & ~15;
+    if (this.room + size > this.roomEnd) {
+      this.room = this.core.pool.reserve(ROOM_FRAMES) * FRAME_SIZE;
+      if (this.room === 0) return 0;
+      this.roomEnd = this.room + ROOM_FRAMES * FRAME_SIZE;
     }
-    return { blocks, frame2 };
+    const at = this.room;
+    this.room += size;
+    return at;
+  }
+
+  /** The seeds and what they lead to by direct jumps, calls and returns from them, what ran most often first. */
+  private form(seeds: readonly StreamBlock[], space: PagedSpace, growths: number): Plan {
+    const { core } = this;
+    const blocks: StreamBlock[] = [];
+    const taken: StreamBlock[] = [];
+    const pages = new Map<number, number>();
+    const seen = new Set<number>();
+    const waiting: StreamBlock[] = [];
+    let words = 0;
+    const add = (block: StreamBlock): boolean => {
+      const page = Math.floor(block.address / PAGE_SIZE);
+      if (blocks.length >= MAX_BLOCKS || words + block.code.length > MAX_WORDS) return false;
+      if (!pages.has(page) && pages.size >= MAX_PAGES) return false;
+      if ((pages.get(page) ?? block.frame) !== block.frame) return false;
+      pages.set(page, block.frame);
+      words += block.code.length;
+      blocks.push(block);
+      const site = returnSite(block);
+      for (const address of [...successorsOf(block), ...(site === undefined ? [] : [site])]) {
+        if (seen.has(address)) continue;
+        seen.add(address);
+        const next = core.known(address, core.frameOf(space, address - (address % PAGE_SIZE)));
+        if (next === undefined || !translatable(next)) continue;
+        if (core.executionsOf(next) >= RARE || core.eager) waiting.push(next);
+      }
+      return true;
+    };
+    for (const seed of seeds) {
+      seen.add(seed.address);
+      if (blocks.includes(seed) || add(seed)) taken.push(seed);
+    }
+    while (waiting.length > 0) {
+      let best = 0;
+      for (let i = 1; i < waiting.length; i++)
+        if (core.executionsOf(waiting[i]) > core.executionsOf(waiting[best])) best = i;
+      const [block] = waiting.splice(best, 1);
+      if (!blocks.includes(block)) add(block);
+    }
+    return { blocks, seeds: taken, pages, growths };
   }
 }
 

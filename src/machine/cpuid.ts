@@ -14,11 +14,13 @@ const LEAF1_ECX = {
   pclmul: 1,
   ssse3: 9,
   fma: 12,
+  cx16: 13,
   'sse4.1': 19,
   'sse4.2': 20,
   movbe: 22,
   popcnt: 23,
   aes: 25,
+  xsave: 26,
   avx: 28,
   f16c: 29,
   rdrand: 30,
@@ -27,6 +29,8 @@ const LEAF7_EBX = { fsgsbase: 0, bmi1: 3, avx2: 5, bmi2: 8, rdseed: 18, adx: 19,
 const LEAF7_ECX = { rdpid: 22, movdiri: 27 } as const;
 /** Extended leaf 1 edx: syscall, nx, rdtscp, long mode; the rest repeats leaf 1. */
 const EXTENDED_EDX = bits(11, 20, 27, 29);
+
+const EXTENDED_ECX = { lahf: 0, lzcnt: 5 } as const;
 
 function bits(...positions: readonly number[]): number {
   return positions.reduce((mask, bit) => mask | (1 << bit), 0) >>> 0;
@@ -42,24 +46,42 @@ function text(source: string, at: number): number {
   return word >>> 0;
 }
 
+/** State components that XCR0 has: x87, SSE, and AVX where it is there. */
+export const stateComponents = (features: ReadonlySet<string>): number => (features.has('avx') ? 7 : 3);
+
+/** Where XSAVE has the upper halves of YMM, and where its area ends. */
+export const XSAVE_AVX = 576;
+export const xsaveSize = (features: ReadonlySet<string>): number => (features.has('avx') ? 832 : 576);
+
+/** Sizes of XSAVE: its area, what the compacted form (xsavec) takes, each component. */
+function xsaveLeaf(subleaf: number, features: ReadonlySet<string>): Leaf {
+  const size = xsaveSize(features);
+  if (subleaf === 0) return [stateComponents(features), size, size, 0];
+  if (subleaf === 1) return [bits(1), size, 0, 0];
+  if (subleaf === 2 && features.has('avx')) return [256, XSAVE_AVX, 0, 0];
+  return [0, 0, 0, 0];
+}
+
 /** eax, ebx, ecx, edx as unsigned numbers. Leaves that the processor does not have are 0. */
 export function cpuid(leaf: number, subleaf: number, features: ReadonlySet<string>): Leaf {
   switch (leaf >>> 0) {
     case 0:
-      return [7, text(VENDOR, 0), text(VENDOR, 8), text(VENDOR, 4)];
+      return [features.has('xsave') ? 0xd : 7, text(VENDOR, 0), text(VENDOR, 8), text(VENDOR, 4)];
     case 1: {
-      // family 15 model 0; clflush line of 64 bytes; xsave is announced only where AVX needs it
-      const xsave = features.has('avx') ? bits(26, 27) : 0;
+      // family 15 model 0; clflush line of 64 bytes; OSXSAVE as XSAVE, since our kernel lets programs use it
+      const xsave = features.has('xsave') ? bits(27) : 0;
       return [0x0f00, 0x0800, (featureBits(LEAF1_ECX, features) | xsave) >>> 0, LEAF1_EDX];
     }
     case 7:
       return subleaf === 0
         ? [0, featureBits(LEAF7_EBX, features), featureBits(LEAF7_ECX, features), 0]
         : [0, 0, 0, 0];
+    case 0xd:
+      return features.has('xsave') ? xsaveLeaf(subleaf, features) : [0, 0, 0, 0];
     case 0x8000_0000:
       return [0x8000_0008, 0, 0, 0];
     case 0x8000_0001:
-      return [0, 0, features.has('lzcnt') ? 1 << 5 : 0, EXTENDED_EDX];
+      return [0, 0, featureBits(EXTENDED_ECX, features), EXTENDED_EDX];
     case 0x8000_0002:
     case 0x8000_0003:
     case 0x8000_0004: {

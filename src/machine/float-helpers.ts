@@ -1,5 +1,6 @@
 // The functions behind the floating-point, MMX and vector helpers of isa (FLOAT_HELPERS there has their operands).
 import { X87_ARITHMETIC, X87_CONSTANTS, X87_OPERANDS, type X87_PLAIN, X87_STORES } from '../isa/index.ts';
+import { toAddress } from './canonical.ts';
 import { relationFlags } from './float.ts';
 import { reciprocal, reciprocalRoot } from './float-approximate.ts';
 import type { Helper } from './helpers.ts';
@@ -38,7 +39,7 @@ const onMemory =
   ): Helper =>
   (cpu, memory, address, operand) => {
     if (waits) wait(new X87State(cpu));
-    f(cpu, memory, Number(address), Number(operand));
+    f(cpu, memory, toAddress(address, 1), Number(operand));
     return 0n;
   };
 

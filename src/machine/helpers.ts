@@ -2,12 +2,14 @@
 // give are 0n; the result wraps to the width that the call names.
 import { assert } from '../bytes/index.ts';
 import { HELPERS } from '../isa/index.ts';
-import { cpuid } from './cpuid.ts';
+import { avxHelpers } from './avx-helpers.ts';
+import { cpuid, stateComponents } from './cpuid.ts';
 import type { Fault } from './fault.ts';
 import { GuestFault } from './fault.ts';
 import { floatHelpers } from './float-helpers.ts';
 import type { RegisterFile } from './registers.ts';
 import type { PagedSpace } from './space.ts';
+import { xsaveHelpers } from './xsave.ts';
 
 /** What helpers ask the engine for. */
 export interface HelperEnvironment {
@@ -34,9 +36,9 @@ const integerHelpers: Readonly<Record<string, Helper>> = {
   cpuid: (_cpu, _memory, leaf, subleaf, which, environment) =>
     BigInt(cpuid(Number(leaf), Number(subleaf), environment.features)[Number(which)]),
   rdtsc: (_cpu, _memory, _a, _b, _c, environment) => environment.tsc(),
-  xgetbv: (_cpu, _memory, index) => {
+  xgetbv: (_cpu, _memory, index, _b, _c, environment) => {
     if (index !== 0n) throw new GuestFault('general' satisfies Fault);
-    return 3n; // x87 and SSE state
+    return BigInt(stateComponents(environment.features));
   },
   pdep: (_cpu, _memory, value, mask) => {
     let out = 0n;
@@ -55,7 +57,12 @@ const integerHelpers: Readonly<Record<string, Helper>> = {
 };
 
 /** By index in HELPERS. */
-export const HELPER_FUNCTIONS: readonly Helper[] = bind({ ...integerHelpers, ...floatHelpers });
+export const HELPER_FUNCTIONS: readonly Helper[] = bind({
+  ...integerHelpers,
+  ...floatHelpers,
+  ...avxHelpers,
+  ...xsaveHelpers,
+});
 
 function bind(functions: Readonly<Record<string, Helper>>): readonly Helper[] {
   for (const name of Object.keys(functions))

@@ -18,6 +18,7 @@ import {
   XMM0,
   YMMH0,
 } from '../isa/index.ts';
+import { NON_CANONICAL_END, toAddress } from './canonical.ts';
 import { GuestFault } from './fault.ts';
 import { condition, FLAG_FUNCTIONS, POPF, STATUS } from './flags.ts';
 import { type FloatFunction, floatOps } from './float.ts';
@@ -159,15 +160,6 @@ const divides =
   };
 
 // memory
-
-const NON_CANONICAL_END = 2n ** 64n - 2n ** 47n;
-
-/** The address of an access of `size` bytes as a number; a general fault where it is not canonical. Kernel addresses go on to fault as pages. */
-function toAddress(address: bigint, size: number): number {
-  if (address > 0x8000_0000_0000n - BigInt(size) && address < NON_CANONICAL_END)
-    throw new GuestFault('general');
-  return Number(address);
-}
 
 function loadValue(space: PagedSpace, width: number, at: bigint): bigint {
   const address = toAddress(at, width / 8);

@@ -6,13 +6,15 @@
 
 export interface Format {
   /** Bits of the encoding; in 80 the integer bit is explicit. */
-  readonly width: 32 | 64 | 80;
+  readonly width: 16 | 32 | 64 | 80;
   /** Significant bits, the integer bit included. The x87's precision control lowers it without touching the rest. */
   readonly precision: number;
   /** Exponents of the leading bit of the smallest and the largest normal number. */
   readonly emin: number;
   readonly emax: number;
 }
+/** Half precision, for conversions only. */
+export const F16: Format = { width: 16, precision: 11, emin: -14, emax: 15 };
 export const F32: Format = { width: 32, precision: 24, emin: -126, emax: 127 };
 export const F64: Format = { width: 64, precision: 53, emin: -1022, emax: 1023 };
 export const F80: Format = { width: 80, precision: 64, emin: -16382, emax: 16383 };
@@ -52,6 +54,9 @@ export interface Num {
   readonly denormal: boolean;
 }
 
+/** Bits behind the implied integer bit. */
+const FRACTION_BITS = { 16: 10n, 32: 23n, 64: 52n } as const;
+
 const ONE64 = 1n << 63n;
 const QUIET64 = 1n << 62n;
 const MASK64 = (1n << 64n) - 1n;
@@ -85,7 +90,7 @@ export function exact(sign: 0 | 1, sig: bigint, exp: number): Num {
 export function decode(format: Format, bits: bigint, daz = false): Num {
   if (format.width === 80) return decode80(bits);
   const { width, emin, emax } = format;
-  const fractionBits = BigInt(format.width === 32 ? 23 : 52);
+  const fractionBits = FRACTION_BITS[width];
   const sign = (bits >> BigInt(width - 1)) & 1n ? 1 : 0;
   const fraction = bits & ((1n << fractionBits) - 1n);
   const field = Number((bits >> fractionBits) & BigInt(2 * emax + 1));
@@ -121,15 +126,16 @@ function decode80(bits: bigint): Num {
 }
 
 /** Puts sign, biased exponent and significand (integer bit included, `width` decides what becomes of it) together. */
-function assemble(width: 32 | 64 | 80, sign: 0 | 1, field: number, sig: bigint): bigint {
+function assemble(width: Format['width'], sign: 0 | 1, field: number, sig: bigint): bigint {
   if (width === 80) return (BigInt((sign << 15) | field) << 64n) | sig;
-  const fractionBits = width === 32 ? 23n : 52n;
+  const fractionBits = FRACTION_BITS[width];
   const fraction = sig & ((1n << fractionBits) - 1n);
   return (BigInt(sign) << BigInt(width - 1)) | (BigInt(field) << fractionBits) | fraction;
 }
 
 /** Significant bits of the encoding, whatever the precision asked for. */
-const encodedBits = (format: Format): number => (format.width === 32 ? 24 : format.width === 64 ? 53 : 64);
+const encodedBits = (format: Format): number =>
+  format.width === 80 ? 64 : Number(FRACTION_BITS[format.width]) + 1;
 
 export function encodeZero(format: Format, sign: 0 | 1): bigint {
   return assemble(format.width, sign, 0, 0n);
@@ -325,6 +331,40 @@ export function multiply(format: Format, a: Num, b: Num, context: FloatContext):
   if (infinite) return encodeInfinity(format, sign);
   if (zero) return encodeZero(format, sign);
   return round(format, sign, a.sig * b.sig, a.exp + b.exp, context);
+}
+
+/**
+ * x * y + z (or as the signs say), rounded once. Of several NaNs the first of x, y, z is the result; infinity times zero
+ * is invalid unless z is a quiet NaN.
+ */
+export function fusedMultiplyAdd(
+  format: Format,
+  [x, y, z]: readonly [Num, Num, Num],
+  negateProduct: boolean,
+  negateAddend: boolean,
+  context: FloatContext,
+): bigint {
+  const infinite = x.kind === 'infinite' || y.kind === 'infinite';
+  const zero = x.kind === 'zero' || y.kind === 'zero';
+  const nan = [x, y, z].find(isNaNKind);
+  if (nan !== undefined) {
+    if ([x, y, z].some((n) => n.kind === 'signaling')) context.flags |= FX.IE;
+    return encodeNaN(format, nan);
+  }
+  if (infinite && zero) return invalid(format, context);
+  const flip = (sign: 0 | 1, yes: boolean): 0 | 1 => (yes ? (sign ? 0 : 1) : sign);
+  const sign = flip(x.sign === y.sign ? 0 : 1, negateProduct);
+  const addend: Num = { ...z, sign: flip(z.sign, negateAddend) };
+  if (infinite && z.kind === 'infinite' && addend.sign !== sign) return invalid(format, context);
+  noteDenormal(context, x, y, z);
+  if (stopped(context)) return 0n;
+  const product: Num = infinite
+    ? special('infinite', sign)
+    : zero
+      ? special('zero', sign)
+      : exact(sign, x.sig * y.sig, x.exp + y.exp);
+  // denormal operands are noted already
+  return add(format, product, { ...addend, denormal: false }, context);
 }
 
 export function divide(format: Format, a: Num, b: Num, context: FloatContext): bigint {

@@ -13,6 +13,7 @@ import {
   type Engine,
   type Fault,
   PROT,
+  type RegisterFile,
 } from '../../src/machine/index.ts';
 
 /** Where a case finds its memory. Data: two pages read-write, one read-only, then nothing mapped. */
@@ -37,6 +38,8 @@ export interface Case {
   readonly rflags: bigint;
   /** FXSAVE image of 512 bytes: x87, MXCSR, XMM. */
   readonly fx: Uint8Array;
+  /** Upper halves of the YMM registers, 256 bytes; zeros where not given. */
+  readonly ymm?: Uint8Array;
   /** Bytes (at most 16 each) in place of the image's, at offsets: 0..0x1fff data, 0x3000..0x3fff stack. */
   readonly patches: readonly { readonly offset: number; readonly bytes: Uint8Array }[];
 }
@@ -52,6 +55,8 @@ export interface Outcome {
   readonly rip: bigint;
   readonly rflags: bigint;
   readonly fx: Uint8Array;
+  /** Upper halves of the YMM registers; zeros where the host's processor has none. */
+  readonly ymm: Uint8Array;
   /** 8-byte words that changed: offset to new value. */
   readonly changes: ReadonlyMap<number, bigint>;
 }
@@ -130,13 +135,14 @@ export function hostFeatures(): readonly Feature[] {
     lzcnt: 'abm',
     pclmul: 'pclmulqdq',
     sha: 'sha_ni',
+    lahf: 'lahf_lm',
   };
   return FEATURES.filter((feature) => flags.has(names[feature] ?? feature));
 }
 
-const CASE_SIZE = 8 + 64 + 128 + 8 + 512;
+const CASE_SIZE = 8 + 64 + 128 + 8 + 512 + 256;
 const PATCH_SIZE = 24;
-const RESULT_SIZE = 8 + 24 + 128 + 16 + 512 + 8;
+const RESULT_SIZE = 8 + 24 + 128 + 16 + 512 + 256 + 8;
 const BATCH = 20_000;
 
 /** Runs the cases on this machine's processor. */
@@ -178,6 +184,7 @@ function encodeCases(cases: readonly Case[]): Buffer {
     for (let i = 0; i < 16; i++) buffer.writeBigUInt64LE(c.gpr[i], at + 72 + 8 * i);
     buffer.writeBigUInt64LE(c.rflags, at + 200);
     buffer.set(c.fx, at + 208);
+    if (c.ymm !== undefined) buffer.set(c.ymm, at + 720);
     at += CASE_SIZE;
     for (const patch of c.patches) {
       buffer.writeUInt32LE(patch.offset, at);
@@ -208,6 +215,7 @@ function decodeResult(bytes: Buffer, at: number, changeCount: number): Outcome {
     rip: bytes.readBigUInt64LE(at + 160),
     rflags: bytes.readBigUInt64LE(at + 168) & BigInt(USER_FLAGS),
     fx: Uint8Array.from(bytes.subarray(at + 176, at + 176 + 512)),
+    ymm: Uint8Array.from(bytes.subarray(at + 688, at + 688 + 256)),
     changes,
   };
 }
@@ -261,6 +269,7 @@ export function runEngine(
     space.write(STACK, expected.subarray(DATA_SIZE));
     const registers = createRegisters();
     registers.fxrstor(c.fx);
+    if (c.ymm !== undefined) ymmBytes(registers).set(c.ymm);
     registers.gpr.set(c.gpr);
     registers.rflags = (c.rflags & BigInt(USER_FLAGS)) | 0x202n;
     registers.gsbase = BigInt(GS_BASE);
@@ -283,12 +292,16 @@ export function runEngine(
       rip: registers.view.getBigUint64(128, true),
       rflags: registers.rflags & BigInt(USER_FLAGS),
       fx: registers.fxsave(),
+      ymm: ymmBytes(registers).slice(),
       changes: changesOf(expected, space.read(DATA, DATA_SIZE), space.read(STACK, STACK_SIZE)),
     };
   });
   space.release();
   return outcomes;
 }
+
+const ymmBytes = (registers: RegisterFile): Uint8Array =>
+  new Uint8Array(registers.buffer, registers.ymmHigh.byteOffset, 256);
 
 function changesOf(expected: Uint8Array, data: Uint8Array, stack: Uint8Array): Map<number, bigint> {
   const changes = new Map<number, bigint>();
@@ -368,6 +381,8 @@ export function compare(native: Outcome, engine: Outcome, mask: Mask = {}): stri
   differ('fault address', native.address, engine.address);
   if (native.stop === 'page') differ('fault is a write', String(native.write), String(engine.write));
   compareFx(native.fx, engine.fx, mask, differ);
+  for (let i = 0; i < 16; i++)
+    differ(`ymm${i} upper half`, word(native.ymm, 16 * i, 16), word(engine.ymm, 16 * i, 16));
   for (const offset of new Set([...native.changes.keys(), ...engine.changes.keys()])) {
     differ(
       `memory ${offset.toString(16)}`,
@@ -378,17 +393,18 @@ export function compare(native: Outcome, engine: Outcome, mask: Mask = {}): stri
   return out;
 }
 
+const word = (image: Uint8Array, at: number, size: number): bigint => {
+  let value = 0n;
+  for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(image[at + i]);
+  return value;
+};
+
 function compareFx(
   native: Uint8Array,
   engine: Uint8Array,
   mask: Mask,
   differ: (what: string, a: bigint | string | number, b: bigint | string | number) => void,
 ): void {
-  const word = (image: Uint8Array, at: number, size: number): bigint => {
-    let value = 0n;
-    for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(image[at + i]);
-    return value;
-  };
   const masked = (what: string, at: number, size: number, ignore = 0): void =>
     differ(what, word(native, at, size) & ~BigInt(ignore), word(engine, at, size) & ~BigInt(ignore));
   masked('fcw', 0, 2);

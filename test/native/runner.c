@@ -29,10 +29,11 @@
 #define GS_BASE (DATA + 0x800)
 #define USER_FLAGS 0xcd5UL
 #define FX 416
+#define YMM 576             // upper halves in the XSAVE area
 
 struct patch { uint32_t offset, length; uint8_t bytes[16]; };
-struct test { uint32_t length, patches; uint8_t code[64]; uint64_t gpr[16], rflags; uint8_t fx[512]; };
-struct result { uint32_t signal, code; uint64_t address, error, trap; uint64_t gpr[16], rip, rflags; uint8_t fx[512]; uint32_t changes, pad; };
+struct test { uint32_t length, patches; uint8_t code[64]; uint64_t gpr[16], rflags; uint8_t fx[512], ymm[256]; };
+struct result { uint32_t signal, code; uint64_t address, error, trap; uint64_t gpr[16], rip, rflags; uint8_t fx[512], ymm[256]; uint32_t changes, pad; };
 struct change { uint32_t offset, pad; uint64_t value; };
 
 static const int ORDER[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
@@ -42,7 +43,7 @@ static uint8_t *input, *cursor, *image;
 static size_t input_size;
 static uint32_t count, current, stuck = ~0u;
 static ucontext_t *finish;
-static int started;
+static int started, avx;
 
 static void die(const char *what) { perror(what); _exit(3); }
 
@@ -63,6 +64,10 @@ static void load_case(ucontext_t *uc) {
   uint8_t *fx = (uint8_t *)uc->uc_mcontext.fpregs;
   memcpy(fx, t->fx, FX);
   *(uint64_t *)(fx + 512) |= 3;
+  if (avx) {
+    *(uint64_t *)(fx + 512) |= 4;
+    memcpy(fx + YMM, t->ymm, 256);
+  }
   cursor = (uint8_t *)(p + t->patches);
 }
 
@@ -93,7 +98,9 @@ static void store_result(int signal, siginfo_t *info, ucontext_t *uc, struct tes
   for (int i = 0; i < 16; i++) r.gpr[i] = uc->uc_mcontext.gregs[ORDER[i]];
   r.rip = uc->uc_mcontext.gregs[REG_RIP];
   r.rflags = uc->uc_mcontext.gregs[REG_EFL];
-  memcpy(r.fx, uc->uc_mcontext.fpregs, FX);
+  uint8_t *fx = (uint8_t *)uc->uc_mcontext.fpregs;
+  memcpy(r.fx, fx, FX);
+  if (avx && (*(uint64_t *)(fx + 512) & 4)) memcpy(r.ymm, fx + YMM, 256);
   r.changes = find_changes(t);
   fwrite(&r, sizeof r, 1, stdout);
   fwrite(changes, sizeof changes[0], r.changes, stdout);
@@ -136,6 +143,7 @@ static void map(uint64_t at, size_t size, int prot) {
 }
 
 int main(void) {
+  avx = __builtin_cpu_supports("avx");
   size_t capacity = 1 << 24;
   input = malloc(capacity);
   for (ssize_t n; (n = read(0, input + input_size, capacity - input_size)) > 0;) {

@@ -1,7 +1,7 @@
 // Cases as text, to keep those that once differed. One case a line, fields in any order, what is absent is zero or the
 // default:
 //
-//   code=4801d8 rflags=202 rax=5 rbx=7 rsp=30000800 fx=FXSAVE-image at.10=0102 # remark
+//   code=4801d8 rflags=202 rax=5 rbx=7 rsp=30000800 fx=FXSAVE-image ymm=upper-halves at.10=0102 # remark
 //
 // `at.OFFSET` are bytes put into the memory image. All numbers are hexadecimal.
 import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -26,6 +26,7 @@ export function printCase(c: Case, remark = ''): string {
   });
   const fx = hex(c.fx);
   if (fx !== hex(defaultFx())) parts.push(`fx=${fx}`);
+  if (c.ymm !== undefined) parts.push(`ymm=${hex(c.ymm)}`);
   for (const patch of c.patches) parts.push(`at.${patch.offset.toString(16)}=${hex(patch.bytes)}`);
   return `${parts.join(' ')}${remark === '' ? '' : ` # ${remark}`}`;
 }
@@ -36,6 +37,7 @@ export function parseCase(line: string, where: string): Case {
   let code: Uint8Array | undefined;
   let rflags = 0x202n;
   let fx = defaultFx();
+  let ymm: Uint8Array | undefined;
   const bytesOf = (text: string): Uint8Array => {
     const bytes = unhex(text);
     if (bytes === undefined) throw new InputError(`not hexadecimal: ${text}`, where);
@@ -46,13 +48,14 @@ export function parseCase(line: string, where: string): Case {
     if (key === 'code') code = bytesOf(value);
     else if (key === 'rflags') rflags = BigInt(`0x${value}`);
     else if (key === 'fx') fx = bytesOf(value);
+    else if (key === 'ymm') ymm = bytesOf(value);
     else if (key.startsWith('at.'))
       patches.push({ offset: Number.parseInt(key.slice(3), 16), bytes: bytesOf(value) });
     else if (NAMES.includes(key)) gpr[NAMES.indexOf(key)] = BigInt(`0x${value}`);
     else throw new InputError(`unknown field ${key}`, where);
   }
   if (code === undefined) throw new InputError('no code', where);
-  return { code, gpr, rflags, fx, patches };
+  return { code, gpr, rflags, fx, ...(ymm === undefined ? {} : { ymm }), patches };
 }
 
 /** The cases of one file of the folder, e.g. `integer.txt`; all files' without a name. */

@@ -22,6 +22,11 @@ export interface FeatureRow {
  */
 export type LiftTable = Readonly<Record<string, LiftFunction | FeatureRow>>;
 
+/** All functions of a table behind one feature. */
+export function needing(needs: Feature, functions: Readonly<Record<string, LiftFunction>>): LiftTable {
+  return Object.fromEntries(Object.entries(functions).map(([name, lift]) => [name, { needs, lift }]));
+}
+
 export class LiftContext {
   readonly b: BlockBuilder;
   readonly features: FeatureSet;

@@ -37,6 +37,10 @@ export const X87_PLAIN = [
   'fninit',
 ] as const;
 
+/** Fused operations: what is done with the product and the third operand. The alternating ones begin in lane 0 with the first. */
+export const FUSED_KINDS = ['add', 'sub', 'negative_add', 'negative_sub', 'add_sub', 'sub_add'] as const;
+export const FUSED_LANES = ['f32', 'f64', 'f32x4', 'f64x2'] as const;
+
 interface FloatHelperRow {
   readonly name: string;
   readonly effect: 'pure' | 'state' | 'vector' | 'memory';
@@ -61,6 +65,25 @@ export const FLOAT_HELPERS: readonly FloatHelperRow[] = [
   { name: 'sse.compare_implicit', effect: 'pure' }, // (vector, vector, immediate) -> mask 0-15, index 16-20, CF ZF SF OF 24-27
   { name: 'sse.expand_mask', effect: 'pure' }, // (mask, immediate)
   { name: 'crc32', effect: 'pure' }, // (crc, value, width of the value)
+  ...FUSED_KINDS.flatMap((kind) => FUSED_LANES.map((lanes) => state(`fma.${kind}.${lanes}`))), // (x, y, z) x * y ± z
+  state('f16.widen'), // (four halves) -> four singles
+  state('f16.narrow'), // (four singles, immediate) -> four halves
+  state('avx.compare32'), // (a, b, predicate 0..31)
+  state('avx.compare64'), // as above
+  state('avx.compare32x4'), // as above
+  state('avx.compare64x2'), // as above
+  { name: 'avx.permute32', effect: 'pure' }, // (lanes 0-3, lanes 4-7, four indices)
+  { name: 'avx.permute_lanes', effect: 'pure' }, // (vector, indices, lane width)
+  { name: 'avx.shl_each', effect: 'pure' }, // (vector, counts, lane width)
+  { name: 'avx.shr_each', effect: 'pure' }, // as above
+  { name: 'avx.sar_each', effect: 'pure' }, // as above
+  memory('avx.load_masked'), // (address, mask, lane width)
+  memory('avx.check_masked'), // (address, mask, lane width) faults where the store would
+  memory('avx.store_masked32'), // (address, mask, vector)
+  memory('avx.store_masked64'), // as above
+  ...['32_32', '32_64', '64_32', '64_64'].map((widths) => memory(`avx.gather${widths}`)), // (base, to + index << 4 + mask << 8 + count << 12 + log2 scale << 16)
+  memory('xsave'), // (address, components, 1 for the compacted format)
+  memory('xrstor'), // (address, components)
   memory('fxsave'), // (address)
   memory('fxrstor'), // (address)
   state('mmx.get'), // (number)

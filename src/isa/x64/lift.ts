@@ -2,6 +2,7 @@
 // To add an instruction: one row and one lift function there, vectors in test/native.
 import { BlockBuilder } from '../builder.ts';
 import type { Block } from '../ir.ts';
+import { avxRows } from './avx.ts';
 import { bitRows } from './bits.ts';
 import { LiftContext, type LiftFunction, type LiftTable } from './context.ts';
 import { controlRows } from './control.ts';
@@ -29,7 +30,7 @@ export const INTEGER_TABLE: LiftTable = {
 };
 
 /** All rows. A form's own name goes before its mnemonic. */
-export const LIFT_TABLE: LiftTable = { ...INTEGER_TABLE, ...sseRows, ...x87Rows };
+export const LIFT_TABLE: LiftTable = { ...INTEGER_TABLE, ...sseRows, ...avxRows, ...x87Rows };
 
 /** Instructions in a block at most. */
 const MAX_INSTRUCTIONS = 64;
@@ -78,9 +79,14 @@ export class Lifter {
 const illegal: LiftFunction = (cx) => cx.b.trap('illegal');
 const unsupported: LiftFunction = (cx) => cx.b.unsupported();
 
+/** EVEX forms share mnemonics with VEX ones, and mean more. */
+const byMnemonic = ({ codeName }: Instruction): boolean => !/^(EVEX|MVEX)_/.test(codeName);
+
 function liftFunction(instruction: Instruction, features: FeatureSet): LiftFunction {
   if (instruction.codeName === 'INVALID') return illegal;
-  const row = LIFT_TABLE[instruction.codeName] ?? LIFT_TABLE[instruction.mnemonic];
+  const row =
+    LIFT_TABLE[instruction.codeName] ??
+    (byMnemonic(instruction) ? LIFT_TABLE[instruction.mnemonic] : undefined);
   if (row === undefined) return unsupported;
   if (typeof row === 'function') return row;
   return features.has(row.needs) ? row.lift : (row.otherwise ?? unsupported);

@@ -2,30 +2,24 @@
 import type { Value } from '../builder.ts';
 import { IR } from '../ir.ts';
 import type { VectorOp } from '../vector-ops.ts';
-import type { LiftContext, LiftFunction, LiftTable } from './context.ts';
-import type { Feature } from './features.ts';
+import { type LiftContext, type LiftFunction, type LiftTable, needing } from './context.ts';
 import { isMmx, onlySource, source, vec, writeLow, writePacked, zero128 } from './sse-operand.ts';
 import { combine, lanewise, narrowing } from './sse-packed.ts';
 import { stringRows42 } from './sse-string.ts';
 
-/** All functions of a table behind one feature. */
-function needing(needs: Feature, functions: Readonly<Record<string, LiftFunction>>): LiftTable {
-  return Object.fromEntries(Object.entries(functions).map(([name, lift]) => [name, { needs, lift }]));
-}
-
 /** A 128-bit constant of four 32-bit words, lowest first. */
-function constant(cx: LiftContext, words: readonly number[]): Value {
+export function constant(cx: LiftContext, words: readonly number[]): Value {
   const { b } = cx;
   return b.concat(b.const64(words[2], words[3]), b.const64(words[0], words[1]));
 }
 
 /** Bits of b where the mask has ones, else of a. */
-function blend(cx: LiftContext, mask: Value, a: Value, b: Value): Value {
+export function blend(cx: LiftContext, mask: Value, a: Value, b: Value): Value {
   return cx.b.or(cx.b.and(a, cx.b.not(mask)), cx.b.and(b, mask));
 }
 
 /** A mask of whole lanes from the low bits of an immediate. */
-function laneMask(cx: LiftContext, width: 16 | 32 | 64, selected: number): Value {
+export function laneMask(cx: LiftContext, width: 16 | 32 | 64, selected: number): Value {
   const words = [0, 0, 0, 0];
   for (let at = 0; at < 128; at += 16) {
     if ((selected >> Math.floor(at / width)) & 1) words[at >> 5] |= 0xffff << (at & 31);
@@ -74,7 +68,7 @@ const duplicate =
   (cx) =>
     cx.write(0, vec(cx, 'i32x4.shuffle', source(cx, 1, 128), -1, immediate));
 
-const sse3: Readonly<Record<string, LiftFunction>> = {
+export const sse3: Readonly<Record<string, LiftFunction>> = {
   addsubps: addsub(32),
   addsubpd: addsub(64),
   haddps: horizontalFloat('fadd', 32),
@@ -132,7 +126,7 @@ const palignr = combine(
   },
 );
 
-const ssse3: Readonly<Record<string, LiftFunction>> = {
+export const ssse3: Readonly<Record<string, LiftFunction>> = {
   pshufb,
   phaddw: horizontal('i16x8.add', 16),
   phaddd: horizontal('i32x4.add', 32),
@@ -211,16 +205,12 @@ const insertps: LiftFunction = (cx) => {
 const extractLane =
   (width: 8 | 32 | 64): LiftFunction =>
   (cx) => {
-    const lane = cx.b.extract(
-      width,
-      cx.xmm(cx.registerNumber(1)),
-      width * (cx.immediate & (128 / width - 1)),
-    );
+    const lane = cx.b.extract(width, cx.read(1, 128), width * (cx.immediate & (128 / width - 1)));
     cx.write(0, cx.isMemory(0) ? lane : cx.b.zext(Math.max(cx.widthOf(0), width), lane));
   };
 /** The SSE4.1 form of pextrw, whose destination may be memory. */
 const pextrwToMemory: LiftFunction = (cx) => {
-  const lane = cx.b.extract(16, cx.xmm(cx.registerNumber(1)), 16 * (cx.immediate & 7));
+  const lane = cx.b.extract(16, cx.read(1, 128), 16 * (cx.immediate & 7));
   cx.write(0, cx.isMemory(0) ? lane : cx.b.zext(cx.widthOf(0), lane));
 };
 const insertLane =
@@ -255,7 +245,7 @@ const mpsadbw: LiftFunction = (cx) => {
 };
 const phminposuw: LiftFunction = (cx) => cx.write(0, cx.b.call(128, 'sse.phminposuw', source(cx, 1, 128)));
 
-const sse41: Readonly<Record<string, LiftFunction>> = {
+export const sse41: Readonly<Record<string, LiftFunction>> = {
   blendps: blendImmediate(32),
   blendpd: blendImmediate(64),
   pblendw: blendImmediate(16),

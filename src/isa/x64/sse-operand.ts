@@ -56,11 +56,10 @@ export function checkPending(cx: LiftContext): void {
 /** Writes the result of a packed operation to register operand 0. */
 export function writePacked(cx: LiftContext, mmx: boolean, value: Value): void {
   if (mmx) writeMmx(cx, cx.registerNumber(0), cx.b.trunc(64, value));
-  else cx.setXmm(cx.registerNumber(0), value);
+  else cx.write(0, value);
 }
 
 /** Replaces the low bits of XMM operand 0. */
 export function writeLow(cx: LiftContext, value: Value): void {
-  const number = cx.registerNumber(0);
-  cx.setXmm(number, cx.b.insert(cx.xmm(number), value, 0));
+  cx.write(0, cx.b.insert(cx.read(0, 128), value, 0));
 }

@@ -5,7 +5,7 @@ import type { LiftContext, LiftFunction } from './context.ts';
 
 /** Length operands of the explicit forms: EAX and EDX, or RAX and RDX with REX.W, which the form's name tells. */
 function lengths(cx: LiftContext): readonly [Value, Value] {
-  const wide = /^Pcmpestr[im]64/.test(cx.insn.codeName);
+  const wide = /pcmpestr[im]64/i.test(cx.insn.codeName);
   const { b } = cx;
   const get = (register: string): Value => b.sext(64, cx.gpr(REG[register], wide ? 64 : 32));
   return [get('rax'), get('rdx')];

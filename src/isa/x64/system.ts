@@ -106,7 +106,7 @@ export const systemRows: LiftTable = {
   cpuid,
   rdtsc,
   rdtscp,
-  xgetbv,
+  xgetbv: { needs: 'xsave', lift: xgetbv, otherwise: trap('illegal') },
   syscall,
   int,
   int3: trap('breakpoint'),

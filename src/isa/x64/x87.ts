@@ -1,7 +1,7 @@
 // Lifting of x87 instructions: memory accesses are IR, everything on the register stack is a helper (float-helpers.ts).
 import type { Value } from '../builder.ts';
 import { REG } from '../ir.ts';
-import type { LiftContext, LiftFunction, LiftTable } from './context.ts';
+import { type LiftContext, type LiftFunction, type LiftTable, needing } from './context.ts';
 import { X87_ARITHMETIC, X87_CONSTANTS, X87_OPERANDS, X87_PLAIN, X87_STORES } from './float-helpers.ts';
 
 const number = (cx: LiftContext, value: number): Value => cx.b.const(8, value);
@@ -187,6 +187,15 @@ const fxState =
     cx.b.call(8, helper, cx.address());
   };
 
+/** xsave, xsavec and xrstor: the components that edx:eax names. */
+const extendedState =
+  (helper: 'xsave' | 'xrstor', compacted: 0 | 1): LiftFunction =>
+  (cx) => {
+    const { b } = cx;
+    const components = b.concat(cx.gpr(REG['rdx'], 32), cx.gpr(REG['rax'], 32));
+    b.call(8, helper, cx.address(), components, b.const(8, compacted));
+  };
+
 const nothing: LiftFunction = () => {};
 
 const rows: LiftTable = {
@@ -257,6 +266,14 @@ const rows: LiftTable = {
   fxsave64: fxState('fxsave'),
   fxrstor: fxState('fxrstor'),
   fxrstor64: fxState('fxrstor'),
+  ...needing('xsave', {
+    xsave: extendedState('xsave', 0),
+    xsave64: extendedState('xsave', 0),
+    xsavec: extendedState('xsave', 1),
+    xsavec64: extendedState('xsave', 1),
+    xrstor: extendedState('xrstor', 0),
+    xrstor64: extendedState('xrstor', 0),
+  }),
   emms: (cx) => run(cx, 'mmx.emms'),
   fisttp: { needs: 'sse3', lift: fist('t', true) },
 };

@@ -5,6 +5,7 @@ import { O, S } from './abi-file.ts';
 import { E } from './errno.ts';
 import type { OpenFile } from './file.ts';
 import type { Kernel } from './kernel.ts';
+import { openControlling, openMaster } from './pty.ts';
 import { share } from './shared.ts';
 import type { Task } from './task.ts';
 import { Inode, type Opening, type Superblock } from './vfs-inode.ts';
@@ -45,8 +46,10 @@ export class DeviceInode extends Inode {
         case '1:8':
         case '1:9':
           return new RandomFile(opening);
-        case '5:0': // /dev/tty without a controlling terminal
-          return -E.NXIO;
+        case '5:0':
+          return openControlling(opening);
+        case '5:2':
+          return openMaster(opening);
         case '5:1':
           return -E.IO;
         default:

@@ -40,6 +40,7 @@ export interface Cut {
     | 'unwind'
     | 'fault'
     | 'environment'
+    | 'deployment'
     | 'signal';
   /** The thing itself: disassembly, syscall name, option, path … */
   readonly what: string;

@@ -6,6 +6,7 @@ export {
   type KernelOptions,
   type MachineOptions,
 } from './boot.ts';
+export { capabilitySet } from './capability-sets.ts';
 export { errnoName } from './errno.ts';
 export type { Cut, EffectEvent, EnvironmentValues, Frame } from './events.ts';
 export { type CallTexts, formatArguments, formatSyscall } from './format.ts';

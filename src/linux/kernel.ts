@@ -14,10 +14,11 @@ import { type Pipe, PipeFile } from './pipe.ts';
 import { RandomSource } from './random.ts';
 import { type RunOptions, type RunStop, run } from './scheduler.ts';
 import { snapshot } from './snapshot.ts';
-import { type ProcessSpec, spawnInit } from './spawn.ts';
+import { type ProcessSpec, spawnEntered, spawnInit } from './spawn.ts';
 import { callStack, placeOf } from './stack.ts';
 import type { SyscallRow } from './syscall.ts';
 import type { Process, Task } from './task.ts';
+import { PtyTable } from './tty.ts';
 import type { Vfs } from './vfs.ts';
 import type { SysResult } from './wait.ts';
 
@@ -119,6 +120,7 @@ export class Kernel {
   nextPid: number;
   readonly futexes = new FutexTable();
   readonly ipc = new IpcNamespace();
+  readonly ptys = new PtyTable();
   /** Number of the next effect. */
   sequence = 0;
   /** Standard input, output and error of the entrypoint. */
@@ -167,6 +169,11 @@ export class Kernel {
   /** Starts pid 1 (spawn.ts). */
   spawnInit(spec: ProcessSpec): Task {
     return spawnInit(this, spec);
+  }
+
+  /** Starts another process in the running container from outside, as a runtime does. */
+  spawnEntered(spec: ProcessSpec): Task {
+    return spawnEntered(this, spec);
   }
 
   /** Runs until nothing can happen without the environment, pid 1 is gone, or the budget is used up (scheduler.ts). */

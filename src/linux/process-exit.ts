@@ -5,6 +5,7 @@ import { exitRobustList, wakeFutexAddress } from './futex.ts';
 import { secondsNow } from './ipc.ts';
 import type { Kernel } from './kernel.ts';
 import { sharesSpace } from './process.ts';
+import { leaveTerminal } from './pty.ts';
 import { notifyParent, sendSignal } from './signals.ts';
 import { closeDescriptor } from './sys-file-open.ts';
 import { leaveQueues } from './syscall-end.ts';
@@ -75,6 +76,7 @@ function childLosesThread(kernel: Kernel, child: Process, parentTask: Task): voi
 
 function endProcess(kernel: Kernel, process: Process, status: number): void {
   process.exitStatus = status;
+  if (process.sid === process.pid) leaveTerminal(kernel, process.sid);
   kernel.ipc.sem.release(process, secondsNow(kernel));
   dropDescriptors(kernel, process);
   process.fs.references--;

@@ -6,14 +6,14 @@ import { CONTAINER_CAPS } from './abi-process.ts';
 import { errnoName } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { execve } from './loader.ts';
-import { newProcessParts } from './process.ts';
+import { newProcessParts, takePid } from './process.ts';
 import { makeDirectories } from './runtime-files.ts';
 import { allCpus } from './sys-process-ids.ts';
 import { defaultLimits } from './sys-process-limits.ts';
 import { type Credentials, Process, Task } from './task.ts';
 import { findUser, type User } from './user.ts';
 
-/** The process that a runtime starts. */
+/** A process that a runtime starts. */
 export interface ProcessSpec {
   /** Program and arguments; a program without a slash is searched in PATH. */
   readonly argv: readonly string[];
@@ -24,6 +24,8 @@ export interface ProcessSpec {
   readonly directories?: readonly string[];
   /** `user[:group]`, names or numbers; '' is root. */
   readonly user?: string;
+  /** Supplementary groups beyond the user's. */
+  readonly groups?: readonly number[];
   /** Capability mask; default: what container runtimes leave. */
   readonly capabilities?: bigint;
   readonly noNewPrivileges?: boolean;
@@ -36,23 +38,44 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
  * can't run.
  */
 export function spawnInit(kernel: Kernel, spec: ProcessSpec): Task {
-  const user = findUser(kernel, spec.user ?? '');
-  const task = createInit(kernel, spec, user);
+  return spawn(kernel, spec, 1, 'entrypoint');
+}
+
+/**
+ * Starts a process in the running container as a runtime does for `exec`: beside pid 1, with no parent that is to be
+ * seen in there. Throws as `spawnInit` does.
+ */
+export function spawnEntered(kernel: Kernel, spec: ProcessSpec): Task {
+  return spawn(kernel, spec, takePid(kernel), 'command');
+}
+
+function spawn(kernel: Kernel, spec: ProcessSpec, pid: number, what: string): Task {
+  const found = findUser(kernel, spec.user ?? '');
+  const user = { ...found, groups: [...new Set([...found.groups, ...(spec.groups ?? [])])] };
+  const task = createProcess(kernel, spec, user, pid);
   const env = defaultEnvironment(kernel, spec.env ?? [], user);
   for (const directory of spec.directories ?? []) makeDirectories(kernel, directory);
-  const [program] = spec.argv;
-  if (program === undefined || program === '') throw new InputError('no program to start', 'entrypoint');
-  const path = program.includes('/') ? program : searchPath(kernel, task, program, env);
-  const result = execve(kernel, task, {
-    dirfd: -100,
-    path,
-    argv: spec.argv,
-    envp: env,
-    emptyPath: false,
-    noFollow: false,
-  });
-  if (result !== 'none')
-    throw new InputError(`cannot be started: ${errnoName(-result)}`, path, explain(-result));
+  try {
+    const [program] = spec.argv;
+    if (program === undefined || program === '') throw new InputError('no program to start', what);
+    const path = program.includes('/') ? program : searchPath(kernel, task, program, env);
+    const result = execve(kernel, task, {
+      dirfd: -100,
+      path,
+      argv: spec.argv,
+      envp: env,
+      emptyPath: false,
+      noFollow: false,
+    });
+    if (result !== 'none')
+      throw new InputError(`cannot be started: ${errnoName(-result)}`, path, explain(-result));
+  } catch (error) {
+    // nothing of it was ever there
+    kernel.tasks.delete(pid);
+    kernel.processes.delete(pid);
+    task.process.space.release();
+    throw error;
+  }
   return task;
 }
 
@@ -63,27 +86,28 @@ function explain(errno: number): string {
   return errno === 13 ? 'the user may not execute it' : '';
 }
 
-function createInit(kernel: Kernel, spec: ProcessSpec, user: User): Task {
+function createProcess(kernel: Kernel, spec: ProcessSpec, user: User, pid: number): Task {
   const capabilities = spec.capabilities ?? CONTAINER_CAPS;
   const parts = newProcessParts();
-  const process = new Process(1, {
+  const process = new Process(pid, {
     ...parts,
     space: kernel.machine.memory.createAddressSpace(),
     fs: { cwd: '/', root: '/', umask: 0o22, references: 1 },
     credentials: initCredentials(user, capabilities, spec.noNewPrivileges ?? false),
-    pgid: 1,
-    sid: 1,
+    pgid: pid,
+    sid: pid,
     startTime: kernel.now,
   });
   process.rlimits = defaultLimits();
-  const task = new Task(1, process, createRegisters(), kernel.now);
+  const task = new Task(pid, process, createRegisters(), kernel.now);
   task.affinity = allCpus(kernel);
   process.tasks.add(task);
-  kernel.processes.set(1, process);
-  kernel.tasks.set(1, task);
+  kernel.processes.set(pid, process);
+  kernel.tasks.set(pid, task);
   kernel.vfs.stdStreams(kernel).forEach((file, fd) => {
     process.files.put(fd, file, false);
-    kernel.streams.push(file);
+    // what the container says is what its first process and its children say
+    if (pid === 1) kernel.streams.push(file);
   });
   enterDirectory(kernel, process, spec.cwd ?? '/');
   return task;

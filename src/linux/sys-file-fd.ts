@@ -287,5 +287,5 @@ export const descriptorRows: readonly SyscallRow[] = [
   row('dup3', dup3),
   row('fcntl', fcntl, 'partial', 'no SIGIO, leases or directory notification'),
   row('flock', flock),
-  row('ioctl', ioctl, 'partial', 'files, pipes, sockets; no terminals'),
+  row('ioctl', ioctl, 'partial', 'files, pipes, sockets, pseudo terminals'),
 ];

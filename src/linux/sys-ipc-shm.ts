@@ -30,6 +30,12 @@ const UNBOUNDED = 18446744073692774399n;
 
 const pageUp = (length: number): number => Math.ceil(length / PAGE_SIZE) * PAGE_SIZE;
 
+/** CAP_IPC_LOCK, or a member of the group of vm.hugetlb_shm_group, which is 0. */
+function mayHugePages(task: Task): boolean {
+  const { egid, groups, effective } = task.process.credentials;
+  return (effective & capBit(CAP.IPC_LOCK)) !== 0n || egid === 0 || groups.includes(0);
+}
+
 function shmget(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const table = kernel.ipc.shm;
   const [key, size, flags] = [args.int(0), args.size(1), args.int(2)];
@@ -42,7 +48,7 @@ function shmget(kernel: Kernel, task: Task, args: SysArgs): SysResult {
       make: () => {
         if (size < 1) return -E.INVAL;
         if ((flags & SHM.HUGETLB) !== 0)
-          return (task.process.credentials.effective & capBit(CAP.IPC_LOCK)) === 0n ? -E.PERM : -E.NOMEM;
+          return mayHugePages(task) ? -E.NOMEM : -E.PERM;
         if (table.count >= SEGMENT_LIMIT) return -E.NOSPC;
         return size > ADDRESS_LIMIT ? -E.NOMEM : new ShmSegment(kernel, task, { key, size, mode: flags });
       },

@@ -1,7 +1,8 @@
 // How long the example image takes from archive to policy.
 import { join } from 'node:path';
 import { buildEchoImage } from '../examples/echo/image.ts';
-import { DEFAULT_BUDGETS, ENVIRONMENTS } from '../src/explore/index.ts';
+import { plainContainer } from '../src/deployment/index.ts';
+import { DEFAULT_BUDGETS, ENVIRONMENTS, launchOf } from '../src/explore/index.ts';
 import { openImage } from '../src/image/index.ts';
 import { createMachine } from '../src/linux/index.ts';
 import { modelImage } from '../src/model/index.ts';
@@ -14,18 +15,12 @@ export async function benchModel(scratch: string): Promise<BenchRow[]> {
   for (const count of [1, ENVIRONMENTS.length]) {
     const image = await openImage(built.path);
     const started = process.hrtime.bigint();
-    const { config } = image;
     const { policy } = modelImage(image, {
-      environments: ENVIRONMENTS.slice(0, count),
+      launches: ENVIRONMENTS.slice(0, count).map((environment) =>
+        launchOf(image, plainContainer('echo', ''), environment),
+      ),
       budgets: DEFAULT_BUDGETS,
       probes: true,
-      spec: {
-        argv: [...config.entrypoint, ...config.cmd],
-        env: config.env,
-        cwd: config.workingDir || '/',
-        user: config.user,
-        directories: config.volumes,
-      },
       stopSignal: 15,
       record: {},
       version: 'bench',

@@ -1,19 +1,21 @@
-// `effigy model`: from an image to its policy file.
-import { writeFileSync } from 'node:fs';
+// `effigy model`: from images, as they are or as a deployment starts them, to policy files.
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { InputError, printable } from '../bytes/index.ts';
-import { DEFAULT_BUDGETS, ENVIRONMENTS } from '../explore/index.ts';
-import { type Image, openImage } from '../image/index.ts';
+import { DEFAULT_BUDGETS, ENVIRONMENTS, launchOf } from '../explore/index.ts';
+import { openImage } from '../image/index.ts';
 import { createMachine, signalNumber } from '../linux/index.ts';
 import { type ModelResult, modelImage } from '../model/index.ts';
 import { type Policy, writePolicy } from '../policy/index.ts';
 import { createProgress } from './progress.ts';
 import { summary } from './show.ts';
+import { type OpenedImage, type Target, type TargetOptions, targetsOf } from './targets.ts';
 import { packageVersion } from './version.ts';
 
 type Engine = 'fast' | 'reference';
 
-interface ModelCommandOptions {
+interface ModelCommandOptions extends TargetOptions {
   readonly output: string;
   readonly platform?: string;
   readonly ref?: string;
@@ -28,10 +30,30 @@ export function addModelCommand(program: Command): void {
   program
     .command('model')
     .description('derive the effect graph of an image, without running it on this machine')
-    .argument('<image>', 'docker save archive, OCI archive, or OCI layout directory')
-    .requiredOption('-o, --output <file>', 'policy file to write')
+    .argument('<image...>', 'docker save archives, OCI archives, or OCI layout directories')
+    .requiredOption('-o, --output <file>', 'policy file to write; a directory where there are several')
     .option('--platform <os/arch>', 'platform to choose from an index (linux/amd64)')
     .option('--ref <name>', 'which image of an archive that holds several')
+    .option('--deployment <file>', 'Kubernetes manifest or Compose file that says how containers are started')
+    .option('--container <name>', 'only this container of the deployment, whatever image it names')
+    .option('--entrypoint <command>', "in place of the image's Entrypoint; words as in a shell")
+    .option('--args <words>', "in place of the image's Cmd; words as in a shell")
+    .option(
+      '-e, --env <name[=value]>',
+      'environment variable; without a value: one that is not known',
+      collect,
+      [],
+    )
+    .option('-u, --user <user[:group]>', 'user, in place of the image’s')
+    .option('--workdir <path>', 'working directory, in place of the image’s')
+    .option('--hostname <name>', 'host name (unknown)')
+    .option(
+      '--mount <mount>',
+      'type=bind|tmpfs|volume|unknown[,source=PATH],target=PATH[,readonly] (repeatable)',
+      collect,
+      [],
+    )
+    .option('--read-only', 'root file system read-only')
     .option('--no-probes', 'model the start of the service only')
     .option(
       '--environments <n>',
@@ -45,25 +67,73 @@ export function addModelCommand(program: Command): void {
       'fast',
     )
     .option('--json', 'print a summary of the policy as JSON')
-    .addHelpText('after', '\nExample:\n  effigy model shop.tar -o shop.policy.json')
-    .action(async (path: string, options: ModelCommandOptions) => {
-      const count = wholeNumber(options.environments, '--environments', 1, ENVIRONMENTS.length);
-      const budget = wholeNumber(options.maxInstructions, '--max-instructions', 1, Number.MAX_SAFE_INTEGER);
-      const engine = engineNamed(options.engine);
-      const image = await openImage(path, {
-        ...(options.platform === undefined ? {} : { platform: options.platform }),
-        ...(options.ref === undefined ? {} : { ref: options.ref }),
-      });
+    .addHelpText(
+      'after',
+      `
+Examples:
+  effigy model shop.tar -o shop.policy.json
+  effigy model shop.tar db.tar --deployment shop.yaml -o policies`,
+    )
+    .action(async (paths: string[], options: ModelCommandOptions) => {
+      const settings: Settings = {
+        count: wholeNumber(options.environments, '--environments', 1, ENVIRONMENTS.length),
+        budget: wholeNumber(options.maxInstructions, '--max-instructions', 1, Number.MAX_SAFE_INTEGER),
+        engine: engineNamed(options.engine),
+        probes: options.probes,
+      };
+      const images: OpenedImage[] = [];
       try {
-        const started = process.hrtime.bigint();
-        const result = runModel(image, path, { count, budget, probes: options.probes, engine });
-        writeFileSync(options.output, writePolicy(result.policy));
-        if (options.json) process.stdout.write(`${JSON.stringify(summary(result.policy), null, 2)}\n`);
-        else report(result, options.output, Number(process.hrtime.bigint() - started) / 1e9);
+        for (const path of paths) {
+          const image = await openImage(path, {
+            ...(options.platform === undefined ? {} : { platform: options.platform }),
+            ...(options.ref === undefined ? {} : { ref: options.ref }),
+          });
+          images.push({ path, image });
+        }
+        modelAll(targetsOf(images, options), options, settings);
       } finally {
-        image.close();
+        for (const { image } of images) image.close();
       }
     });
+}
+
+interface Settings {
+  readonly count: number;
+  readonly budget: number;
+  readonly probes: boolean;
+  readonly engine: Engine;
+}
+
+const collect = (value: string, sofar: readonly string[]): readonly string[] => [...sofar, value];
+
+function modelAll(targets: readonly Target[], options: ModelCommandOptions, settings: Settings): void {
+  const files = filesOf(targets, options.output);
+  const summaries = targets.map((target, i) => {
+    const started = process.hrtime.bigint();
+    const result = runModel(target, settings);
+    writeFileSync(files[i], writePolicy(result.policy));
+    if (!options.json) report(result, files[i], Number(process.hrtime.bigint() - started) / 1e9);
+    return summary(result.policy);
+  });
+  if (options.json)
+    process.stdout.write(`${JSON.stringify(summaries.length === 1 ? summaries[0] : summaries, null, 2)}\n`);
+}
+
+/** One policy is the file that was named, or in the directory; several are in a directory, named by their containers. */
+function filesOf(targets: readonly Target[], output: string): string[] {
+  const isDirectory = statSync(output, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  if (targets.length === 1 && !isDirectory) return [output];
+  if (!isDirectory) mkdirSync(output, { recursive: true });
+  const taken = new Set<string>();
+  return targets.map(({ container, opened, deployment }) => {
+    const plain = container.name === '' ? (opened.image.names[0] ?? 'image') : container.name;
+    const base = plain.replace(/[^\w.-]+/g, '-');
+    const names = [base, `${deployment.replace(/[^\w.-]+/g, '-')}-${base}`];
+    let name = names.find((each) => !taken.has(each)) ?? base;
+    for (let n = 2; taken.has(name); n++) name = `${base}-${n}`;
+    taken.add(name);
+    return join(output, `${name}.policy.json`);
+  });
 }
 
 function wholeNumber(text: string, name: string, least: number, most: number): number {
@@ -79,12 +149,9 @@ function engineNamed(name: string): Engine {
   return name;
 }
 
-function runModel(
-  image: Image,
-  path: string,
-  options: { count: number; budget: number; probes: boolean; engine: Engine },
-): ModelResult {
-  const { config, platform } = image;
+function runModel({ opened, container, deployment, notes }: Target, settings: Settings): ModelResult {
+  const { image, path } = opened;
+  const { platform } = image;
   if (platform.os !== 'linux' || platform.architecture !== 'amd64') {
     throw new InputError(
       `the image is for ${platform.os}/${platform.architecture}`,
@@ -92,29 +159,33 @@ function runModel(
       'only linux/amd64 can be modelled',
     );
   }
-  const argv = [...config.entrypoint, ...config.cmd];
-  if (argv.length === 0)
-    throw new InputError('the image has no entrypoint and no command', path, 'nothing says what it runs');
-  const stopSignal = config.stopSignal === '' ? 15 : signalNumber(config.stopSignal);
-  if (stopSignal === undefined)
-    throw new InputError(`unknown stop signal ${JSON.stringify(config.stopSignal)}`, path);
+  for (const { what, where } of notes) process.stderr.write(`${printable(where)}: ${printable(what)}\n`);
+  const launches = ENVIRONMENTS.slice(0, settings.count).map((environment) =>
+    launchOf(image, container, environment),
+  );
+  const [{ spec }] = launches;
+  if (spec.argv.length === 0)
+    throw new InputError(
+      'the image has no entrypoint and no command',
+      path,
+      'nothing says what it runs: --entrypoint or --args can',
+    );
+  const stopName = container.stopSignal ?? image.config.stopSignal;
+  const stopSignal = stopName === '' ? 15 : signalNumber(stopName);
+  if (stopSignal === undefined) throw new InputError(`unknown stop signal ${JSON.stringify(stopName)}`, path);
   const progress = createProgress('model');
   try {
     return modelImage(image, {
-      environments: ENVIRONMENTS.slice(0, options.count),
-      budgets: { ...DEFAULT_BUDGETS, boot: options.budget },
-      probes: options.probes,
-      spec: {
-        argv,
-        env: config.env,
-        cwd: config.workingDir === '' ? '/' : config.workingDir,
-        user: config.user,
-        directories: config.volumes,
-      },
+      launches,
+      budgets: { ...DEFAULT_BUDGETS, boot: settings.budget },
+      probes: settings.probes,
       stopSignal,
-      record: { environments: options.count, maxInstructions: options.budget, probes: options.probes },
+      ...(deployment === ''
+        ? {}
+        : { deployment: { name: deployment, container: container.name, program: spec.argv[0] } }),
+      record: { environments: settings.count, maxInstructions: settings.budget, probes: settings.probes },
       version: packageVersion(),
-      machine: createMachine({ engine: options.engine }),
+      machine: createMachine({ engine: settings.engine }),
       onProgress: ({ pass, done, of }) => progress.update(pass, done, of),
     });
   } finally {

@@ -15,6 +15,7 @@ export {
 } from './deployment.ts';
 export { type DeploymentOptions, parseDeployment } from './parse.ts';
 export { matchesImage } from './reference.ts';
+export { shellWords } from './shell-words.ts';
 export {
   join,
   known,

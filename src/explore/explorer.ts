@@ -1,5 +1,6 @@
 // Boots an image under one environment and plays scenarios on the snapshot. Everything is deterministic: budgets count
 // instructions, and each budget hit is a cut.
+import { InputError } from '../bytes/index.ts';
 import type { Tree } from '../image/index.ts';
 import {
   type Cut,
@@ -10,7 +11,6 @@ import {
   type KernelHooks,
   type Listener,
   type Machine,
-  type ProcessSpec,
   type RunStop,
   sendSignal,
   snapshot,
@@ -18,6 +18,7 @@ import {
   world,
 } from '../linux/index.ts';
 import { CLIENT_PORTS, type Environment } from './environments.ts';
+import type { Launch } from './launch.ts';
 import { type NamePlace, type NameSearch, namesAt } from './names.ts';
 import { type Action, encodePayload, type Scenario } from './scenario.ts';
 import type { ScenarioTrace, Step } from './trace.ts';
@@ -52,6 +53,7 @@ export interface BootResult {
 /** One booted image under one environment. */
 export class Explorer {
   readonly environment: Environment;
+  readonly launch: Launch;
   readonly cuts: Map<string, { readonly cut: Cut; count: number }>;
   private readonly booted: Kernel;
   readonly boot: BootResult;
@@ -61,23 +63,33 @@ export class Explorer {
 
   constructor(options: {
     tree: Tree;
-    spec: ProcessSpec;
-    environment: Environment;
+    launch: Launch;
     machine: Machine;
     budgets: Budgets;
   }) {
-    this.environment = options.environment;
+    this.launch = options.launch;
+    this.environment = options.launch.environment;
     this.budgets = options.budgets;
     this.tree = options.tree;
     this.cuts = new Map();
     const recorder = new StepRecorder(this.cuts);
     const kernel = createKernel({
       tree: options.tree,
-      environment: options.environment.values,
+      environment: this.environment.values,
       machine: options.machine,
       hooks: recorder,
+      mounts: this.launch.mounts,
+      readOnlyRoot: this.launch.readOnlyRoot,
     });
-    const task = kernel.spawnInit(options.spec);
+    for (const what of this.launch.missing)
+      recorder.onCut({
+        kind: 'deployment',
+        what,
+        consequence: 'what depends on it is not in the model',
+        exe: '',
+        at: undefined,
+      });
+    const task = kernel.spawnInit(this.launch.spec);
     const first = { tid: task.tid, exe: task.process.exe, args: task.process.argv.slice(1) };
     const stop = kernel.run({ maxInstructions: options.budgets.boot, horizon: options.budgets.bootHorizon });
     recorder.waits(kernel);
@@ -106,7 +118,7 @@ export class Explorer {
     const recorder = new StepRecorder(this.cuts, options.search);
     const kernel = snapshot(this.booted, recorder);
     kernel.syscallsUsed.clear();
-    const player = new Player(kernel, this.boot.listeners, this.environment, options.name);
+    const player = new Player(kernel, this.boot.listeners, this.launch, recorder, options.name);
     for (const action of scenario.actions) {
       if (kernel.exited) break;
       const horizon = player.act(action);
@@ -199,6 +211,11 @@ class StepRecorder implements KernelHooks {
     else known.count++;
   }
 
+  entered(task: Task, entry: number, reason: string): void {
+    const { exe, argv } = task.process;
+    this.steps.push({ kind: 'entry', tid: task.tid, entry, reason, exe, args: argv.slice(1) });
+  }
+
   onPath(_task: Task, path: string): void {
     this.search?.looked(path);
   }
@@ -224,7 +241,8 @@ class StepRecorder implements KernelHooks {
 class Player {
   private readonly kernel: Kernel;
   private readonly listeners: readonly Listener[];
-  private readonly environment: Environment;
+  private readonly launch: Launch;
+  private readonly recorder: StepRecorder;
   private readonly name: string | undefined;
   private readonly connections = new Map<string, number>();
   private ports = 0;
@@ -232,12 +250,14 @@ class Player {
   constructor(
     kernel: Kernel,
     listeners: readonly Listener[],
-    environment: Environment,
+    launch: Launch,
+    recorder: StepRecorder,
     name: string | undefined,
   ) {
     this.kernel = kernel;
     this.listeners = listeners;
-    this.environment = environment;
+    this.launch = launch;
+    this.recorder = recorder;
     this.name = name;
   }
 
@@ -270,8 +290,27 @@ class Player {
       case 'signal':
         sendSignal(this.kernel, 1, action.signal);
         return 0n;
+      case 'enter':
+        this.enter(action.entry);
+        return 0n;
       case 'wait':
         return BigInt(action.ms) * 1_000_000n;
+    }
+  }
+
+  private enter(index: number): void {
+    const { reason, spec } = this.launch.entries[index];
+    try {
+      this.recorder.entered(this.kernel.spawnEntered(spec), index, reason);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      this.kernel.cut({
+        kind: 'deployment',
+        what: `${reason}: ${error.message}`,
+        consequence: 'it will fail in the container, too',
+        exe: '',
+        at: undefined,
+      });
     }
   }
 
@@ -287,11 +326,11 @@ class Player {
   }
 
   private bytes(payload: string): Uint8Array {
-    return encodePayload(payload, this.environment.token, this.name);
+    return encodePayload(payload, this.launch.environment.token, this.name);
   }
 
   private client(): { address: string; port: number } {
-    const { clientAddress, clientPort } = this.environment.values;
+    const { clientAddress, clientPort } = this.launch.environment.values;
     return { address: clientAddress, port: clientPort + (this.ports++ % CLIENT_PORTS) };
   }
 }

@@ -1,6 +1,7 @@
 // explore: what the environment does to a booted image, and what comes of it. Floor 5.
 export { ENVIRONMENTS, type Environment, knownTexts } from './environments.ts';
 export { type BootResult, type Budgets, DEFAULT_BUDGETS, Explorer } from './explorer.ts';
+export { type Entry, type Launch, launchOf, launchScenarios, plainLaunch } from './launch.ts';
 export { type NamePlace, NameSearch, namesAt } from './names.ts';
 export {
   type Action,
@@ -16,4 +17,4 @@ export {
   signalScenarios,
   wordScenarios,
 } from './scenario.ts';
-export type { EnvironmentTrace, ScenarioTrace, Step, WaitStep } from './trace.ts';
+export type { EntryStep, EnvironmentTrace, ScenarioTrace, Step, WaitStep } from './trace.ts';

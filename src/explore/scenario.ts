@@ -12,6 +12,8 @@ export type Action =
   | { readonly do: 'reset'; readonly id: string }
   | { readonly do: 'datagram'; readonly listener: number; readonly payload: Payload }
   | { readonly do: 'signal'; readonly signal: number }
+  /** The runtime starts one of the launch's commands in the container. */
+  | { readonly do: 'enter'; readonly entry: number }
   /** Virtual time passes, in ms, with all timers that expire in it. */
   | { readonly do: 'wait'; readonly ms: number };
 

@@ -10,7 +10,19 @@ export interface WaitStep {
   readonly stack: readonly Frame[];
 }
 
-export type Step = { readonly kind: 'effect'; readonly event: EffectEvent } | WaitStep;
+/** The runtime started a process in the container: its main task begins here. */
+export interface EntryStep {
+  readonly kind: 'entry';
+  readonly tid: number;
+  /** Index of the launch's entry, and its reason. */
+  readonly entry: number;
+  readonly reason: string;
+  readonly exe: string;
+  /** After argv[0]. */
+  readonly args: readonly string[];
+}
+
+export type Step = { readonly kind: 'effect'; readonly event: EffectEvent } | WaitStep | EntryStep;
 
 /** One scenario of the environment, played on the snapshot taken after boot. */
 export interface ScenarioTrace {

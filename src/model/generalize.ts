@@ -28,6 +28,8 @@ export interface Run {
   readonly known: readonly string[];
   /** What the clients of this run wrote where they could write anything; '' where nothing. */
   readonly chosen: string;
+  /** Names of tasks that came in from outside, by tid; corresponding tasks have the same. */
+  readonly entered: ReadonlyMap<number, string>;
 }
 
 /** Patterns of the texts of an event's resource, in the order of `resourceTexts`. */
@@ -154,7 +156,7 @@ function byTask(run: Run): Map<string, EffectEvent[]> {
   all.forEach((event, i) => {
     let name = names.get(event.tid);
     if (name === undefined) {
-      name = i === 0 ? 'first task' : `task ${event.tid}`;
+      name = run.entered.get(event.tid) ?? (i === 0 ? 'first task' : `task ${event.tid}`);
       names.set(event.tid, name);
     }
     if (i >= run.before.length) {

@@ -2,11 +2,19 @@
 // pattern, call stack), so loops of the program become loops of the automaton. A task that waits for the environment
 // is also in a `wait` state, reached by a silent step and shared by all runs that wait at the same place.
 import { assert } from '../bytes/index.ts';
-import { type Effect, mapResource, type Pattern, printEffect, resourceShape } from '../effect/index.ts';
-import type { Step } from '../explore/index.ts';
+import {
+  type Effect,
+  literal,
+  mapResource,
+  type Pattern,
+  printEffect,
+  resourceShape,
+} from '../effect/index.ts';
+import type { EntryStep, Step } from '../explore/index.ts';
 import type { EffectEvent, Frame } from '../linux/index.ts';
 import type {
   Phase,
+  Policy,
   PolicyAutomaton,
   PolicyEdge,
   PolicyFrame,
@@ -51,6 +59,15 @@ export interface GraphParts {
   readonly stacks: readonly (readonly number[])[];
   readonly automata: readonly PolicyAutomaton[];
   readonly root: number;
+  readonly entries: NonNullable<Policy['entries']>;
+}
+
+/** What the steps of one run are read with. */
+export interface RunContext {
+  readonly phase: Phase;
+  readonly patterns: EventPatterns;
+  /** Arguments of commands that the runtime starts, by index of the launch's entry. */
+  readonly entered: ReadonlyMap<number, readonly Pattern[]>;
 }
 
 export class GraphBuilder {
@@ -62,6 +79,7 @@ export class GraphBuilder {
   private readonly stackList: number[][] = [];
   private readonly resourcesOf = new Map<string, Set<string>>();
   private readonly program: (path: string) => number;
+  private readonly entries = new Map<string, NonNullable<Policy['entries']>[number]>();
   private root: BuildAutomaton | undefined;
 
   /** `program` interns a program file by its path and gives its index in the policy's `programs` (-1: not a file). */
@@ -81,14 +99,21 @@ export class GraphBuilder {
   add(
     steps: readonly Step[],
     places: Places,
-    phase: Phase,
-    patterns: EventPatterns,
+    { phase, patterns, entered }: RunContext,
     provenance: Provenance,
   ): void {
     for (const step of steps) {
       if (step.kind === 'effect') this.addEffect(step.event, places, phase, patterns, provenance);
-      else this.addWait(step, places, provenance);
+      else if (step.kind === 'wait') this.addWait(step, places, provenance);
+      else this.enter(step, places, entered.get(step.entry) ?? step.args.map(literal));
     }
+  }
+
+  /** The runtime starts a command in the running container. */
+  private enter({ tid, exe, reason }: EntryStep, places: Places, args: readonly Pattern[]): void {
+    const automaton = this.automatonFor(exe, args, 'serve');
+    this.entries.set(`${automaton.index} ${reason}`, { reason, automaton: automaton.index });
+    places.set(tid, { automaton, state: this.initial(automaton, 'serve') });
   }
 
   private addEffect(
@@ -259,7 +284,13 @@ export class GraphBuilder {
         edges: [...automaton.edges.values()].map(finishEdge).sort(compareEdges),
       }),
     );
-    return { frames: this.frameList, stacks: this.stackList, automata, root: this.root.index };
+    return {
+      frames: this.frameList,
+      stacks: this.stackList,
+      automata,
+      root: this.root.index,
+      entries: [...this.entries.values()],
+    };
   }
 }
 

@@ -1,14 +1,16 @@
 // From image to policy: boot, serve, graph, pass by pass (docs/architecture.md).
-import { literal } from '../effect/index.ts';
+import { literal, type Pattern } from '../effect/index.ts';
 import {
   askingForNames,
   type Budgets,
   chainScenario,
   connectionScenarios,
   datagramScenarios,
-  type Environment,
+  type EntryStep,
   Explorer,
   knownTexts,
+  type Launch,
+  launchScenarios,
   NameSearch,
   PAYLOADS,
   payloadScenarios,
@@ -19,25 +21,26 @@ import {
   wordScenarios,
 } from '../explore/index.ts';
 import type { Image } from '../image/index.ts';
-import type { EffectEvent, Frame, Listener, Machine, ProcessSpec } from '../linux/index.ts';
+import type { EffectEvent, Frame, Listener, Machine } from '../linux/index.ts';
 import type { Policy, PolicyCut } from '../policy/index.ts';
 import { POLICY_FORMAT } from '../policy/index.ts';
-import { alignRuns, type Run } from './generalize.ts';
+import { alignRuns, generalizeTexts, type Run } from './generalize.ts';
 import { GraphBuilder, type Places } from './graph.ts';
 import { policyLinks } from './links.ts';
 import { ProgramTable } from './programs.ts';
 
 export interface ModelOptions {
-  readonly environments: readonly Environment[];
+  /** How the container is started, one for each boot that is compared. */
+  readonly launches: readonly Launch[];
   readonly budgets: Budgets;
   /** Whether the environment acts on what listens; without, the policy holds the boot only. */
   readonly probes: boolean;
-  /** Process started in the container; from the image's config. */
-  readonly spec: ProcessSpec;
   /** Signal that stops the service, by number. */
   readonly stopSignal: number;
   /** Recorded in the policy as given. */
   readonly record: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+  /** The deployment that the policy is for; absent: the image as it is. */
+  readonly deployment?: Policy['deployment'];
   readonly version: string;
   /** Memory and engine of all boots: they share what is lifted and translated, nothing else. */
   readonly machine: Machine;
@@ -63,7 +66,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
   const programs = new ProgramTable(image.tree);
   const builder = new GraphBuilder((path) => programs.index(path));
   foldRuns(builder, explorers, serve);
-  const graph = builder.build();
+  const { entries, ...graph } = builder.build();
   const stop = explorers[0].boot.stop;
   const incomplete =
     explorers.map((explorer) => incompleteBecause(explorer)).find((reason) => reason !== '') ?? '';
@@ -86,6 +89,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
       user: image.config.user,
       workingDir: image.config.workingDir,
     },
+    ...(options.deployment === undefined ? {} : { deployment: options.deployment }),
     options: options.record,
     complete: incomplete === '',
     incomplete,
@@ -109,6 +113,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
     },
     programs: programs.list,
     ...graph,
+    ...(entries.length === 0 ? {} : { entries }),
     cuts: collectCuts(explorers),
   };
   const links = policyLinks(
@@ -122,11 +127,11 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
 
 /** One boot under each environment; a boot that exceeds its budget would do so again, so it is the last. */
 function bootAll(image: Image, options: ModelOptions): Explorer[] {
-  const { spec, machine, budgets } = options;
+  const { machine, budgets } = options;
   const explorers: Explorer[] = [];
-  for (const environment of options.environments) {
-    options.onProgress?.({ pass: 'boot', done: explorers.length, of: options.environments.length });
-    const explorer = new Explorer({ tree: image.tree, spec, environment, machine, budgets });
+  for (const launch of options.launches) {
+    options.onProgress?.({ pass: 'boot', done: explorers.length, of: options.launches.length });
+    const explorer = new Explorer({ tree: image.tree, launch, machine, budgets });
     explorers.push(explorer);
     if (explorer.boot.stop.kind === 'budget') break;
   }
@@ -180,6 +185,7 @@ function serveAll(explorers: readonly Explorer[], options: ModelOptions): Scenar
       options.stopSignal,
     ),
   );
+  plain.push(...launchScenarios(first.launch, listeners));
   const known = first.words();
   const words = listeners.flatMap(({ stream }, index) =>
     known.flatMap((word) => wordScenarios({ index, stream }, word)),
@@ -247,14 +253,21 @@ function foldRuns(
     (explorer, i): Run => ({
       before: [],
       events: boots[i],
-      known: knownTexts(explorer.environment),
+      known: [...knownTexts(explorer.environment), ...explorer.launch.unknown],
       chosen: '',
+      entered: new Map(),
     }),
   );
   const bootPatterns = alignRuns(runs);
+  const firstArgs = commonArgs(explorers.map(({ boot }) => boot.first.args));
   const afterBoot = explorers.map(({ boot }): Places => {
-    const places = builder.start(boot.first.tid, boot.first.exe, boot.first.args.map(literal));
-    builder.add(boot.steps, places, 'boot', bootPatterns, 'executed');
+    const places = builder.start(boot.first.tid, boot.first.exe, firstArgs);
+    builder.add(
+      boot.steps,
+      places,
+      { phase: 'boot', patterns: bootPatterns, entered: new Map() },
+      'executed',
+    );
     return places;
   });
   for (const row of serve) {
@@ -264,12 +277,36 @@ function foldRuns(
         before: boots[i],
         events: eventsOf(trace.steps),
         chosen: trace.chosen,
+        entered: enteredIn(trace.steps),
       })),
     );
+    const entered = entriesOf(row);
     row.forEach((trace, i) => {
-      builder.add(trace.steps, new Map(afterBoot[i]), 'serve', patterns, 'executed');
+      builder.add(trace.steps, new Map(afterBoot[i]), { phase: 'serve', patterns, entered }, 'executed');
     });
   }
+}
+
+/** Patterns of arguments that each environment has its own of; as they are where their number differs. */
+function commonArgs(lists: readonly (readonly string[])[]): readonly Pattern[] {
+  const [first] = lists;
+  if (lists.some((list) => list.length !== first.length)) return first.map(literal);
+  return first.map((_, i) => generalizeTexts(lists.map((list) => list[i])));
+}
+
+const entrySteps = (steps: readonly Step[]): EntryStep[] =>
+  steps.flatMap((step) => (step.kind === 'entry' ? [step] : []));
+
+/** Names of the tasks that came in from outside, the same in corresponding runs. */
+const enteredIn = (steps: readonly Step[]): ReadonlyMap<number, string> =>
+  new Map(entrySteps(steps).map(({ tid, entry }, i) => [tid, `entry ${entry} #${i}`]));
+
+/** Arguments of the launch's commands over all environments, by entry. */
+function entriesOf(row: readonly ScenarioTrace[]): ReadonlyMap<number, readonly Pattern[]> {
+  const lists = new Map<number, (readonly string[])[]>();
+  for (const { entry, args } of row.flatMap((trace) => entrySteps(trace.steps)))
+    lists.set(entry, [...(lists.get(entry) ?? []), args]);
+  return new Map([...lists].map(([entry, args]) => [entry, commonArgs(args)]));
 }
 
 const eventsOf = (steps: readonly Step[]): EffectEvent[] =>

@@ -28,19 +28,39 @@ export function bind(
   }
   if (unknown(info.image) && unknown(info.imageId)) return { kind: 'incomplete' };
   const digests = [info.imageId, digestOf(info.image)].filter((digest) => !unknown(digest));
-  for (const policy of policies) {
-    const own = [policy.policy.image.configDigest, policy.policy.image.manifestDigest];
-    if (digests.some((digest) => own.some((other) => sameDigest(digest, other))))
-      return { kind: 'bound', policy, by: 'digest' };
-  }
+  const same = policies.filter(({ policy: { image } }) =>
+    digests.some((digest) =>
+      [image.configDigest, image.manifestDigest].some((other) => sameDigest(digest, other)),
+    ),
+  );
+  if (same.length > 0) return { kind: 'bound', policy: deployedAs(info, same), by: 'digest' };
   const name = normalizeImage(info.image);
-  const policy = policies.find(({ policy: { image } }) =>
+  const named = policies.filter(({ policy: { image } }) =>
     image.names.some((other) => normalizeImage(other) === name),
   );
+  const policy = named.length === 0 ? undefined : deployedAs(info, named);
   if (policy === undefined) return { kind: 'none', why: 'no policy is for this image' };
   const known =
     policy.policy.image.configDigest !== '' && digests.some((digest) => hexOf(digest).length === 64);
   return known ? { kind: 'other-image', policy } : { kind: 'bound', policy, by: 'name' };
+}
+
+/** Of policies for one image: the one of this container's deployment, else one of the image alone. */
+function deployedAs(info: ContainerInfo, policies: readonly CompiledPolicy[]): CompiledPolicy {
+  return (
+    policies.find(
+      ({ policy: { deployment } }) => deployment !== undefined && isNamed(info.name, deployment.container),
+    ) ??
+    policies.find(({ policy: { deployment } }) => deployment === undefined) ??
+    policies[0]
+  );
+}
+
+/** Names as runtimes make them: `k8s_CONTAINER_POD_…`, `PROJECT-CONTAINER-1`, `PROJECT_CONTAINER_1`, the name alone. */
+function isNamed(name: string, container: string): boolean {
+  if (name === container) return true;
+  if (name.startsWith('k8s_')) return name.split('_')[1] === container;
+  return new RegExp(`(?:^|[-_])${container.replace(/[^\w-]/g, '\\$&')}[-_]\\d+$`).test(name);
 }
 
 const unknown = (text: string): boolean =>

@@ -82,6 +82,8 @@ export class CompiledPolicy {
   readonly policy: Policy;
   readonly name: string;
   readonly links: Links;
+  /** Automata in whose starts the runtime may begin processes of the running container. */
+  readonly entries: readonly number[];
   readonly resources: ResourceIndex;
   /** First state of each automaton, and one past the last state of all. */
   readonly offsets: Int32Array;
@@ -116,6 +118,7 @@ export class CompiledPolicy {
     this.policy = policy;
     this.name = name;
     this.links = new Links({ ...entrypointLink(policy), ...policy.links });
+    this.entries = [...new Set((policy.entries ?? []).map(({ automaton }) => automaton))];
     this.resources = new ResourceIndex(this.links);
     const sizes = policy.automata.map((automaton) => automaton.states.length);
     this.offsets = new Int32Array(sizes.length + 1);
@@ -386,8 +389,14 @@ function fits(symbol: SymbolRow, op: number, access: number, match: number): boo
 }
 
 /** The image's first word of command and the root's program are one, unless that word is a script. */
-function entrypointLink({ image, automata, programs, root }: Policy): Readonly<Record<string, string>> {
-  const word = [...image.entrypoint, ...image.cmd][0] ?? '';
+function entrypointLink({
+  image,
+  deployment,
+  automata,
+  programs,
+  root,
+}: Policy): Readonly<Record<string, string>> {
+  const word = deployment?.program ?? [...image.entrypoint, ...image.cmd][0] ?? '';
   const path = programs[automata[root].program]?.path ?? '';
   const isScript = automata[root].args.some((arg) => arg === literal(word));
   return word.startsWith('/') && path.startsWith('/') && word !== path && !isScript ? { [word]: path } : {};

@@ -77,6 +77,7 @@ export class Executions {
       return;
     }
     if (isRuntime(exe, args)) return;
+    if (container.running && this.entered(process, container, policy, time, automata)) return;
     if (inferred && automata.length > 0) {
       this.midLife(process, time, exe, args);
       return;
@@ -87,6 +88,21 @@ export class Executions {
         ? 'the container was started with other arguments than the image has'
         : 'the container was started with another program than the image has';
     this.foreignProgram(execution, how, []);
+  }
+
+  /** Whether it is a command of the deployment that the runtime starts in the running container. */
+  entered(
+    process: Process,
+    container: Container,
+    policy: CompiledPolicy,
+    time: Moment,
+    automata: readonly number[],
+  ): boolean {
+    const entries = policy.entries.filter((entry) => automata.includes(entry));
+    if (entries.length === 0 || container.view === undefined) return false;
+    process.segments.push({ since: time, kind: 'watched', automata: entries });
+    this.core.order.begin(process.main, container.view.start(entries));
+    return true;
   }
 
   private watched(execution: Execution, segment: Watched, policy: CompiledPolicy): void {

@@ -289,6 +289,11 @@ export class Origins {
 
   /** Executed in the container from outside. Who does that often (a probe, an operator) makes one incident. */
   private injected(process: Process, container: Container, moment: Moment): void {
+    const { policy } = container;
+    if (policy !== undefined) {
+      const automata = policy.automataOf(process.exe, process.args, false);
+      if (this.executions.entered(process, container, policy, moment, automata)) return;
+    }
     process.incident = container.outside;
     container.outside = this.unknown(
       process,

@@ -130,5 +130,6 @@ function automatonOf(compiled: CompiledPolicy, hidden: ReadonlySet<CompiledEdge>
     if (edge.symbol >= 0) builder.addEdge(edge.from, edge.symbol, edge.to);
     if (edge.child >= 0) builder.addEntry(edge.child);
   }
+  for (const entry of compiled.entries) builder.addEntry(compiled.initial(entry));
   return builder.build(compiled.initial(compiled.policy.root));
 }

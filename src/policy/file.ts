@@ -13,7 +13,7 @@ export const MAX_POLICY_LENGTH = 512 * 1024 * 1024;
 export function writePolicy(policy: Policy): string {
   const lines: string[] = ['{'];
   const names = (Object.keys(POLICY_PROPERTIES) as (keyof Policy)[]).filter(
-    (name) => name !== 'links' || Object.keys(policy.links ?? {}).length > 0,
+    (name) => policy[name] !== undefined && (name !== 'links' || Object.keys(policy.links ?? {}).length > 0),
   );
   names.forEach((name, i) => {
     const end = i === names.length - 1 ? '' : ',';
@@ -106,6 +106,8 @@ function checkReferences(policy: Policy, name: string): void {
       throw new InputError(`${what} refers to ${value} of ${length}`, name, 'the file is damaged');
   };
   check(policy.root, policy.automata.length, 'root');
+  for (const entry of policy.entries ?? [])
+    check(entry.automaton, policy.automata.length, `entry ${entry.reason}`);
   policy.frames.forEach((frame, i) => {
     check(frame.program, policy.programs.length, `frames/${i}/program`);
   });

@@ -92,6 +92,13 @@ export interface Policy {
     readonly user: string;
     readonly workingDir: string;
   };
+  /** The container of a deployment that this policy is for; absent: of the image as its configuration starts it. */
+  readonly deployment?: {
+    readonly name: string;
+    readonly container: string;
+    /** First word of its command. */
+    readonly program: string;
+  };
   /** Options that decide the result, as given and defaulted. */
   readonly options: Readonly<Record<string, string | number | boolean | readonly string[]>>;
   /**
@@ -108,6 +115,11 @@ export interface Policy {
   readonly automata: readonly PolicyAutomaton[];
   /** Index of the automaton of the container's first process. */
   readonly root: number;
+  /**
+   * Commands that the runtime may start in the running container (probes, hooks, health checks): index of the
+   * automaton in whose initial state such a process begins.
+   */
+  readonly entries?: readonly { readonly reason: string; readonly automaton: number }[];
   /** Names of all syscalls that were made, by phase, sorted. */
   readonly syscalls: Readonly<Record<Phase, readonly string[]>>;
   readonly cuts: readonly PolicyCut[];

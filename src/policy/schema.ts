@@ -59,6 +59,7 @@ export const POLICY_PROPERTIES = {
     user: text,
     workingDir: text,
   }),
+  deployment: object({ name: text, container: text, program: text }),
   options: {
     type: 'object',
     additionalProperties: { type: ['string', 'number', 'boolean', 'array'], items: text },
@@ -87,6 +88,7 @@ export const POLICY_PROPERTIES = {
   },
   stacks: { type: 'array', items: { type: 'array', items: index } },
   root: index,
+  entries: { type: 'array', items: object({ reason: text, automaton: index }) },
   automata: {
     type: 'array',
     minItems: 1,
@@ -133,5 +135,5 @@ export const POLICY_PROPERTIES = {
 export const POLICY_SCHEMA = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   title: 'Effigy policy: the effect graph of one container image',
-  ...object(POLICY_PROPERTIES, ['links']),
+  ...object(POLICY_PROPERTIES, ['links', 'deployment', 'entries']),
 } as const;

@@ -93,6 +93,7 @@ const run = (events: readonly EffectEvent[], before: readonly EffectEvent[] = []
   events,
   known: [],
   chosen: '',
+  entered: new Map(),
 });
 
 test('tasks correspond by how they came to be, events by their context', () => {

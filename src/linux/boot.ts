@@ -1,5 +1,6 @@
 // Making the kernel of one container.
 import type { Tree } from '../image/index.ts';
+import { BASELINE, type FeatureSet } from '../isa/index.ts';
 import {
   createFastEngine,
   createMemory,
@@ -34,12 +35,15 @@ export const DEFAULT_LAYOUT: Layout = {
 export interface MachineOptions extends MemoryOptions {
   /** fast translates; reference is plain. Both do the same, to the instruction. */
   readonly engine?: 'reference' | 'fast';
+  /** Instruction sets of the processor beyond the baseline. */
+  readonly features?: FeatureSet;
 }
 
 /** Memory and an engine, the reference one unless told otherwise. */
 export function createMachine(options: MachineOptions = {}): Machine {
-  const engine = options.engine === 'fast' ? createFastEngine() : createReferenceEngine();
-  return { engine, memory: createMemory(options) };
+  const { features = BASELINE } = options;
+  const create = options.engine === 'fast' ? createFastEngine : createReferenceEngine;
+  return { engine: create({ features }), memory: createMemory(options), features };
 }
 
 export function createKernel(options: KernelOptions): Kernel {

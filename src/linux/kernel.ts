@@ -4,6 +4,7 @@
 // Nothing here knows a syscall; the families (sys-*.ts) do, the table joins them, the scheduler runs them.
 import { decodeText } from '../bytes/index.ts';
 import { type Effect, printEffect } from '../effect/index.ts';
+import type { FeatureSet } from '../isa/index.ts';
 import type { Backing, Engine, Memory } from '../machine/index.ts';
 import type { Cut, EffectEvent, EnvironmentValues } from './events.ts';
 import type { OpenFile } from './file.ts';
@@ -41,6 +42,8 @@ export interface KernelHooks {
 export interface Machine {
   readonly engine: Engine;
   readonly memory: Memory;
+  /** Instruction sets that the engine has beyond the baseline, for what the kernel says of the processor; default none. */
+  readonly features?: FeatureSet;
 }
 
 /** Fixed addresses of a boot (there is no ASLR); another deployment may use others. */

@@ -1,4 +1,5 @@
 // Files of /proc that tell of the machine: values come from the environment, the rest is what a quiet machine says.
+import { BASELINE, type Feature } from '../isa/index.ts';
 import type { Kernel } from './kernel.ts';
 
 const SECOND = 1_000_000_000n;
@@ -13,7 +14,39 @@ function centiseconds(ns: bigint): string {
 const CPU_FLAGS =
   'fpu tsc msr pae cx8 sep pge cmov pat clflush mmx fxsr sse sse2 syscall nx rdtscp lm constant_tsc';
 
+/** What Linux calls the flags of instruction sets, in the order of its list; some come together. */
+const FEATURE_FLAGS: readonly (readonly [string, Feature])[] = [
+  ['pni', 'sse3'],
+  ['pclmulqdq', 'pclmul'],
+  ['ssse3', 'ssse3'],
+  ['fma', 'fma'],
+  ['cx16', 'cx16'],
+  ['sse4_1', 'sse4.1'],
+  ['sse4_2', 'sse4.2'],
+  ['movbe', 'movbe'],
+  ['popcnt', 'popcnt'],
+  ['aes', 'aes'],
+  ['xsave', 'xsave'],
+  ['avx', 'avx'],
+  ['f16c', 'f16c'],
+  ['rdrand', 'rdrand'],
+  ['lahf_lm', 'lahf'],
+  ['abm', 'lzcnt'],
+  ['fsgsbase', 'fsgsbase'],
+  ['bmi1', 'bmi1'],
+  ['avx2', 'avx2'],
+  ['bmi2', 'bmi2'],
+  ['rdseed', 'rdseed'],
+  ['adx', 'adx'],
+  ['sha_ni', 'sha'],
+  ['xsavec', 'xsave'],
+  ['rdpid', 'rdpid'],
+  ['movdiri', 'movdiri'],
+];
+
 function cpuinfo(kernel: Kernel): string {
+  const { features = BASELINE } = kernel.machine;
+  const more = FEATURE_FLAGS.flatMap(([flag, feature]) => (features.has(feature) ? [` ${flag}`] : []));
   const { cpus } = kernel.environment;
   const lines: string[] = [];
   for (let i = 0; i < cpus; i++) {
@@ -34,9 +67,9 @@ function cpuinfo(kernel: Kernel): string {
       `initial apicid\t: ${i}`,
       'fpu\t\t: yes',
       'fpu_exception\t: yes',
-      'cpuid level\t: 7',
+      `cpuid level\t: ${features.has('xsave') ? 13 : 7}`,
       'wp\t\t: yes',
-      `flags\t\t: ${CPU_FLAGS}`,
+      `flags\t\t: ${CPU_FLAGS}${more.join('')}`,
       'bugs\t\t:',
       'bogomips\t: 2000.00',
       'clflush size\t: 64',

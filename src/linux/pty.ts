@@ -54,7 +54,7 @@ export class PtyInode extends Inode {
 function openSlave(opening: Opening, pty: Pty): PtySlave {
   const file = new PtySlave(opening, pty);
   const { task, kernel } = opening;
-  if (task !== undefined && (opening.flags & O.NOCTTY) === 0) adopt(kernel, task, pty);
+  if (task !== undefined && opening.noTerminal !== true) adopt(kernel, task, pty);
   return file;
 }
 
@@ -97,6 +97,10 @@ export class PtyMaster extends PlacedFile {
     this.pty = pty;
     this.slave = slave;
     this.queue = pty.queue;
+  }
+
+  override get seekable(): boolean {
+    return false;
   }
 
   /** Once there was a slave and the last is closed. */
@@ -160,7 +164,8 @@ export class PtyMaster extends PlacedFile {
         return 0;
       case TTY.TIOCGPTPEER: {
         const name = `/dev/pts/${pty.index}`;
-        const opening = { kernel, task, flags: argument & ~O.CLOEXEC, place: this.slave, name };
+        const flags = argument & ~(O.CLOEXEC | O.NOCTTY);
+        const opening = { kernel, task, flags, place: this.slave, name, noTerminal: true };
         return install(kernel, task, openSlave(opening, pty), (argument & O.CLOEXEC) !== 0);
       }
       case TTY.FIONREAD:
@@ -200,6 +205,10 @@ export class PtySlave extends PlacedFile {
     pty.slaves++;
     pty.slaveOpened = true;
     pty.queue.wake();
+  }
+
+  override get seekable(): boolean {
+    return false;
   }
 
   override poll(): number {

@@ -17,7 +17,7 @@ import type { SysResult } from './wait.ts';
 const RWF = { HIPRI: 1, DSYNC: 2, SYNC: 4, NOWAIT: 8, APPEND: 16, NOAPPEND: 32 } as const;
 
 /** Files that have an offset; others answer ESPIPE to pread and lseek. */
-export const isSeekable = (file: OpenFile): boolean => file instanceof PlacedFile;
+export const isSeekable = (file: OpenFile): boolean => file instanceof PlacedFile && file.seekable;
 
 function readInto(
   kernel: Kernel,

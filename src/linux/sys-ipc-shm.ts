@@ -47,8 +47,7 @@ function shmget(kernel: Kernel, task: Task, args: SysArgs): SysResult {
     {
       make: () => {
         if (size < 1) return -E.INVAL;
-        if ((flags & SHM.HUGETLB) !== 0)
-          return mayHugePages(task) ? -E.NOMEM : -E.PERM;
+        if ((flags & SHM.HUGETLB) !== 0) return mayHugePages(task) ? -E.NOMEM : -E.PERM;
         if (table.count >= SEGMENT_LIMIT) return -E.NOSPC;
         return size > ADDRESS_LIMIT ? -E.NOMEM : new ShmSegment(kernel, task, { key, size, mode: flags });
       },

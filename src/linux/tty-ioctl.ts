@@ -155,7 +155,7 @@ const HANDLERS: ReadonlyMap<number, Handler> = new Map<number, Handler>([
   [TTY.TIOCSPGRP, setGroup],
   [TTY.TIOCGSID, getSession],
   [TTY.TIOCOUTQ, word(() => 0)],
-  [TTY.TIOCSTI, () => -E.IO],
+  [TTY.TIOCSTI, ({ task, pty }) => (pty.session === task.process.sid ? -E.IO : -E.PERM)],
   [
     TTY.TIOCGWINSZ,
     ({ task, pty }, at) => {

@@ -170,6 +170,7 @@ export class Pty {
     }
     if (extended && is(CC.LNEXT)) {
       this.quoted = true;
+      if (this.local(L.ECHO) && this.local(L.ECHOCTL)) this.output.push(Uint8Array.from([94, 8]));
       return true;
     }
     if (extended && is(CC.REPRINT)) return true;

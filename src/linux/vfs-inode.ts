@@ -58,6 +58,8 @@ export interface Opening {
   readonly place: Place;
   /** The path as opened, absolute and normalized, symlinks not resolved: what effects name. */
   readonly name: string;
+  /** O_NOCTTY: a terminal does not become that of the session. */
+  readonly noTerminal?: boolean;
 }
 
 export abstract class Inode {

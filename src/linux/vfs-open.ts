@@ -51,7 +51,7 @@ export function openPath(
   const { inode } = place.dentry;
   // O_CREAT, O_EXCL, O_NOCTTY and O_TRUNC are of the call, not of the description.
   const kept = flags & ~(O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC);
-  const file = inode.open({ kernel, task, flags: kept, place, name });
+  const file = inode.open({ kernel, task, flags: kept, place, name, noTerminal: (flags & O.NOCTTY) !== 0 });
   if (typeof file === 'number' || 'kind' in file) return file;
   if ((flags & O.TRUNC) !== 0 && !created && inode.type === S.IFREG) {
     const result = inode.truncate(kernel, 0, actor);

@@ -28,6 +28,11 @@ export abstract class PlacedFile extends OpenFile {
     if (this.writer) this.inode.writers++;
   }
 
+  /** Has an offset. */
+  get seekable(): boolean {
+    return true;
+  }
+
   get inode(): Inode {
     return this.place.dentry.inode;
   }

@@ -5,9 +5,11 @@ import type { Command } from 'commander';
 import { InputError, printable } from '../bytes/index.ts';
 import { DEFAULT_BUDGETS, ENVIRONMENTS, launchOf } from '../explore/index.ts';
 import { openImage } from '../image/index.ts';
+import type { FeatureSet } from '../isa/index.ts';
 import { createMachine, signalNumber } from '../linux/index.ts';
 import { type ModelResult, modelImage } from '../model/index.ts';
 import { type Policy, writePolicy } from '../policy/index.ts';
+import { CPU_NAMES, cpuNamed, DEFAULT_CPU } from './cpu.ts';
 import { createProgress } from './progress.ts';
 import { summary } from './show.ts';
 import { type OpenedImage, type Target, type TargetOptions, targetsOf } from './targets.ts';
@@ -23,6 +25,7 @@ interface ModelCommandOptions extends TargetOptions {
   readonly environments: string;
   readonly maxInstructions: string;
   readonly engine: string;
+  readonly cpu: string;
   readonly json?: boolean;
 }
 
@@ -66,6 +69,7 @@ export function addModelCommand(program: Command): void {
       'what executes the guest; both do the same, to the instruction',
       'fast',
     )
+    .option(`--cpu <${CPU_NAMES}>`, 'processor that programs find; the level that they were built for', DEFAULT_CPU)
     .option('--json', 'print a summary of the policy as JSON')
     .addHelpText(
       'after',
@@ -79,6 +83,7 @@ Examples:
         count: wholeNumber(options.environments, '--environments', 1, ENVIRONMENTS.length),
         budget: wholeNumber(options.maxInstructions, '--max-instructions', 1, Number.MAX_SAFE_INTEGER),
         engine: engineNamed(options.engine),
+        features: cpuNamed(options.cpu),
         probes: options.probes,
       };
       const images: OpenedImage[] = [];
@@ -102,6 +107,7 @@ interface Settings {
   readonly budget: number;
   readonly probes: boolean;
   readonly engine: Engine;
+  readonly features: FeatureSet;
 }
 
 const collect = (value: string, sofar: readonly string[]): readonly string[] => [...sofar, value];
@@ -185,7 +191,7 @@ function runModel({ opened, container, deployment, notes }: Target, settings: Se
         : { deployment: { name: deployment, container: container.name, program: spec.argv[0] } }),
       record: { environments: settings.count, maxInstructions: settings.budget, probes: settings.probes },
       version: packageVersion(),
-      machine: createMachine({ engine: settings.engine }),
+      machine: createMachine({ engine: settings.engine, features: settings.features }),
       onProgress: ({ pass, done, of }) => progress.update(pass, done, of),
     });
   } finally {

@@ -19,7 +19,15 @@ import {
   staticSymbols,
 } from '../elf/index.ts';
 import type { Tree } from '../image/index.ts';
-import { createDecoder, disassemble, type Instruction, Lifter, printOperation, WORDS } from '../isa/index.ts';
+import {
+  createDecoder,
+  disassemble,
+  type FeatureSet,
+  type Instruction,
+  Lifter,
+  printOperation,
+  WORDS,
+} from '../isa/index.ts';
 
 /** Bytes shown where neither the request nor a symbol says how many. */
 const DEFAULT_LENGTH = 64;
@@ -74,12 +82,13 @@ export interface ListedInstruction {
   readonly ir: readonly string[];
 }
 
-export function listing(tree: Tree, request: ListingRequest): ListedInstruction[] {
+/** `features`: the instruction sets of the processor that IR is for. */
+export function listing(tree: Tree, request: ListingRequest, features: FeatureSet): ListedInstruction[] {
   const elf = openProgram(tree, request.file);
   const functions = functionsOf(elf);
   const { start, length } = range(elf, functions, request);
   const code = readCode(elf, start, length);
-  const lifter = new Lifter();
+  const lifter = new Lifter(features);
   const decoder = createDecoder();
   const out: ListedInstruction[] = [];
   for (let at = 0; at < length; ) {

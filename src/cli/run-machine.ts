@@ -2,6 +2,7 @@
 import { InputError } from '../bytes/index.ts';
 import { ENVIRONMENTS } from '../explore/index.ts';
 import type { Image, ImageConfig } from '../image/index.ts';
+import type { FeatureSet } from '../isa/index.ts';
 import {
   type CountedCut,
   callStack,
@@ -67,6 +68,8 @@ export interface RunRequest {
   readonly spec: ProcessSpec;
   /** Absent: the fast one, but the reference where instructions are looked at one by one. */
   readonly engine?: ((options: EngineOptions) => Engine) | undefined;
+  /** Instruction sets of the processor. */
+  readonly features: FeatureSet;
   readonly maxInstructions: number;
   /** Virtual ns that may pass while every task waits. */
   readonly horizon: bigint;
@@ -105,13 +108,15 @@ export function runInMachine(image: Image, request: RunRequest, listener: RunLis
         });
   const steps = tracer?.steps === true;
   const make = request.engine ?? (steps ? createReferenceEngine : createFastEngine);
-  const engine = make(steps ? { blockInstructions: 1 } : {});
+  const { features } = request;
+  const engine = make({ features, ...(steps ? { blockInstructions: 1 } : {}) });
   const kernel = createKernel({
     tree: image.tree,
     environment: ENVIRONMENTS[0].values,
     machine: {
       engine: tracer !== undefined && steps ? new SteppingEngine(engine, tracer) : engine,
       memory: createMachine().memory,
+      features,
     },
     hooks: {
       onEffect: (event) => tracer?.effect(event),

@@ -3,7 +3,9 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
 import { decodeText, InputError, printable } from '../bytes/index.ts';
 import { type Image, openImage } from '../image/index.ts';
+import type { FeatureSet } from '../isa/index.ts';
 import type { ProcessSpec } from '../linux/index.ts';
+import { CPU_NAMES, cpuNamed, DEFAULT_CPU } from './cpu.ts';
 import { listing, parseListing, printListing, programPath } from './run-listing.ts';
 import { ENGINES, processSpec, type RunListener, type RunResult, runInMachine } from './run-machine.ts';
 import { TRACE_KINDS, type TraceEvent, type TraceKind, type TraceOptions } from './run-trace.ts';
@@ -21,6 +23,7 @@ interface RunCommandOptions {
   readonly disassemble?: string;
   readonly ir?: boolean;
   readonly engine?: string;
+  readonly cpu: string;
   readonly maxInstructions: string;
   readonly horizon: string;
   readonly exitCode?: boolean;
@@ -76,6 +79,11 @@ export function addRunCommand(program: Command, streams = processStreams): void 
       '--engine <name>',
       `${Object.keys(ENGINES).join(' or ')} (fast, but reference where instructions are looked at one by one)`,
     )
+    .option(
+      `--cpu <${CPU_NAMES}>`,
+      'processor that programs find; the level that they were built for',
+      DEFAULT_CPU,
+    )
     .option('--max-instructions <n>', 'stop after so many', '10000000000')
     .option('--horizon <seconds>', 'virtual time that may pass while everything waits', '10')
     .option('--exit-code', "exit with the program's status (128 + signal)")
@@ -93,7 +101,7 @@ export function addRunCommand(program: Command, streams = processStreams): void 
         const spec = processSpec(image.config, { ...options, args }, path);
         const action = { options, streams };
         if (options.disassemble === undefined) run(image, spec, checked, action);
-        else disassembleOnly(image, spec, options.disassemble, action);
+        else disassembleOnly(image, spec, options.disassemble, checked, action);
       } finally {
         image.close();
       }
@@ -101,6 +109,7 @@ export function addRunCommand(program: Command, streams = processStreams): void 
 }
 
 interface Checked {
+  readonly features: FeatureSet;
   readonly maxInstructions: number;
   readonly horizon: bigint;
   readonly trace: TraceOptions | undefined;
@@ -125,6 +134,7 @@ function check(options: RunCommandOptions): Checked {
       throw new InputError('means nothing without --trace', OPTION_NAMES[name]);
   const pid = options.pid === undefined ? undefined : wholeNumber(options.pid, '--pid');
   return {
+    features: cpuNamed(options.cpu),
     maxInstructions: wholeNumber(options.maxInstructions, '--max-instructions'),
     horizon: BigInt(wholeNumber(options.horizon, '--horizon')) * 1_000_000_000n,
     trace:
@@ -157,10 +167,16 @@ interface Action {
   readonly streams: Streams;
 }
 
-function disassembleOnly(image: Image, spec: ProcessSpec, place: string, { options, streams }: Action): void {
+function disassembleOnly(
+  image: Image,
+  spec: ProcessSpec,
+  place: string,
+  { features }: Checked,
+  { options, streams }: Action,
+): void {
   const { ir = false, json = false } = options;
   const request = parseListing(place, () => programPath(image.tree, spec.argv, spec.env ?? []));
-  const instructions = listing(image.tree, request);
+  const instructions = listing(image.tree, request, features);
   if (!json) streams.stdout(printListing(request.file, instructions, ir));
   else for (const one of instructions) streams.stdout(jsonLine(ir ? one : { ...one, ir: undefined }));
 }

@@ -9,6 +9,8 @@ export interface Registers {
   readonly gpr: BigUint64Array;
   /** Two 64-bit halves each, low first. */
   readonly xmm: BigUint64Array;
+  /** Upper halves of the YMM registers, likewise; zeros unless the processor has AVX. */
+  readonly ymmHigh: BigUint64Array;
   rip: number;
   rflags: bigint;
   fsbase: bigint;

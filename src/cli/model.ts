@@ -69,7 +69,11 @@ export function addModelCommand(program: Command): void {
       'what executes the guest; both do the same, to the instruction',
       'fast',
     )
-    .option(`--cpu <${CPU_NAMES}>`, 'processor that programs find; the level that they were built for', DEFAULT_CPU)
+    .option(
+      `--cpu <${CPU_NAMES}>`,
+      'processor that programs find; the level that they were built for',
+      DEFAULT_CPU,
+    )
     .option('--json', 'print a summary of the policy as JSON')
     .addHelpText(
       'after',

@@ -39,6 +39,8 @@ export function addShowCommand(program: Command): void {
 export function summary(policy: Policy): object {
   return {
     image: policy.image,
+    ...(policy.deployment === undefined ? {} : { deployment: policy.deployment }),
+    entries: policy.entries ?? [],
     complete: policy.complete,
     incomplete: policy.incomplete,
     automata: policy.automata.map((automaton) => ({
@@ -64,6 +66,9 @@ export function describePolicy(policy: Policy, effects: boolean): string {
   const lines = [
     `image      ${image.names.map(printable).join(', ') || '(unnamed)'}  ${image.configDigest}  ${image.platform}`,
     `starts     ${[...image.entrypoint, ...image.cmd].map(printable).join(' ')}${image.user === '' ? '' : `  as ${printable(image.user)}`}`,
+    ...(policy.deployment === undefined
+      ? []
+      : [`deployed   ${printable(policy.deployment.container)} of ${printable(policy.deployment.name)}`]),
     `model      ${policy.complete ? 'complete' : `INCOMPLETE: ${policy.incomplete}`}; ${coverage.boots} boots, ${coverage.scenarios} scenarios, ${coverage.effects} effects, ${coverage.instructions.toLocaleString('en')} instructions`,
     `listens    ${coverage.listeners.join(', ') || '(nothing)'}`,
     `syscalls   ${policy.syscalls.boot.length} in boot, ${policy.syscalls.serve.length} serving`,
@@ -71,7 +76,7 @@ export function describePolicy(policy: Policy, effects: boolean): string {
   ];
   policy.automata.forEach((automaton, a) => {
     lines.push(
-      `${a === policy.root ? '^' : ' '} ${automaton.name}: ${[policy.programs[automaton.program].path, ...automaton.args].map(printable).join(' ')}`,
+      `${a === policy.root ? '^' : ' '} ${automaton.name}: ${[policy.programs[automaton.program].path, ...automaton.args].map(printable).join(' ')}${startedAs(policy, a)}`,
     );
     lines.push(`    ${automaton.states.length} states, ${automaton.edges.length} edges`);
     lines.push(...(effects ? edgeLines(policy, automaton) : effectSummary(automaton)));
@@ -82,6 +87,12 @@ export function describePolicy(policy: Policy, effects: boolean): string {
       `    ${cut.kind} ${printable(cut.what)} ×${cut.count} in ${printable(cut.program)}${cut.at === '' ? '' : ` at ${printable(cut.at)}`}: ${cut.consequence}`,
     );
   return `${lines.join('\n')}\n`;
+}
+
+/** Why the runtime starts it. */
+function startedAs(policy: Policy, automaton: number): string {
+  const reasons = (policy.entries ?? []).filter((entry) => entry.automaton === automaton);
+  return reasons.length === 0 ? '' : `  (${reasons.map(({ reason }) => printable(reason)).join(', ')})`;
 }
 
 function effectSummary(automaton: PolicyAutomaton): string[] {

@@ -300,10 +300,16 @@ class Player {
 
   private enter(index: number): void {
     const { reason, spec } = this.launch.entries[index];
+    const { steps } = this.recorder;
+    const before = steps.length;
     try {
-      this.recorder.entered(this.kernel.spawnEntered(spec), index, reason);
+      const task = this.kernel.spawnEntered(spec);
+      // the exec is the runtime's own
+      steps.length = before;
+      this.recorder.entered(task, index, reason);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
+      steps.length = before;
       this.kernel.cut({
         kind: 'deployment',
         what: `${reason}: ${error.message}`,

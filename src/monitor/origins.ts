@@ -293,6 +293,11 @@ export class Origins {
     if (policy !== undefined) {
       const automata = policy.automataOf(process.exe, process.args, false);
       if (this.executions.entered(process, container, policy, moment, automata)) return;
+      // What the runtime is about to execute tells whether it may.
+      if (policy.entries.length > 0 && isRuntime(process.exe, process.args)) {
+        this.prelude(process);
+        return;
+      }
     }
     process.incident = container.outside;
     container.outside = this.unknown(

@@ -1,6 +1,7 @@
 // Processes, threads, execs, identities.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Policy } from '../../src/policy/index.ts';
 import type { Observation } from '../../src/telemetry/index.ts';
 import { boot, ECHO, serve } from './echo.ts';
 import { brief, event, flow, later, policyOf, process, run } from './kit.ts';
@@ -162,6 +163,31 @@ test('tasks: a probe that the runtime executes again and again is one incident',
     ],
   );
   assert.equal(summary.incidents.length, 1);
+});
+
+test('tasks: a command that the deployment has the runtime start', () => {
+  const policy: Policy = {
+    ...policyOf(
+      'automaton one /bin/one\n0 > 0 OPEN r /a\nautomaton probe /bin/probe -q\n0 > 1 OPEN r /b\n1 > 2 EXIT 0',
+    ),
+    entries: [{ reason: 'liveness probe', automaton: 1 }],
+  };
+  const probe = (n: number, program: string, file: string): Observation[] => [
+    process(1000 * n, 50 + n, { exe: '/usr/bin/runc', args: 'init', created: 1000 * n }),
+    event(1000 * n + 1, 50 + n, `EXEC ${program}`, { created: 1000 * n }),
+    flow(1000 * n + 2, 1000 * n + 3, 50 + n, `OPEN r ${file}`, { created: 1000 * n }),
+    event(1000 * n + 4, 50 + n, 'EXIT 0', { created: 1000 * n }),
+  ];
+  const fine = [1, 2, 3].flatMap((n) => probe(n, '/bin/probe -q', '/b'));
+  assert.deepEqual(brief(run(policy, [...started, ...fine]).findings), []);
+  const whole = process(4000, 60, { exe: '/bin/probe', args: '-q', created: 4000 });
+  assert.deepEqual(brief(run(policy, [...started, whole]).findings), []);
+  assert.deepEqual(brief(run(policy, [...started, ...probe(1, '/bin/probe -q', '/a')]).findings), [
+    'wrong-resource 51 OPEN r /a',
+  ]);
+  assert.deepEqual(brief(run(policy, [...started, ...probe(1, '/bin/probe -x', '/b')]).findings), [
+    'foreign-program 51 EXEC /bin/probe -x',
+  ]);
 });
 
 test('tasks: a parent that is announced after its child', () => {

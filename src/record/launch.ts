@@ -75,7 +75,15 @@ function withoutStrays(command: readonly string[]): readonly string[] {
     .filter((fd) => fd > controlDescriptor && isInheritable(fd));
   const bash = strays.length === 0 ? undefined : findProgram('bash');
   if (bash === undefined) return command;
-  return [bash, '-c', `exec ${strays.map((fd) => `${fd}>&-`).join(' ')}; exec "$@"`, 'bash', ...command];
+  // --norc: with a socket as standard input, bash would take itself for a remote shell and read the user's start file.
+  return [
+    bash,
+    '--norc',
+    '-c',
+    `exec ${strays.map((fd) => `${fd}>&-`).join(' ')}; exec "$@"`,
+    'bash',
+    ...command,
+  ];
 }
 
 function isInheritable(fd: number): boolean {

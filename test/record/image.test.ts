@@ -1,5 +1,6 @@
 // Images, really run in namespaces of their own and recorded.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, relative } from 'node:path';
@@ -257,4 +258,32 @@ test('a service is driven over the loopback of its container: network flows, and
   assert.ok(
     fileFlows(attacked).some(({ path, flow }) => path === '/tmp/pwned' && (flow.opFlags & ops.WRITE) !== 0),
   );
+});
+
+test('of a service that is killed, its tools have nothing to say', async (t) => {
+  const image = await shellImage(t, { entrypoint: ['sh', '-c', 'echo up >&2; read -r l; exec sleep 100'] });
+  const module = new URL('../../src/record/index.js', import.meta.url).href;
+  const options = {
+    output: join(directory(t), 'x.sf'),
+    image: { path: image },
+    command: [],
+    interactive: true,
+    drive: 'kill -9 "$EFFIGY_PID"',
+    readyTimeout: 500,
+  };
+  const program = `import { record } from ${JSON.stringify(module)};
+const { ending } = await record(${JSON.stringify(options)});
+console.log(JSON.stringify(ending));`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const said = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].on('data', (bytes: Buffer) => {
+      said[name] += bytes.toString();
+    });
+  const status = await new Promise((resolve) => child.once('close', resolve));
+  if (status !== 0 && /not installed|can't attach|namespaces|may only map/.test(said.stderr))
+    return t.skip(said.stderr);
+  assert.deepEqual(said, { stdout: '{"kind":"killed","signal":9}\n', stderr: 'up\n' });
 });

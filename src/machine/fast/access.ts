@@ -1,9 +1,9 @@
 // Guest memory access inline. In the interpreter the page table's leaf for the address' upper part is kept in a local;
 // the usual access is a compare, a load of the leaf entry, a test of its permission bit, and the access. In regions a
-// window (the page that a base register pointed into last) is kept in locals, and the usual access is a subtraction and
-// a compare; what moves a window calls nothing, so that locals need not be spilled around it.
+// window (the page that a base register pointed into last) is kept in linear memory, and the usual access is a subtraction
+// and a compare; what moves a window calls nothing, so that locals need not be spilled around it.
 import type { Asm } from './asm.ts';
-import { CPU, LEAVES } from './layout.ts';
+import { CPU, LEAVES, WINDOW_SIZE, WINDOWS } from './layout.ts';
 import { W } from './opcodes.ts';
 import { T } from './wasm-code.ts';
 
@@ -85,16 +85,6 @@ export function hostAddress(a: Asm, at: AccessLocals): void {
   a.op(W.i32_and, W.i32_or);
 }
 
-/** Locals of a window: where the page begins in the guest (i64) and in linear memory (i32), and how far it may be used. */
-export interface Window {
-  readonly base: number;
-  readonly host: number;
-  /** i64: offsets below it may be read; 0 where the window is closed. */
-  readonly readable: number;
-  /** The same for writing; -1 where no access of the region writes through the window. */
-  readonly writable: number;
-}
-
 /** Offsets below it have room for every access; those of the page's end go the way of a closed window. */
 const SAFE = 4096 - 15;
 
@@ -117,11 +107,14 @@ export function windowLocals(a: Asm): WindowLocals {
   };
 }
 
-export function closeWindow(a: Asm, window: Window): void {
-  for (const limit of [window.readable, window.writable]) {
-    if (limit < 0) continue;
-    a.i64(0);
-    a.set(limit);
+/** Closes all windows: what the page table has may be another. */
+export function closeWindows(a: Asm, cpu: number): void {
+  for (let i = 0; i < WINDOWS; i++) {
+    for (const limit of [8, 16]) {
+      a.i32(0);
+      a.i64(0);
+      a.store(64, cpu + CPU.windows + i * WINDOW_SIZE + limit);
+    }
   }
 }
 
@@ -132,16 +125,19 @@ export function closeWindow(a: Asm, window: Window): void {
 export function throughWindow(
   a: Asm,
   at: WindowLocals,
-  window: Window,
+  window: number,
   access: { readonly size: number; readonly write: boolean; readonly cpu: number },
   fail: () => void,
 ): void {
   const { size, write, cpu } = access;
+  const place = cpu + CPU.windows + window * WINDOW_SIZE;
   a.get(at.address);
-  a.get(window.base);
+  a.i32(0);
+  a.load(64, place);
   a.op(W.i64_sub);
   a.tee(at.offset);
-  a.get(write ? window.writable : window.readable);
+  a.i32(0);
+  a.load(64, place + (write ? 16 : 8));
   a.op(W.i64_ge_u);
   a.if();
   const done = a.block();
@@ -187,30 +183,33 @@ export function throughWindow(
   }
   a.op(W.i64_extend_i32_u);
   a.set(at.offset);
+  a.i32(0);
   a.get(at.address);
   a.i64(-4096);
   a.op(W.i64_and);
-  a.set(window.base);
+  a.store(64, place);
+  a.i32(0);
   a.get(at.entry);
   a.i32(-4096);
   a.op(W.i32_and);
-  a.set(window.host);
+  a.store(32, place + 24);
+  a.i32(0);
   a.i64(SAFE);
-  a.set(window.readable);
-  if (window.writable >= 0) {
-    a.i64(SAFE);
-    a.i64(0);
-    a.get(at.entry);
-    a.i32(2);
-    a.op(W.i32_and, W.select);
-    a.set(window.writable);
-  }
+  a.store(64, place + 8);
+  a.i32(0);
+  a.i64(SAFE);
+  a.i64(0);
+  a.get(at.entry);
+  a.i32(2);
+  a.op(W.i32_and, W.select);
+  a.store(64, place + 16);
   a.br(done);
   a.end();
   fail();
   a.end();
   a.end();
-  a.get(window.host);
+  a.i32(0);
+  a.load(32, place + 24);
   a.get(at.offset);
   a.op(W.i32_wrap_i64, W.i32_add);
 }

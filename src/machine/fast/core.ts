@@ -23,7 +23,7 @@ import {
   type WasmTable,
 } from './host.ts';
 import { coreModule } from './interpreter.ts';
-import { CPU, ENTRIES, ENTRY_SIZE, LEAVES, type Places } from './layout.ts';
+import { CPU, ENTRIES, ENTRY_SIZE, LEAVES, type Places, WINDOW_SIZE, WINDOWS } from './layout.ts';
 
 /** A way into a region. */
 export interface RegionEntry {
@@ -406,6 +406,7 @@ export class Core {
         );
       }
       HANDLER_TABLE[code[at] & 0xff](frame, code, at);
+      this.closeWindows();
       const home = scratch === undefined ? block.homes[operation] : scratch + 48;
       if (home !== 0 && YIELDS[code[at] & 0xff])
         this.write(home, widthOfValue(code, operation), frame.values[operation]);
@@ -473,6 +474,12 @@ export class Core {
     view.setUint32(at + CPU.root, root * 4, true);
     this.epoch = (this.epoch % 0x3fff_ffff) + 1;
     view.setUint32(at + CPU.epoch, this.epoch, true);
+  }
+
+  /** The page table may have changed. */
+  private closeWindows(): void {
+    const first = this.places.cpu + CPU.windows;
+    this.pool.bytes.fill(0, first, first + WINDOWS * WINDOW_SIZE);
   }
 
   /** The address space is another one. */

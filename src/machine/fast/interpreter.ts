@@ -3,7 +3,7 @@
 // come from.
 import { type ATOMICS, IR } from '../../isa/index.ts';
 import { LAYOUT } from '../registers.ts';
-import { hostAddress, type LeafPair, translate } from './access.ts';
+import { closeWindows, hostAddress, type LeafPair, translate } from './access.ts';
 import { FOLDED } from './analysis.ts';
 import { Asm, typeOf } from './asm.ts';
 import { emitAtomic } from './atomic-code.ts';
@@ -83,6 +83,7 @@ class RunWriter extends DispatchWriter {
     a.i32(places.cpu);
     a.load(32, CPU.epoch);
     a.set(this.epoch);
+    closeWindows(a, places.cpu);
     this.forgetLeaves();
     this.exit = a.block();
     this.dispatch = a.loop();

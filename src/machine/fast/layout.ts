@@ -10,7 +10,10 @@
 //   1152  epoch (i32): the mappings that code was last looked up in   1160 address of a region's access that failed (i64)
 //   1280  LEAVES places of 16 bytes, by the lowest bits of an address' upper part (bits from 24 on): that part (i64,
 //         -1 none), byte address of the leaf page table
-//   2048  slots of 16 bytes for the interpreter's values
+//   2048  WINDOWS places of 32 bytes: pages that regions reached last, by what addresses are made from: 0 where the page
+//         begins in the guest (i64), 8 offsets below this may be read (i64, 0 closed), 16 the same for writing,
+//         24 its byte address here (i32)
+//   3072  slots of 16 bytes for the interpreter's values
 //
 //   Dispatch table, from `table`: ENTRIES entries of 32 bytes, by hash of the address
 //      0  rip (i64, -1 empty)   8 frame   12 frame of the next page where code reaches into it, else 0; of a region its
@@ -37,7 +40,8 @@ export const CPU = {
   epoch: 1152,
   address: 1160,
   leaves: 1280,
-  slots: 2048,
+  windows: 2048,
+  slots: 3072,
   end: 16384,
 } as const;
 
@@ -47,6 +51,9 @@ export const ENTRY_SIZE = 32;
 export const HEADER = 12;
 /** Leaf page tables that regions remember. */
 export const LEAVES = 32;
+/** Pages that regions remember; the first 16 belong to the general registers. */
+export const WINDOWS = 24;
+export const WINDOW_SIZE = 32;
 /** Exits that a region remembers, and the offset of its pages. */
 export const EXITS = 16;
 export const DESCRIPTOR_PAGES = 8 + 8 * EXITS;

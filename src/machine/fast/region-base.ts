@@ -1,7 +1,7 @@
 // What all parts of the translation of a region share: the locals, values of the block at hand, and the ways out. What
 // operations do is in region-flags.ts, region-memory.ts and region.ts, which extend it in this order.
 import { IR, WORDS, XMM0 } from '../../isa/index.ts';
-import { closeWindow, type Window, windowLocals } from './access.ts';
+import { windowLocals } from './access.ts';
 import { type Analysis, analyse, isConst, operandsOf } from './analysis.ts';
 import { Asm, type Label, typeOf } from './asm.ts';
 import type { StreamBlock } from './core.ts';
@@ -16,8 +16,6 @@ import { T, type ValueType } from './wasm-code.ts';
 /** Indices of the imports of a module of regions. */
 export const REGION_IMPORTS = { mulhu: 0, mulhs: 1, status: 2, slow: 3 } as const;
 
-/** Windows of a region, at most. */
-const WINDOWS = 8;
 
 /** A local that holds a value until its last use. */
 export interface Owned {
@@ -53,7 +51,8 @@ export abstract class RegionBase {
   protected readonly flagValues: readonly number[];
   protected readonly scratch32: number;
   protected readonly access;
-  protected readonly windows = new Map<string, Window>();
+  /** Some operation sets a single flag. */
+  protected readonly hasOverlay: boolean;
   protected readonly registers = new Map<number, number>();
   protected readonly written = new Set<number>();
   protected readonly temps = new Map<string, number>();
@@ -82,6 +81,7 @@ export abstract class RegionBase {
     for (const [i, block] of blocks.entries()) this.index.set(block.address, i + 1);
     this.flow = flowOf(blocks, seeds, this.index);
     this.graph = this.flow.graph;
+    this.hasOverlay = this.analyses.some(({ code }) => setsOneFlag(code));
     this.hasCalls = this.analyses.some((facts) => callsReference(facts));
     this.rip = a.local(T.i64);
     [this.exitCode, this.floor, this.changed, this.flagKind, this.scratch32] = Array.from({ length: 5 }, () =>
@@ -146,31 +146,6 @@ export abstract class RegionBase {
     }
   }
 
-  protected closeWindows(): void {
-    for (const window of this.windows.values()) closeWindow(this.a, window);
-  }
-
-  /** The window for addresses that are told apart by a key. */
-  protected windowFor(key: string): Window {
-    const known = this.windows.get(key);
-    if (known !== undefined) return known;
-    if (this.windows.size < WINDOWS) {
-      const { a } = this;
-      const window = {
-        base: a.local(T.i64),
-        host: a.local(T.i32),
-        readable: a.local(T.i64),
-        writable: a.local(T.i64),
-      };
-      this.windows.set(key, window);
-      return window;
-    }
-    const all = [...this.windows.values()];
-    let hash = 0;
-    for (const ch of key) hash = (hash * 31 + ch.charCodeAt(0)) >>> 0;
-    return all[hash % all.length];
-  }
-
   protected temp(type: ValueType, i: number): number {
     const key = `${type}.${i}`;
     let local = this.temps.get(key);
@@ -222,9 +197,17 @@ export abstract class RegionBase {
 
   protected leave(code: number): void {
     const { a } = this;
+    this.sayFlags();
     a.i32(code);
     a.set(this.exitCode);
     a.br(this.exit);
+  }
+
+  /** Puts the kind of the pending flags, where it is known here, in its local: that is right only where it is not known. */
+  protected sayFlags(): void {
+    if (this.staticFlags < 0) return;
+    this.a.i32(this.staticFlags);
+    this.a.set(this.flagKind);
   }
 
   protected refund(count: number): void {
@@ -270,6 +253,11 @@ export function shapeOf({ code, width }: Analysis, i: number): Shape {
         ? code[code[at + 2] * WORDS + 1]
         : undefined,
   };
+}
+
+function setsOneFlag(code: Int32Array): boolean {
+  for (let at = 0; at < code.length; at += WORDS) if ((code[at] & 0xff) === IR.setf) return true;
+  return false;
 }
 
 /** Operations that the translation has itself. */

@@ -21,8 +21,6 @@ export abstract class RegionFlags extends RegionBase {
     if (keepsFlags(code, at)) this.settle();
     this.clearOverlay();
     const kind = (code[at] >>> 16) | (code[at] & 0xff00);
-    a.i32(kind);
-    a.set(this.flagKind);
     for (let k = 0; k < 3; k++) {
       const value = code[at + 1 + k];
       if (value < 0) continue;
@@ -30,12 +28,17 @@ export abstract class RegionFlags extends RegionBase {
       if (width[value] < 64) a.op(W.i64_extend_i32_u);
       a.set(this.flagValues[k]);
     }
-    this.staticFlags = keepsFlags(code, at) ? -1 : kind;
+    this.staticFlags = kind;
+    if (!keepsFlags(code, at)) return;
+    this.sayFlags();
+    this.staticFlags = -1;
   }
 
   /** Leaves RFLAGS right in memory and no flags pending. */
   protected settle(): void {
     const { a, places } = this;
+    this.sayFlags();
+    this.staticFlags = -1;
     a.get(this.flagKind);
     a.i32(0);
     a.op(W.i32_ge_s);
@@ -50,6 +53,7 @@ export abstract class RegionFlags extends RegionBase {
     a.i32(-1);
     a.set(this.flagKind);
     a.end();
+    if (!this.hasOverlay) return;
     a.i32(places.cpu);
     a.i32(places.cpu);
     a.load(32, LAYOUT.rflags);
@@ -59,6 +63,7 @@ export abstract class RegionFlags extends RegionBase {
   }
 
   protected clearOverlay(): void {
+    if (!this.hasOverlay) return;
     for (const local of [this.overMask, this.overValue]) {
       this.a.i32(0);
       this.a.set(local);
@@ -68,6 +73,7 @@ export abstract class RegionFlags extends RegionBase {
   /** The RFLAGS on the stack with the single flags over it. */
   protected overlay(): void {
     const { a } = this;
+    if (!this.hasOverlay) return;
     a.get(this.overMask);
     a.i32(-1);
     a.op(W.i32_xor, W.i32_and);
@@ -96,6 +102,7 @@ export abstract class RegionFlags extends RegionBase {
     if (op === IR.cond && this.compareKnown(code[at + 1])) return;
     if (op === IR.getf && code[at + 1] === 0 && this.compareKnown(2)) return;
     // RFLAGS into a local, without settling: later code may still compare directly
+    this.sayFlags();
     a.get(this.flagKind);
     a.i32(0);
     a.op(W.i32_ge_s);
@@ -163,6 +170,7 @@ export abstract class RegionFlags extends RegionBase {
   protected writeFlags(at: number, op: number): void {
     const { a, places } = this;
     const { code, width } = this.facts;
+    this.sayFlags();
     this.staticFlags = -1;
     if (op === IR.setf && FLAGS[code[at + 1]] !== 'DF') {
       this.setOne(FLAG_BITS[FLAGS[code[at + 1]]], code[at + 2]);

@@ -1,7 +1,7 @@
 // Registers and memory in a region: guest registers are locals, accesses go straight to the frame where the page table
 // allows it, and all else is run by the reference, with the operands handed over in memory.
 import { ATOMICS, HELPERS, IR, WORDS, XMM0 } from '../../isa/index.ts';
-import { throughWindow, type Window } from './access.ts';
+import { throughWindow } from './access.ts';
 import { isConst, operandsOf } from './analysis.ts';
 import { typeOf } from './asm.ts';
 import { emitAtomic } from './atomic-code.ts';
@@ -10,6 +10,11 @@ import { CPU, EXIT } from './layout.ts';
 import { W } from './opcodes.ts';
 import { type Owned, REGION_IMPORTS } from './region-base.ts';
 import { RegionFlags } from './region-flags.ts';
+
+/** Windows after those of the general registers: of addresses that are constants, that were loaded, and of the rest. */
+const CONSTANTS = 16;
+const POINTERS = 20;
+const OTHERS = 22;
 
 /** The part of the translation that accesses registers and memory. */
 export abstract class RegionMemory extends RegionFlags {
@@ -59,34 +64,25 @@ export abstract class RegionMemory extends RegionFlags {
 
   // memory
 
-  /** All windows: what closes them is written before some of them are used. */
-  protected findWindows(): void {
-    for (const facts of this.analyses) {
-      this.facts = facts;
-      for (let i = 0; i < facts.count; i++) {
-        const op = facts.code[i * WORDS] & 0xff;
-        if (op === IR.load || op === IR.store || op === IR.atomic) this.windowOf(facts.code[i * WORDS + 1]);
-      }
-    }
-  }
-
   /** Addresses from the same base share a window; so do those that a constant begins. */
-  private windowOf(address: number): Window {
+  private windowOf(address: number): number {
     const { code } = this.facts;
     let value = address;
     for (let steps = 0; steps < 8; steps++) {
       const at = value * WORDS;
       const op = code[at] & 0xff;
-      if (op === IR.get) return this.windowFor(`r${code[at + 1]}`);
-      if (op !== IR.add && op !== IR.sub) return this.windowFor(op === IR.load ? 'pointer' : 'other');
+      if (op === IR.get && code[at + 1] < 16) return code[at + 1];
+      if (op === IR.load) return POINTERS + (value & 1);
+      if (op === IR.const) return CONSTANTS + ((code[at + 1] >>> 12) & 3);
+      if (op !== IR.add && op !== IR.sub) break;
       const [first, second] = [code[at + 1], code[at + 2]];
       const constant = isConst(code, first) ? first : isConst(code, second) ? second : -1;
       const rest = constant === first ? second : first;
       const scaled = (code[rest * WORDS] & 0xff) === IR.shl;
-      if (constant >= 0 && scaled) return this.windowFor(`c${code[constant * WORDS + 1] >> 12}`);
+      if (constant >= 0 && scaled) return CONSTANTS + ((code[constant * WORDS + 1] >>> 12) & 3);
       value = scaled ? second : rest;
     }
-    return this.windowFor('other');
+    return OTHERS + (address & 1);
   }
 
   protected memory(i: number, op: number, owned: Owned[]): void {
@@ -197,7 +193,6 @@ export abstract class RegionMemory extends RegionFlags {
         a.set(local_);
       }
     }
-    this.closeWindows();
     if (local < 0) return;
     a.i32(places.cpu);
     a.load(Math.max(width[i], 8), CPU.scratch + 48);

@@ -94,7 +94,6 @@ export class RegionWriter extends RegionMemory {
       a.load(64, [CPU.a, CPU.b, CPU.c][i]);
       a.set(local);
     });
-    this.findWindows();
     this.exit = a.block();
     this.tree(0);
     a.end();
@@ -137,10 +136,13 @@ export class RegionWriter extends RegionMemory {
     const { a, places } = this;
     this.noteExit();
     this.spillRegisters(0);
-    a.get(this.overMask);
-    a.if();
-    this.settle();
-    a.end();
+    if (this.hasOverlay) {
+      this.staticFlags = -1;
+      a.get(this.overMask);
+      a.if();
+      this.settle();
+      a.end();
+    }
     a.i32(places.cpu);
     a.get(this.rip);
     a.store(64, LAYOUT.rip);
@@ -208,6 +210,7 @@ export class RegionWriter extends RegionMemory {
     const { a, graph } = this;
     const to = this.index.get(address);
     if (to !== undefined && graph.order[to] >= 0) {
+      if (this.known[to] < 0) this.sayFlags();
       if (graph.order[to] <= graph.order[from]) {
         const label = this.loopLabels.get(to);
         if (label !== undefined) {
@@ -419,6 +422,7 @@ export class RegionWriter extends RegionMemory {
     a.get(this.scratch32);
     a.load(32, entryTable + 8);
     a.set(this.state);
+    this.sayFlags();
     a.br(top);
     a.end();
   }

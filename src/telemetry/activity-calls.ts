@@ -10,6 +10,7 @@ import {
   fileAt,
   final,
   flag,
+  known,
   number,
   O_CLOEXEC,
   onDescriptor,
@@ -46,12 +47,12 @@ const descriptor =
   (tracker, process, event) =>
     onDescriptor(tracker, process, event, op, fileAt(tracker, process, event, index));
 
-/** Bytes from one descriptor to another. */
+/** Bytes from one descriptor to another; at the end of the first nothing is written. */
 const copies =
   (from: number, to: number): Handler =>
-  (tracker, process, event) => {
+  (tracker, process, event, ret) => {
     onDescriptor(tracker, process, event, 'READ', fileAt(tracker, process, event, from));
-    onDescriptor(tracker, process, event, 'WRITE', fileAt(tracker, process, event, to));
+    if (ret !== 0) onDescriptor(tracker, process, event, 'WRITE', fileAt(tracker, process, event, to));
   };
 
 /** A message; `peer` finds the address that it names. The first one decides who is the client of a datagram socket. */
@@ -162,6 +163,18 @@ const duplicate =
     if (at !== undefined && ret >= 0) process.descriptors.set(ret, at.file, closeOnExec(event));
   };
 
+/** dup2 and dup3: what the new number stood for is closed first. */
+const replace =
+  (closeOnExec: (event: SyscallEvent) => boolean): Handler =>
+  (tracker, process, event, ret) => {
+    const old = descriptorOf(event.args[1]);
+    if (ret >= 0 && old !== undefined && old.fd !== number(event, 0)) {
+      const file = known(tracker, process, old.fd, old.target);
+      if (file !== undefined) onDescriptor(tracker, process, event, 'CLOSE', { fd: old.fd, file });
+    }
+    duplicate(closeOnExec)(tracker, process, event, ret);
+  };
+
 const fcntl: Handler = (tracker, process, event, ret) => {
   const command = number(event, 1);
   if (command === flag('F_DUPFD') || command === flag('F_DUPFD_CLOEXEC')) {
@@ -215,7 +228,12 @@ const pipeEnd = (_event: SyscallEvent, target: DescriptorTarget | undefined): Op
 });
 
 function socketOf(event: SyscallEvent, target: DescriptorTarget | undefined): OpenSocket {
-  const families: { readonly [family: number]: Family | undefined } = { 1: 'unix', 2: 'inet', 10: 'inet6' };
+  const families: { readonly [family: number]: Family | undefined } = {
+    1: 'unix',
+    2: 'inet',
+    10: 'inet6',
+    16: 'netlink',
+  };
   const socket = newSocket(families[number(event, 0)] ?? 'other', number(event, 1) & 15, number(event, 2));
   learn(socket, target);
   return socket;
@@ -259,6 +277,7 @@ const connect: Handler = (tracker, process, event, ret) => {
     if (ret >= 0 || event.error === 'EINPROGRESS') at.file.role = 'client';
   }
   onDescriptor(tracker, process, event, 'CONNECT', at, { peer });
+  if (at?.file.kind === 'socket') at.file.refused = ret < 0 && at.file.family === 'unix';
 };
 
 const bind: Handler = (tracker, process, event, ret) => {
@@ -459,8 +478,8 @@ export const CALLS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['fchown', descriptor('CHOWN')],
   ['fsetxattr', descriptor('SETXATTR')],
   ['dup', duplicate(() => false)],
-  ['dup2', duplicate(() => false)],
-  ['dup3', duplicate((event) => (number(event, 2) & O_CLOEXEC) !== 0)],
+  ['dup2', replace(() => false)],
+  ['dup3', replace((event) => (number(event, 2) & O_CLOEXEC) !== 0)],
   ['fcntl', fcntl],
   ['mmap', mmap],
   ['mprotect', mprotect],

@@ -3,7 +3,7 @@
 // rest: the name that the program gave, addresses, who connected to whom.
 import type { DescriptorTarget, SocketAddress } from './syscall-event.ts';
 
-export type Family = 'inet' | 'inet6' | 'unix' | 'other';
+export type Family = 'inet' | 'inet6' | 'unix' | 'netlink' | 'other';
 
 export interface OpenPath {
   readonly kind: 'file';
@@ -42,6 +42,8 @@ export interface OpenSocket {
   listening: boolean;
   /** It was connected again: recorders that remember addresses by socket have old ones, only calls tell the new. */
   reconnected: boolean;
+  /** Unix sockets: the peer is whom it failed to connect to. */
+  refused: boolean;
   /** What bind gave it; stays when an association is dissolved. */
   bound: SocketAddress | undefined;
   inode: number | undefined;
@@ -125,6 +127,7 @@ const protocols: { readonly [name: string]: readonly [Family, number] | undefine
   'UNIX-STREAM': ['unix', 1],
   'UNIX-DGRAM': ['unix', 2],
   'UNIX-SEQPACKET': ['unix', 5],
+  NETLINK: ['netlink', 3],
 };
 
 export function newSocket(family: Family, type: number, protocol: number): OpenSocket {
@@ -139,6 +142,7 @@ export function newSocket(family: Family, type: number, protocol: number): OpenS
     lastPeer: undefined,
     listening: false,
     reconnected: false,
+    refused: false,
     bound: undefined,
     inode: undefined,
     peerInode: undefined,

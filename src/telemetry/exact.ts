@@ -6,7 +6,7 @@ import { OPS } from '../effect/index.ts';
 import { pieces, type RandomAccess } from '../host/index.ts';
 import { type Activity, type ActivityOptions, ActivityTracker, type ProcessState } from './activity.ts';
 import { TRACED_SYSCALLS } from './activity-calls.ts';
-import { type OpenFile, type OpenSocket, unixPath } from './descriptors.ts';
+import { type OpenSocket, unixPath } from './descriptors.ts';
 import { CONSTANTS } from './linux-names.ts';
 import type { ContainerInfo, Observation, ProcessId, Source, SourceTraits, TaskRef } from './observation.ts';
 import { StraceParser } from './strace.ts';
@@ -128,7 +128,7 @@ function effectOf(activity: Exclude<Activity, { kind: 'gap' }>): Effect {
   const { op } = activity;
   switch (activity.kind) {
     case 'descriptor':
-      return { op, resource: resourceOf(activity.file, activity.peer), access: accessOf(op, activity.flags) };
+      return { op, resource: resourceOf(activity), access: accessOf(op, activity.flags) };
     case 'path': {
       const { path, to, type } = activity;
       const named = { kind: 'file', type, path } as const;
@@ -163,7 +163,7 @@ function textResource(activity: Extract<Activity, { kind: 'text' }>): Resource {
     : { kind: 'id', value: activity.text };
 }
 
-function resourceOf(file: OpenFile, peer: SocketAddress | undefined): Resource {
+function resourceOf({ file, peer, op }: Extract<Activity, { kind: 'descriptor' }>): Resource {
   switch (file.kind) {
     case 'file':
       return { kind: 'file', type: file.type, path: file.path };
@@ -172,7 +172,11 @@ function resourceOf(file: OpenFile, peer: SocketAddress | undefined): Resource {
     case 'anon':
       return { kind: 'file', type: '?', path: `anon:${file.name}` };
     default:
-      if (file.family === 'unix') return { kind: 'file', type: 'u', path: unixPath(file) };
+      if (file.family === 'unix') {
+        const named = op === 'CONNECT' || !file.refused ? file : { ...file, peer: undefined };
+        return { kind: 'file', type: 'u', path: unixPath(named) };
+      }
+      if (file.family === 'netlink') return { kind: 'file', type: '?', path: 'netlink:' };
       if (file.family === 'other') return { kind: 'file', type: '?', path: 'anon:[socket]' };
       return {
         kind: 'net',

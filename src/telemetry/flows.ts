@@ -182,6 +182,8 @@ export class SysFlowCollector {
 
   private descriptor(activity: Extract<Activity, { kind: 'descriptor' }>): void {
     const { file, fd, tid, op, syscall } = activity;
+    // The collector does not see that a duplicate takes a descriptor's place.
+    if (op === 'CLOSE' && /^dup[23]$/.test(syscall)) return;
     const subject = DESCRIPTOR_CALLS.has(syscall) ? this.subject(activity, file) : undefined;
     // A failed accept has no descriptor of its own.
     if (subject === undefined || (op === 'ACCEPT' && activity.ret < 0)) {
@@ -325,7 +327,7 @@ export class SysFlowCollector {
     const peer = socket.peer ?? activity.peer ?? socket.lastPeer;
     // A client that has gone by the time that it is accepted leaves no address; the connection was there all the same.
     const gone = peer === undefined && socket.type === 1 && socket.role === 'server';
-    if (socket.family === 'other') return undefined;
+    if (socket.family === 'other' || socket.family === 'netlink') return undefined;
     if (socket.family === 'inet6' && !gone && !isIpv4(socket.local, peer)) return undefined;
     // A socket that waits for connections or datagrams has no endpoints yet, and no flow.
     if (socket.listening || (peer === undefined && socket.local !== undefined && !gone)) return undefined;

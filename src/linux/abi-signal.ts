@@ -76,7 +76,7 @@ export const SIG_IGN = 1;
 export const SS = { ONSTACK: 1, DISABLE: 2, AUTODISARM: 0x80000000 } as const;
 
 /** si_code */
-export const SI = { USER: 0, KERNEL: 0x80, QUEUE: -1, TIMER: -2, TKILL: -6 } as const;
+export const SI = { USER: 0, KERNEL: 0x80, QUEUE: -1, TIMER: -2, MESGQ: -3, TKILL: -6 } as const;
 export const CLD = { EXITED: 1, KILLED: 2, DUMPED: 3, STOPPED: 5, CONTINUED: 6 } as const;
 export const SEGV = { MAPERR: 1, ACCERR: 2 } as const;
 export const BUS = { ADRALN: 1, ADRERR: 2 } as const;

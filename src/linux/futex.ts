@@ -1,5 +1,5 @@
 // Futexes: waiters by key (futex(2), kernel/futex). A private key is an address in one address space; a shared one is
-// a place in the object that a shared mapping maps, so that processes that map it meet. Priority inheritance is not here.
+// a place in the object that a shared mapping maps, so that processes that map it meet. Priority inheritance is in futex-pi.ts.
 import { type AddressSpace, MemoryFault } from '../machine/index.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process, Task } from './task.ts';
@@ -18,6 +18,8 @@ export class FutexWaiter {
   readonly queue = new WaitQueue();
   key: FutexKey;
   woken = false;
+  /** Waits for a lock with priority inheritance, whose word is at this address of its space. */
+  lock: number | undefined = undefined;
 
   constructor(task: Task, key: FutexKey, bitset: number) {
     this.task = task;
@@ -29,15 +31,39 @@ export class FutexWaiter {
 /** Waiters in order of arrival, per key, and by task. */
 export class FutexTable {
   private readonly lists = new Map<object, Map<number, FutexWaiter[]>>();
-  private readonly byTask = new Map<Task, FutexWaiter>();
+  private readonly byTask = new Map<Task, FutexWaiter[]>();
 
   waiterOf(task: Task): FutexWaiter | undefined {
-    return this.byTask.get(task);
+    return this.byTask.get(task)?.[0];
+  }
+
+  /** All of a task: futex_waitv waits for several at once. */
+  waitersOf(task: Task): readonly FutexWaiter[] {
+    return this.byTask.get(task) ?? [];
+  }
+
+  /** Waiters in order of arrival. */
+  waitersAt(key: FutexKey): readonly FutexWaiter[] {
+    return this.lists.get(key.object)?.get(key.offset) ?? [];
+  }
+
+  /** Everybody who waits for a lock with priority inheritance. */
+  lockWaiters(): FutexWaiter[] {
+    return [...this.byTask.values()].flat().filter(({ lock, woken }) => lock !== undefined && !woken);
   }
 
   add(waiter: FutexWaiter): void {
-    this.byTask.set(waiter.task, waiter);
+    const known = this.byTask.get(waiter.task);
+    if (known === undefined) this.byTask.set(waiter.task, [waiter]);
+    else known.push(waiter);
     this.enlist(waiter);
+  }
+
+  /** Ends one wait. */
+  grant(waiter: FutexWaiter): void {
+    this.delist(waiter);
+    waiter.woken = true;
+    waiter.queue.wake();
   }
 
   private enlist(waiter: FutexWaiter): void {
@@ -62,21 +88,17 @@ export class FutexTable {
 
   /** The task no longer waits (its system call ended). */
   forget(task: Task): void {
-    const waiter = this.byTask.get(task);
-    if (waiter === undefined) return;
+    const waiters = this.byTask.get(task);
+    if (waiters === undefined) return;
     this.byTask.delete(task);
-    if (!waiter.woken) this.delist(waiter);
+    for (const waiter of waiters) if (!waiter.woken) this.delist(waiter);
   }
 
   /** Wakes up to `count` waiters whose bitset meets `bitset`; how many it woke. */
   wake(key: FutexKey, count: number, bitset: number): number {
     const list = this.lists.get(key.object)?.get(key.offset) ?? [];
     const chosen = list.filter((waiter) => (waiter.bitset & bitset) !== 0).slice(0, Math.max(0, count));
-    for (const waiter of chosen) {
-      this.delist(waiter);
-      waiter.woken = true;
-      waiter.queue.wake();
-    }
+    for (const waiter of chosen) this.grant(waiter);
     return chosen.length;
   }
 
@@ -112,9 +134,10 @@ export function wakeFutexAddress(kernel: Kernel, process: Process, address: numb
   kernel.futexes.wake(futexKey(process.space, address, true), count, 0xffffffff);
 }
 
-const TID_MASK = 0x3fffffff;
-const OWNER_DIED = 0x40000000;
-const WAITERS = 0x80000000;
+/** Bits of the word of a robust or priority-inheriting mutex. */
+export const TID_MASK = 0x3fffffff;
+export const OWNER_DIED = 0x40000000;
+export const WAITERS = 0x80000000;
 const LIST_LIMIT = 2048;
 
 /** Robust mutexes that the task holds at its end are marked, and one waiter of each is woken. Faults end the walk. */

@@ -66,6 +66,8 @@ export interface ExecutableFile {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  /** Content of the extended attribute security.capability. */
+  readonly capabilities: Uint8Array | undefined;
   /** Mount flags. */
   readonly nosuid: boolean;
   readonly noexec: boolean;

@@ -57,6 +57,8 @@ export function execve(kernel: Kernel, task: Task, request: ExecRequest): 'none'
   const program = findProgram(kernel, task, request);
   if (typeof program === 'number') return fail(program);
   if (tooBig(task, program.argv, request.envp)) return fail(-E['2BIG']);
+  const credentials = credentialsAfterExec(task.process.credentials, program.file);
+  if (typeof credentials === 'number') return fail(credentials);
   const space = kernel.machine.memory.createAddressSpace();
   const mapped = mapProgram(kernel, space, program);
   if (typeof mapped === 'number') {
@@ -73,7 +75,6 @@ export function execve(kernel: Kernel, task: Task, request: ExecRequest): 'none'
     0,
   );
   leaveOldProgram(kernel, task);
-  const credentials = credentialsAfterExec(task.process.credentials, program.file);
   const stack = buildProgramStack(kernel, task, space, { program, mapped, envp: request.envp, credentials });
   becomeProgram(kernel, task, space, { program, mapped, stack, envp: request.envp, credentials });
   return 'none';
@@ -266,6 +267,7 @@ function leaveOldProgram(kernel: Kernel, task: Task): void {
   process.actions = process.actions.map((action) => ({ ...action }));
   clearHandlers(process.actions);
   process.posixTimers.clear();
+  process.aio.clear();
   task.altStack = { sp: 0, flags: SS.DISABLE, size: 0 };
 }
 

@@ -2,6 +2,7 @@
 import { MemoryFault } from '../machine/index.ts';
 import { CLD, SIG, SIG_IGN } from './abi-signal.ts';
 import { exitRobustList, wakeFutexAddress } from './futex.ts';
+import { abandonLocks } from './futex-pi.ts';
 import { secondsNow } from './ipc.ts';
 import type { Kernel } from './kernel.ts';
 import { sharesSpace } from './process.ts';
@@ -19,6 +20,7 @@ export function exitTask(kernel: Kernel, task: Task, status: number): void {
   const name = task.syscall === undefined ? '' : kernel.syscallName(task.syscall.nr);
   if (!name.startsWith('exit')) task.syscall = undefined;
   kernel.effect(task, { op: 'EXIT', resource: { kind: 'id', value: statusText(status) }, access: '' }, 0);
+  abandonLocks(kernel, task);
   releaseMemoryUse(kernel, task);
   leaveQueues(task);
   kernel.futexes.forget(task);

@@ -19,7 +19,7 @@ const RWF = { HIPRI: 1, DSYNC: 2, SYNC: 4, NOWAIT: 8, APPEND: 16, NOAPPEND: 32 }
 /** Files that have an offset; others answer ESPIPE to pread and lseek. */
 export const isSeekable = (file: OpenFile): boolean => file instanceof PlacedFile && file.seekable;
 
-function readInto(
+export function readInto(
   kernel: Kernel,
   task: Task,
   fd: number,
@@ -38,7 +38,7 @@ function readInto(
   return value;
 }
 
-function writeFrom(
+export function writeFrom(
   kernel: Kernel,
   task: Task,
   fd: number,

@@ -6,6 +6,7 @@ import { E } from './errno.ts';
 import type { OpenFile } from './file.ts';
 import { IN, notifyFile } from './inotify.ts';
 import type { Kernel } from './kernel.ts';
+import { dropNotification, MqFile } from './mqueue.ts';
 import { Pipe, PipeFile } from './pipe.ts';
 import { accessLetters, effectOn, fileResource, install, pathAt } from './sys-file-common.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
@@ -100,6 +101,7 @@ export function closeDescriptor(kernel: Kernel, process: Process, fd: number): O
   if (file === undefined) return undefined;
   if (file instanceof PlacedFile) {
     file.inode.locks?.release(process);
+    if (file instanceof MqFile) dropNotification(file, process);
     if (file.references === 1)
       notifyFile(file.place.dentry, writable(file.flags) ? IN.CLOSE_WRITE : IN.CLOSE_NOWRITE);
   }

@@ -1,7 +1,9 @@
-// futex(2): WAIT, WAKE, REQUEUE, CMP_REQUEUE, WAKE_OP and the bitset forms. Priority inheritance is refused.
+// futex(2): WAIT, WAKE, REQUEUE, CMP_REQUEUE, WAKE_OP, the bitset forms, and locks with priority inheritance; of the
+// newer calls futex_waitv. Requeueing to such a lock is refused.
 import { row } from './catalogue.ts';
 import { E } from './errno.ts';
 import { FutexWaiter, futexKey } from './futex.ts';
+import { lockPi, unlockPi } from './futex-pi.ts';
 import type { Kernel } from './kernel.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Task } from './task.ts';
@@ -50,14 +52,22 @@ function futex(kernel: Kernel, task: Task, args: SysArgs): SysResult {
     case OP.WAKE_OP:
       return wakeOp(kernel, task, args, shared);
     case OP.LOCK_PI:
-    case OP.UNLOCK_PI:
+      return lockPi(kernel, task, args, { shared, clock: CLOCK.REALTIME, tries: false });
+    case OP.LOCK_PI2:
+      return lockPi(kernel, task, args, {
+        shared,
+        clock: realtime ? CLOCK.REALTIME : CLOCK.MONOTONIC,
+        tries: false,
+      });
     case OP.TRYLOCK_PI:
+      return lockPi(kernel, task, args, { shared, clock: CLOCK.REALTIME, tries: true });
+    case OP.UNLOCK_PI:
+      return unlockPi(kernel, task, args.pointer(0), shared);
     case OP.WAIT_REQUEUE_PI:
     case OP.CMP_REQUEUE_PI:
-    case OP.LOCK_PI2:
       kernel.cutHere(task, {
         kind: 'syscall-option',
-        what: 'futex with priority inheritance',
+        what: 'futex requeue with priority inheritance',
         consequence: 'answered ENOSYS',
       });
       return -E.NOSYS;
@@ -162,6 +172,58 @@ function wakeOp(kernel: Kernel, task: Task, args: SysArgs, shared: boolean): Sys
   return woken;
 }
 
+const WAITV_LIMIT = 128;
+/** FUTEX2_SIZE_U32 and FUTEX2_PRIVATE; other sizes and NUMA are not in Linux 6.12. */
+const FUTEX2 = { U32: 2, PRIVATE: 128 } as const;
+
+/** struct futex_waitv: val u64 | uaddr u64 | flags u32 | reserved u32. Answers the index of one that was woken. */
+function futexWaitv(kernel: Kernel, task: Task, args: SysArgs): SysResult {
+  if (kernel.futexes.waitersOf(task).length === 0) {
+    const failed = beginWaitv(kernel, task, args);
+    if (failed !== 0) return failed;
+  }
+  const waiters = kernel.futexes.waitersOf(task);
+  const woken = waiters.findIndex((waiter) => waiter.woken);
+  if (woken >= 0) return woken;
+  const deadline = task.restart?.['deadline'] as bigint | undefined;
+  if (deadline !== undefined && kernel.now >= deadline) return -E.TIMEDOUT;
+  return block(
+    waiters.map(({ queue }) => queue),
+    `${waiters.length} futexes`,
+    { deadline, restart: deadline === undefined ? 'restart' : 'restart-nohand' },
+  );
+}
+
+function beginWaitv(kernel: Kernel, task: Task, args: SysArgs): number {
+  const { space } = task.process;
+  const [at, count, clock] = [args.pointer(0), args.uint(1), args.int(4)];
+  if (args.uint(2) !== 0 || count === 0 || count > WAITV_LIMIT || at === 0) return -E.INVAL;
+  const timed = args.pointer(3) !== 0;
+  if (timed && clock !== CLOCK.REALTIME && clock !== CLOCK.MONOTONIC) return -E.INVAL;
+  const timeout = timed ? readTimespec(space, args.pointer(3)) : undefined;
+  if (typeof timeout === 'number') return timeout;
+  const waiters: FutexWaiter[] = [];
+  for (let i = 0; i < count; i++) {
+    const entry = at + 24 * i;
+    const address = Number(space.read64(entry + 8));
+    const flags = space.read32(entry + 16) >>> 0;
+    if ((flags & ~(FUTEX2.U32 | FUTEX2.PRIVATE)) !== 0 || (flags & 3) !== FUTEX2.U32) return -E.INVAL;
+    if (space.read32(entry + 20) !== 0 || address % 4 !== 0) return -E.INVAL;
+    const key = futexKey(space, address, (flags & FUTEX2.PRIVATE) === 0);
+    if (BigInt(space.read32(address) >>> 0) !== space.read64(entry)) return -E.AGAIN;
+    waiters.push(new FutexWaiter(task, key, ALL_BITS));
+  }
+  for (const waiter of waiters) kernel.futexes.add(waiter);
+  task.restart = timeout === undefined ? {} : { deadline: absoluteToNow(kernel, clock, timeout) };
+  return 0;
+}
+
 export const futexRows: readonly SyscallRow[] = [
-  row('futex', futex, 'partial', 'priority inheritance answers ENOSYS and is a cut'),
+  row(
+    'futex',
+    futex,
+    'partial',
+    'requeueing to a lock with priority inheritance answers ENOSYS and is a cut',
+  ),
+  row('futex_waitv', futexWaitv),
 ];

@@ -104,7 +104,8 @@ function place(
   const { length, flags, offset } = mapping;
   const type = flags & MAP.TYPE;
   if (length === 0 || !isPage(offset) || type < MAP.SHARED || type > MAP.SHARED_VALIDATE) return -E.INVAL;
-  if (length > HIGHEST) return -E.NOMEM;
+  if (length > HIGHEST || (flags & (MAP.HUGETLB | MAP.ANONYMOUS)) === (MAP.HUGETLB | MAP.ANONYMOUS))
+    return -E.NOMEM;
   const backing = file === undefined ? undefined : backingFor(file, mapping);
   if (typeof backing === 'number') return backing;
   if (process.space.regions().length >= REGION_LIMIT || !fitsLimit(process, length)) return -E.NOMEM;
@@ -284,7 +285,7 @@ function moveTo(
 
 export const memoryRows: readonly SyscallRow[] = [
   row('brk', brk),
-  row('mmap', mmap, 'partial', 'huge pages are plain ones; no commit accounting'),
+  row('mmap', mmap, 'partial', 'no huge pages, as where none are reserved; no commit accounting'),
   row('munmap', munmap),
   row('mprotect', mprotect),
   row(

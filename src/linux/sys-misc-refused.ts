@@ -27,6 +27,12 @@ function denied(
 }
 
 export const refusedRows: readonly SyscallRow[] = [
+  refused('sysfs', E.PERM, 'by the default seccomp profile of a container runtime'),
+  refused('modify_ldt', E.NOSYS, 'as a kernel without local descriptor tables'),
+  refused('remap_file_pages', E.NOSYS, 'by the default seccomp profile; nothing has used it since Linux 4.0'),
+  ...['cachestat', 'futex_wake', 'futex_wait', 'futex_requeue', 'mseal'].map((name) =>
+    refused(name, E.NOSYS, 'as Linux before 6.5; libraries ask and do without'),
+  ),
   denied(
     'setns',
     'SETNS',

@@ -292,7 +292,7 @@ export const processRows: readonly SyscallRow[] = [
   row('clone3', clone3, 'partial', 'namespaces, set_tid and cgroups are refused'),
   row('fork', fork),
   row('vfork', vfork),
-  row('execve', execveCall, 'partial', 'ELF for x86-64 and #! only; file capabilities are not looked at'),
+  row('execve', execveCall, 'partial', 'ELF for x86-64 and #! only'),
   row('execveat', execveat, 'partial', 'as execve'),
   row('unshare', unshare, 'partial', 'namespaces are refused with EPERM as in a container'),
   row('exit', exit),

@@ -1,5 +1,6 @@
 // The system call table: the rows of every family joined, and a `missing` row for each call that no family has.
 import { catalogue } from './catalogue.ts';
+import { aioRows } from './sys-aio.ts';
 import { fileRows } from './sys-file.ts';
 import { futexRows } from './sys-futex.ts';
 import { msgRows } from './sys-ipc-msg.ts';
@@ -10,6 +11,7 @@ import { memoryAdviceRows } from './sys-memory-advice.ts';
 import { miscRows } from './sys-misc.ts';
 import { prctlRows } from './sys-misc-prctl.ts';
 import { refusedRows } from './sys-misc-refused.ts';
+import { mqueueRows } from './sys-mqueue.ts';
 import { pollRows } from './sys-poll.ts';
 import { processRows } from './sys-process.ts';
 import { credentialRows } from './sys-process-credentials.ts';
@@ -41,6 +43,8 @@ export const families: readonly (readonly SyscallRow[])[] = [
   shmRows,
   semRows,
   msgRows,
+  mqueueRows,
+  aioRows,
   miscRows,
   prctlRows,
   refusedRows,

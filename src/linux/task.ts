@@ -1,5 +1,6 @@
 // Tasks (threads) and processes, as the syscall families share them. Plain data: no closures (see wait.ts).
 import type { AddressSpace, Backing, Registers } from '../machine/index.ts';
+import type { AioContext } from './aio.ts';
 import type { DescriptorTable } from './file.ts';
 import type { Place } from './vfs-inode.ts';
 import type { Block, WaitQueue } from './wait.ts';
@@ -146,6 +147,8 @@ export class Process {
     virtual: { expires: undefined, interval: 0n },
     prof: { expires: undefined, interval: 0n },
   };
+  /** libaio contexts, by their address. */
+  readonly aio = new Map<number, AioContext>();
   readonly posixTimers = new Map<number, PosixTimer>();
   nextTimer = 0;
   /** Virtual ns at start, used so far, and used by children that were waited for. */

@@ -2,6 +2,7 @@
 // in vfs-walk (path walk), vfs-open, vfs-change (create, rename …), vfs-mounts (what a runtime mounts).
 import type { Tree } from '../image/index.ts';
 import { AT, O, S } from './abi-file.ts';
+import { CAPABILITY_XATTR } from './credentials.ts';
 import { NullFile } from './devfs.ts';
 import { E } from './errno.ts';
 import type { EnvironmentValues } from './events.ts';
@@ -183,6 +184,7 @@ export class Vfs implements ExecutableSource {
       mode: inode.mode,
       uid: inode.uid,
       gid: inode.gid,
+      capabilities: inode.xattrs?.get(CAPABILITY_XATTR),
       nosuid,
       noexec,
     };

@@ -58,7 +58,7 @@ CASE(output) {
   struct termios t; tcgetattr(slave, &t); t.c_oflag = 0; tcsetattr(slave, TCSANOW, &t); T(write(slave, "a\nb", 3)); OUTPUT();
   t.c_oflag = OPOST | OCRNL; tcsetattr(slave, TCSANOW, &t); T(write(slave, "a\rb\n", 4)); OUTPUT();
   t.c_oflag = OPOST | XTABS | ONLCR; tcsetattr(slave, TCSANOW, &t); T(write(slave, "ab\tc\n", 5)); OUTPUT();
-  T(write(master, "\x13", 1)); T(write(slave, "held", 4)); OUTPUT(); T(write(master, "\x11", 1)); OUTPUT();
+  TYPE("\x13"); T(write(slave, "held", 4)); OUTPUT(); TYPE("\x11"); OUTPUT();
 }
 CASE(raw_mode) {
   start(); raw(1, 1, 0); TYPE("x\r\x03\n"); IN(); IN(); OUTPUT();

@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { InputError, printable } from '../bytes/index.ts';
 import { DEFAULT_BUDGETS, ENVIRONMENTS, launchOf } from '../explore/index.ts';
+import { openCodeCache } from '../host/index.ts';
 import { openImage } from '../image/index.ts';
 import type { FeatureSet } from '../isa/index.ts';
 import { createMachine, signalNumber } from '../linux/index.ts';
+import type { CodeStore } from '../machine/index.ts';
 import { type ModelResult, modelImage } from '../model/index.ts';
 import { type Policy, writePolicy } from '../policy/index.ts';
 import { CPU_NAMES, cpuNamed, DEFAULT_CPU } from './cpu.ts';
@@ -26,6 +28,7 @@ interface ModelCommandOptions extends TargetOptions {
   readonly maxInstructions: string;
   readonly engine: string;
   readonly cpu: string;
+  readonly cache: boolean;
   readonly json?: boolean;
 }
 
@@ -74,6 +77,7 @@ export function addModelCommand(program: Command): void {
       'processor that programs find; the level that they were built for',
       DEFAULT_CPU,
     )
+    .option('--no-cache', 'keep no prepared code on disk (EFFIGY_CACHE says where it is kept)')
     .option('--json', 'print a summary of the policy as JSON')
     .addHelpText(
       'after',
@@ -89,6 +93,7 @@ Examples:
         engine: engineNamed(options.engine),
         features: cpuNamed(options.cpu),
         probes: options.probes,
+        store: options.cache ? openCodeCache() : undefined,
       };
       const images: OpenedImage[] = [];
       try {
@@ -112,6 +117,7 @@ interface Settings {
   readonly probes: boolean;
   readonly engine: Engine;
   readonly features: FeatureSet;
+  readonly store: CodeStore | undefined;
 }
 
 const collect = (value: string, sofar: readonly string[]): readonly string[] => [...sofar, value];
@@ -183,9 +189,11 @@ function runModel({ opened, container, deployment, notes }: Target, settings: Se
   const stopName = container.stopSignal ?? image.config.stopSignal;
   const stopSignal = stopName === '' ? 15 : signalNumber(stopName);
   if (stopSignal === undefined) throw new InputError(`unknown stop signal ${JSON.stringify(stopName)}`, path);
+  const { engine, features, store } = settings;
+  const machine = createMachine({ engine, features, store });
   const progress = createProgress('model');
   try {
-    return modelImage(image, {
+    const result = modelImage(image, {
       launches,
       budgets: { ...DEFAULT_BUDGETS, boot: settings.budget },
       probes: settings.probes,
@@ -195,9 +203,11 @@ function runModel({ opened, container, deployment, notes }: Target, settings: Se
         : { deployment: { name: deployment, container: container.name, program: spec.argv[0] } }),
       record: { environments: settings.count, maxInstructions: settings.budget, probes: settings.probes },
       version: packageVersion(),
-      machine: createMachine({ engine: settings.engine, features: settings.features }),
+      machine,
       onProgress: ({ pass, done, of }) => progress.update(pass, done, of),
     });
+    machine.engine.keep?.();
+    return result;
   } finally {
     progress.stop();
   }

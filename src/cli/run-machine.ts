@@ -13,6 +13,7 @@ import {
   type RunStop,
 } from '../linux/index.ts';
 import {
+  type CodeStore,
   createFastEngine,
   createReferenceEngine,
   type Engine,
@@ -75,6 +76,8 @@ export interface RunRequest {
   readonly horizon: bigint;
   /** Absent: no trace. */
   readonly trace?: TraceOptions | undefined;
+  /** Where prepared code is kept from one process to the next; absent: nowhere. */
+  readonly store?: CodeStore | undefined;
   /** Call stacks of the tasks that wait at the end. */
   readonly stacks: boolean;
 }
@@ -108,8 +111,8 @@ export function runInMachine(image: Image, request: RunRequest, listener: RunLis
         });
   const steps = tracer?.steps === true;
   const make = request.engine ?? (steps ? createReferenceEngine : createFastEngine);
-  const { features } = request;
-  const engine = make({ features, ...(steps ? { blockInstructions: 1 } : {}) });
+  const { features, store } = request;
+  const engine = make({ features, ...(steps ? { blockInstructions: 1 } : { store }) });
   const kernel = createKernel({
     tree: image.tree,
     environment: ENVIRONMENTS[0].values,
@@ -132,6 +135,7 @@ export function runInMachine(image: Image, request: RunRequest, listener: RunLis
   const waiting = stop.kind === 'exited' ? [] : waitingTasks(kernel, stop, request.stacks);
   const result = { stop, waiting, instructions: engine.executed, cuts: [...kernel.cuts.values()] };
   kernel.release();
+  engine.keep?.();
   return { ...result, traceNeverStarted: tracer?.waits === true };
 }
 

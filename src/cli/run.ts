@@ -2,6 +2,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
 import { decodeText, InputError, printable } from '../bytes/index.ts';
+import { openCodeCache } from '../host/index.ts';
 import { type Image, openImage } from '../image/index.ts';
 import type { FeatureSet } from '../isa/index.ts';
 import type { ProcessSpec } from '../linux/index.ts';
@@ -27,6 +28,7 @@ interface RunCommandOptions {
   readonly maxInstructions: string;
   readonly horizon: string;
   readonly exitCode?: boolean;
+  readonly cache: boolean;
   readonly json?: boolean;
   readonly platform?: string;
   readonly ref?: string;
@@ -87,6 +89,7 @@ export function addRunCommand(program: Command, streams = processStreams): void 
     .option('--max-instructions <n>', 'stop after so many', '10000000000')
     .option('--horizon <seconds>', 'virtual time that may pass while everything waits', '10')
     .option('--exit-code', "exit with the program's status (128 + signal)")
+    .option('--no-cache', 'keep no prepared code on disk (EFFIGY_CACHE says where it is kept)')
     .option('--json', 'one JSON object a line on standard output')
     .option('--platform <os/arch>', 'which platform of several (linux/amd64)')
     .option('--ref <name>', 'which image of an archive that holds several')
@@ -193,7 +196,12 @@ function run(image: Image, spec: ProcessSpec, checked: Checked, { options, strea
   const trace = options.output === undefined ? undefined : openSync(options.output, 'w');
   try {
     const engine = options.engine === undefined ? undefined : ENGINES[options.engine];
-    const result = runInMachine(image, { ...checked, spec, engine, stacks }, listener(json, streams, trace));
+    const store = options.cache ? openCodeCache() : undefined;
+    const result = runInMachine(
+      image,
+      { ...checked, spec, engine, stacks, store },
+      listener(json, streams, trace),
+    );
     if (json) streams.stdout(jsonLine(endObject(result)));
     else streams.stderr(endText(result, options.traceFrom));
     if (options.exitCode === true && result.stop.kind === 'exited')

@@ -12,6 +12,7 @@ export {
   sliceAccess,
   Window,
 } from './access.ts';
+export { type CodeCache, type CodeCacheOptions, openCodeCache } from './code-cache.ts';
 export { deflateRawSync } from './deflate.ts';
 export { createDigest, type Digest, type DigestAlgorithm, digestFile, sha1, sha256 } from './digest.ts';
 export {

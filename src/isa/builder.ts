@@ -54,6 +54,12 @@ export class BlockBuilder {
     return { start, length, instructions: this.instructions, code: this.words.slice(0, this.count * WORDS) };
   }
 
+  /** The finished block, in the builder's own array: it holds until the builder is used again. */
+  view(start: number, length: number): Block {
+    const code = this.words.subarray(0, this.count * WORDS);
+    return { start, length, instructions: this.instructions, code };
+  }
+
   /** Appends one operation as it is. Prefer the methods below. */
   emit(op: number, width: number, aux: number, a: number, b: number, c: number): Value {
     let words = this.words;

@@ -2,6 +2,7 @@
 import type { Tree } from '../image/index.ts';
 import { BASELINE, type FeatureSet } from '../isa/index.ts';
 import {
+  type CodeStore,
   createFastEngine,
   createMemory,
   createReferenceEngine,
@@ -37,13 +38,15 @@ export interface MachineOptions extends MemoryOptions {
   readonly engine?: 'reference' | 'fast';
   /** Instruction sets of the processor beyond the baseline. */
   readonly features?: FeatureSet;
+  /** Where code that the engine prepared is kept from one process to the next. */
+  readonly store?: CodeStore | undefined;
 }
 
 /** Memory and an engine, the reference one unless told otherwise. */
 export function createMachine(options: MachineOptions = {}): Machine {
-  const { features = BASELINE } = options;
+  const { features = BASELINE, store } = options;
   const create = options.engine === 'fast' ? createFastEngine : createReferenceEngine;
-  return { engine: create({ features }), memory: createMemory(options), features };
+  return { engine: create({ features, store }), memory: createMemory(options), features };
 }
 
 export function createKernel(options: KernelOptions): Kernel {

@@ -49,4 +49,6 @@ export interface Engine {
   run(registers: Registers, space: AddressSpace, budget: number): EngineStop;
   /** Instructions executed so far, over all tasks. */
   executed: number;
+  /** Stores code prepared so far for later processes, where the engine was given a place for it. */
+  keep?(): void;
 }

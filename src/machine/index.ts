@@ -1,4 +1,5 @@
 // machine: registers, memory, faults, engines. Floor 3.
+export type { CodeStore } from './code-store.ts';
 export type { Engine, EngineStop, Registers } from './engine.ts';
 export type { FastEngineOptions } from './fast/index.ts';
 export { createFastEngine } from './fast/index.ts';

@@ -2,6 +2,7 @@
 import { assert } from '../bytes/index.ts';
 import { BASELINE, createDecoder, disassemble, type FeatureSet, Lifter, TRAPS } from '../isa/index.ts';
 import { BlockCache } from './block-cache.ts';
+import type { CodeStore } from './code-store.ts';
 import type { Engine, EngineStop, Registers } from './engine.ts';
 import { type Fault, GuestFault } from './fault.ts';
 import { Frame, interpret, isCanonical } from './interpret.ts';
@@ -16,6 +17,8 @@ export interface EngineOptions {
   readonly tsc?: () => bigint;
   /** Instructions in a lifted block at most; 1 suits an engine that is run instruction by instruction. */
   readonly blockInstructions?: number;
+  /** Where prepared code is kept from one process to the next (Engine.keep); the reference prepares none. */
+  readonly store?: CodeStore | undefined;
 }
 
 class ReferenceEngine implements Engine {

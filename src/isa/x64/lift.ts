@@ -53,6 +53,18 @@ export class Lifter {
    * Undefined where not even one instruction is complete.
    */
   lift(bytes: Uint8Array, address: number, limit = MAX_INSTRUCTIONS): Block | undefined {
+    const length = this.build(bytes, address, limit);
+    return length === 0 ? undefined : this.builder.finish(address, length);
+  }
+
+  /** The same block, whose code holds until the next is lifted. */
+  peek(bytes: Uint8Array, address: number, limit = MAX_INSTRUCTIONS): Block | undefined {
+    const length = this.build(bytes, address, limit);
+    return length === 0 ? undefined : this.builder.view(address, length);
+  }
+
+  /** Bytes lifted into the builder. */
+  private build(bytes: Uint8Array, address: number, limit: number): number {
     const { builder, cx, decoder } = this;
     builder.reset();
     decoder.start(bytes, address);
@@ -66,9 +78,9 @@ export class Lifter {
       this.functionFor(instruction)(cx);
       length += instruction.length;
     }
-    if (builder.instructions === 0) return undefined;
-    if (!builder.terminated) builder.jump('jump', builder.const(64, address + length));
-    return builder.finish(address, length);
+    if (builder.instructions > 0 && !builder.terminated)
+      builder.jump('jump', builder.const(64, address + length));
+    return length;
   }
 
   private functionFor(instruction: Instruction): LiftFunction {

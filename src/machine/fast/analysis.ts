@@ -64,8 +64,9 @@ export function keepsFlags(code: Int32Array, at: number): boolean {
 }
 
 const hasEffect = (op: number, aux: number): boolean =>
-  op === IR.call ? !PURE_HELPERS[aux] : EFFECTS.has(op);
-const EFFECTS = new Set<number>([
+  op === IR.call ? !PURE_HELPERS[aux] : EFFECTS[op] !== 0;
+const EFFECTS = new Uint8Array(256);
+for (const op of [
   IR.insn,
   IR.set,
   IR.load,
@@ -97,14 +98,56 @@ const EFFECTS = new Set<number>([
   IR.syscall,
   IR.trap,
   IR.unsupported,
-]);
+])
+  EFFECTS[op] = 1;
 
 export function analyse(original: Int32Array): Analysis {
-  const code = productFlags(foldConditions(original));
+  const code = productFlags(foldConditions(original, false), false);
   const count = code.length / WORDS;
-  const width = new Uint8Array(count);
-  const lastUse = new Int32Array(count);
-  const dead = new Uint8Array(count);
+  const facts = {
+    code,
+    count,
+    width: new Uint8Array(count),
+    lastUse: new Int32Array(count),
+    dead: new Uint8Array(count),
+  };
+  findFacts(facts);
+  return facts;
+}
+
+/** The same in arrays that are kept from one block to the next and may be longer than `count`. */
+export class AnalysisScratch implements Analysis {
+  code: Int32Array = new Int32Array(0);
+  count = 0;
+  width = new Uint8Array(0);
+  lastUse = new Int32Array(0);
+  dead = new Uint8Array(0);
+  private words = new Int32Array(0);
+
+  /** The folded words, which hold until the next block. */
+  analyse(original: Int32Array): Int32Array {
+    const { length } = original;
+    const count = length / WORDS;
+    if (this.words.length < length) {
+      this.words = new Int32Array(2 * length + 512 * WORDS);
+      this.width = new Uint8Array(2 * count + 512);
+      this.lastUse = new Int32Array(2 * count + 512);
+      this.dead = new Uint8Array(2 * count + 512);
+    } else {
+      this.width.fill(0, 0, count);
+      this.dead.fill(0, 0, count);
+    }
+    this.words.set(original);
+    this.code = this.words.subarray(0, length);
+    this.count = count;
+    productFlags(foldConditions(this.code, true), true);
+    findFacts(this);
+    return this.code;
+  }
+}
+
+/** `width` and `dead` are 0 before. */
+function findFacts({ code, count, width, lastUse, dead }: Analysis): void {
   for (let i = 0; i < count; i++) {
     lastUse[i] = i;
     if (YIELDS[code[i * WORDS] & 0xff]) width[i] = widthOfValue(code, i);
@@ -126,11 +169,10 @@ export function analyse(original: Int32Array): Analysis {
       if (lastUse[value] === value) lastUse[value] = i;
     }
   }
-  return { code, count, width, lastUse, dead };
 }
 
 /** Flags of a product whose high half is there only for them take the factors instead. */
-function productFlags(original: Int32Array): Int32Array {
+function productFlags(original: Int32Array, inPlace: boolean): Int32Array {
   let code = original;
   for (let at = 0; at < original.length; at += WORDS) {
     if ((original[at] & 0xff) !== IR.flags || original[at] >>> 16 !== KIND.smul) continue;
@@ -139,7 +181,7 @@ function productFlags(original: Int32Array): Int32Array {
     if ((original[low] & 0xff) !== IR.mul || (original[high] & 0xff) !== IR.mulhs) continue;
     const [x, y] = [original[low + 1], original[low + 2]];
     if (x !== original[high + 1] || y !== original[high + 2]) continue;
-    if (code === original) code = original.slice();
+    if (code === original && !inPlace) code = original.slice();
     code[at] = (original[at] & 0xffff) | (SIGNED_FACTORS << 16);
     code[at + 1] = x;
     code[at + 2] = y;
@@ -187,7 +229,7 @@ const KIND = Object.fromEntries(FLAG_KINDS.map((kind, i) => [kind, i])) as Reado
 >;
 
 /** The same operations, conditions on flags of the same block being comparisons of what set them. */
-function foldConditions(original: Int32Array): Int32Array {
+function foldConditions(original: Int32Array, inPlace: boolean): Int32Array {
   let code = original;
   let flags = -1;
   for (let at = 0; at < original.length; at += WORDS) {
@@ -198,19 +240,19 @@ function foldConditions(original: Int32Array): Int32Array {
       // carry
       const kind = original[flags] >>> 16;
       if (kind === KIND.sub) {
-        if (code === original) code = original.slice();
+        if (code === original && !inPlace) code = original.slice();
         replace(code, at, IR.ltu, (original[flags] >>> 8) & 0xff, original[flags + 1], original[flags + 2]);
       } else if (kind === KIND.inc || kind === KIND.dec) {
-        if (code === original) code = original.slice();
+        if (code === original && !inPlace) code = original.slice();
         replace(code, at, IR.trunc, 1, original[flags + 3], -1);
       } else if (kind === KIND.logic) {
-        if (code === original) code = original.slice();
+        if (code === original && !inPlace) code = original.slice();
         code[at] = IR.const | (1 << 8);
         code[at + 1] = 0;
         code[at + 2] = 0;
       }
     } else if (op === IR.cond && flags >= 0) {
-      if (code === original) code = original.slice();
+      if (code === original && !inPlace) code = original.slice();
       foldOne(code, at, flags);
     }
   }

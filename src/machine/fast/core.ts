@@ -2,6 +2,7 @@
 // stands there, and the operations that translated code leaves to the reference.
 import { assert } from '../../bytes/index.ts';
 import { IR, IR_OPS, type Lifter, WORDS } from '../../isa/index.ts';
+import type { CodeStore } from '../code-store.ts';
 import { GuestFault } from '../fault.ts';
 import { FLAG_FUNCTIONS } from '../flags.ts';
 import { FRAME_SIZE, type FramePool } from '../frames.ts';
@@ -13,7 +14,7 @@ import { LAYOUT, RegisterFile } from '../registers.ts';
 import type { PagedSpace } from '../space.ts';
 import { operandsOf, widthOfValue } from './analysis.ts';
 import { CASE } from './cases.ts';
-import { encodeBlock, type Stream } from './encode.ts';
+import { StreamEncoder } from './encode.ts';
 import {
   compileModule,
   createTable,
@@ -24,45 +25,23 @@ import {
 } from './host.ts';
 import { coreModule } from './interpreter.ts';
 import { CPU, ENTRIES, ENTRY_SIZE, LEAVES, type Places, WINDOW_SIZE, WINDOWS } from './layout.ts';
+import { Library, type Unit } from './library.ts';
+import { type BlockRecord, storedStream } from './stored-code.ts';
+import {
+  type BlockDetail,
+  type BlockFacts,
+  type RegionEntry,
+  StreamBlock,
+  TextArena,
+} from './stream-block.ts';
 
-/** A way into a region. */
-export interface RegionEntry {
-  /** Index in the function table << 1 | 1. */
-  readonly target: number;
-  /** Number of the entry. */
-  readonly entry: number;
-  /** Byte address of the descriptor (layout.ts). */
-  readonly descriptor: number;
-  /** The pages that its code is from. */
-  readonly pages: readonly { readonly page: number; readonly frame: number; readonly version: number }[];
-}
-
-/** A lifted block and its stream. */
-export interface StreamBlock {
-  readonly number: number;
-  readonly address: number;
-  readonly length: number;
-  readonly instructions: number;
-  readonly code: Int32Array;
-  readonly homes: Int32Array;
-  readonly marks: Uint16Array;
-  /** Byte address of its header. */
-  readonly header: number;
-  readonly frame: number;
-  readonly version: number;
-  /** Frame of the next page where the code reaches into it, else 0. */
-  readonly frame2: number;
-  readonly version2: number;
-  /** The region that may be entered here. */
-  region: RegionEntry | undefined;
-}
+export type { RegionEntry, StreamBlock } from './stream-block.ts';
 
 /** Different codes remembered at one address. */
 const WAYS = 4;
 const LONGEST_INSTRUCTION = 15;
 /** As the reference engine's blocks. */
 const WINDOW = 512;
-const MAX_INSTRUCTIONS = 64;
 const CHUNK_FRAMES = 64;
 /** Blocks at most; then all are forgotten and their places used again. */
 const CAPACITY = 600_000;
@@ -85,10 +64,16 @@ export interface CoreEnvironment extends Omit<HelperEnvironment, 'tsc'> {
   readonly tsc: (() => bigint) | undefined;
   /** Translate everything before it first runs: for tests. */
   readonly eager: boolean;
+  readonly store: CodeStore | undefined;
 }
+
+/** Where a block's code ends may depend on so many bytes after it. */
+const LOOKAHEAD = LONGEST_INSTRUCTION;
 
 /** Executions of a block until the translator hears of it, and again each time. */
 const HOT = 8192;
+/** A block that was hot in an earlier run is again after so many executions. */
+const SOON = 16;
 
 export class Core {
   readonly eager: boolean;
@@ -102,6 +87,10 @@ export class Core {
   /** State of slow operations. */
   readonly frame: Frame;
   private readonly lifter: Lifter;
+  private readonly encoder: StreamEncoder;
+  private readonly texts = new TextArena();
+  private readonly library: Library | undefined;
+  private readonly detailOf = (block: StreamBlock): BlockDetail => this.detail(block);
   private readonly blocks = new Map<number, StreamBlock[]>();
   readonly byNumber: StreamBlock[] = [];
   private chunk = 0;
@@ -136,6 +125,10 @@ export class Core {
     this.eager = environment.eager;
     this.hot = this.eager ? 2 : HOT;
     this.places = places;
+    this.encoder = new StreamEncoder(places.cpu);
+    const { store, features } = environment;
+    if (store !== undefined)
+      this.library = new Library(store, `${[...features].sort().join('+')}.${places.cpu.toString(16)}`);
     this.clock = { budget: 0, bias: 0, base: 0, now: 0 };
     const tsc = environment.tsc ?? ((): bigint => BigInt(this.clock.now));
     this.frame = new Frame({ features: environment.features, tsc });
@@ -265,71 +258,149 @@ export class Core {
   }
 
   private add(space: PagedSpace, address: number): StreamBlock {
-    const left = PAGE_SIZE - (address % PAGE_SIZE);
     const frame = space.executable(address);
     space.watchCode(address);
+    const unit = this.library?.at(space, address);
+    const stored = unit === undefined ? undefined : this.restore(space, address, frame, unit);
+    if (stored !== undefined) return stored;
+    const block = this.make(space, address, frame);
+    unit?.added.push(block.number);
+    return block;
+  }
+
+  /** Lifts and encodes. */
+  private make(space: PagedSpace, address: number, frame: number): StreamBlock {
+    const left = PAGE_SIZE - (address % PAGE_SIZE);
+    const { lifter, encoder } = this;
     let frame2 = 0;
     let bytes = space.codeBytes(address, Math.min(left, WINDOW));
-    let limit = MAX_INSTRUCTIONS;
-    let block = this.lifter.lift(bytes, address);
+    let block = lifter.peek(bytes, address);
     if (block === undefined) {
       // the first instruction reaches into the next page
       const next = pageAfter(address);
       frame2 = space.executable(next);
       space.watchCode(next);
       bytes = space.read(address, Math.min(left, LONGEST_INSTRUCTION) + LONGEST_INSTRUCTION);
-      limit = 1;
-      block = this.lifter.lift(bytes, address, 1);
+      block = lifter.peek(bytes, address, 1);
       if (block === undefined) throw new MemoryFault(next, 'execute');
     }
     // a block that may leave early does so in its last instruction only: then all of it has run
     const leaving = firstExit(block.code) + 1;
-    if (leaving > 0 && leaving < block.instructions)
-      block = this.lifter.lift(bytes, address, leaving) ?? block;
+    let limit = block.instructions;
+    if (leaving > 0 && leaving < limit) {
+      block = lifter.peek(bytes, address, leaving) ?? block;
+      limit = leaving;
+    }
+    const compared = Math.min(bytes.length, block.length + LOOKAHEAD);
+    const textAt = this.texts.take(compared);
+    const text = this.texts.bytes;
+    text.set(bytes.subarray(0, compared), textAt);
     let base = this.place(block.code.length);
-    let stream = encodeBlock(block.code, this.places.cpu, base);
-    while (stream === undefined) {
-      limit = Math.min(limit, block.instructions) >> 1;
-      assert(limit > 0, 'one instruction fits the interpreter’s slots');
-      block = this.lifter.lift(bytes.slice(), address, limit);
-      assert(block !== undefined, 'a shorter block is there as well');
+    while (!encoder.encode(block.code, { words: this.pool.words, at: base / 4, base })) {
+      limit >>= 1;
+      const shorter =
+        limit === 0 ? undefined : lifter.peek(text.subarray(textAt, textAt + compared), address, limit);
+      assert(shorter !== undefined, 'one instruction fits the interpreter’s slots');
+      block = shorter;
       base = this.place(block.code.length);
-      stream = encodeBlock(block.code, this.places.cpu, base);
     }
     const { versions } = this.pool;
-    return this.remember(stream, base, {
-      address,
-      length: block.length,
-      instructions: block.instructions,
-      code: block.code,
-      frame,
-      version: versions[frame],
-      frame2,
-      version2: versions[frame2],
-    });
+    return this.remember(
+      {
+        number: this.byNumber.length,
+        address,
+        length: block.length,
+        instructions: block.instructions,
+        base,
+        header: base + encoder.constants,
+        words: encoder.length,
+        frame,
+        version: versions[frame],
+        frame2,
+        version2: versions[frame2],
+        text,
+        textAt,
+        compared,
+      },
+      0,
+    );
   }
 
-  private remember(
-    stream: Stream,
-    base: number,
-    facts: Omit<StreamBlock, 'number' | 'homes' | 'marks' | 'header' | 'region'>,
-  ): StreamBlock {
-    const header = base + stream.constants;
+  /** Takes the block from the store, where it was made from the bytes that stand here. */
+  private restore(space: PagedSpace, address: number, frame: number, unit: Unit): StreamBlock | undefined {
+    const { stored } = unit;
+    const record = stored?.find(address - unit.base) ?? -1;
+    if (stored === undefined || record < 0) return undefined;
+    const { pool } = this;
+    const left = PAGE_SIZE - (address % PAGE_SIZE);
+    const compared = stored.compared(record);
+    const at = frame * FRAME_SIZE + (address % PAGE_SIZE);
+    if (!stored.matches(record, pool.bytes, at, 0, Math.min(left, compared))) return undefined;
+    let frame2 = 0;
+    if (compared > left) {
+      const next = pageAfter(address);
+      frame2 = space.executable(next);
+      space.watchCode(next);
+      if (!stored.matches(record, this.pool.bytes, frame2 * FRAME_SIZE, left, compared)) return undefined;
+    }
+    const words = stored.streamWords(record);
+    const base = this.room(4 * words + 16);
+    if (!stored.restore(record, this.pool.words, base / 4, base)) return undefined;
+    const { versions } = this.pool;
     const number = this.byNumber.length;
-    const { words } = stream;
-    words[stream.constants / 4] = facts.instructions;
-    words[stream.constants / 4 + 1] = this.eager ? 1 : 0;
-    words[stream.constants / 4 + 2] = number;
-    this.pool.words.set(words, base / 4);
-    this.chunk = (base + words.length * 4 + 15) & ~15;
-    const block: StreamBlock = {
-      ...facts,
-      number,
-      homes: stream.homes,
-      marks: stream.marks,
-      header,
-      region: undefined,
+    unit.taken.set(record, number);
+    return this.remember(
+      {
+        number,
+        address,
+        length: stored.length(record),
+        instructions: stored.instructions(record),
+        base,
+        header: base + 4 * stored.constants(record),
+        words,
+        frame,
+        version: versions[frame],
+        frame2,
+        version2: versions[frame2],
+        text: stored.text,
+        textAt: stored.textAt(record),
+        compared,
+      },
+      this.warmth(stored.executions(record)),
+    );
+  }
+
+  /** How often a block that ran so often in an earlier run counts as run: what was hot soon is again. */
+  private warmth(executions: number): number {
+    return executions >= this.hot ? this.hot - SOON : Math.min(executions, this.hot >> 1);
+  }
+
+  private detail(block: StreamBlock): BlockDetail {
+    const { text, textAt, compared, address, instructions, base } = block;
+    const lifted = this.lifter.lift(text.subarray(textAt, textAt + compared), address, instructions);
+    assert(lifted !== undefined, 'the bytes of a block are those of its code');
+    const { code } = lifted;
+    const { encoder } = this;
+    const words = new Int32Array(code.length * 3 + 64);
+    assert(
+      encoder.encode(code, { words, at: 0, base }) && encoder.length === block.words,
+      'a block is encoded as before',
+    );
+    return {
+      code,
+      homes: encoder.homes.slice(0, code.length / WORDS),
+      marks: encoder.marks.slice(0, encoder.markCount),
     };
+  }
+
+  private remember(facts: BlockFacts, executions: number): StreamBlock {
+    const { words } = this.pool;
+    const at = facts.header / 4;
+    words[at] = facts.instructions;
+    words[at + 1] = this.eager ? 1 : executions;
+    words[at + 2] = facts.number;
+    this.chunk = (facts.base + facts.words * 4 + 15) & ~15;
+    const block = new StreamBlock(facts, this.detailOf);
     this.byNumber.push(block);
     const ways = this.blocks.get(facts.address);
     if (ways === undefined) this.blocks.set(facts.address, [block]);
@@ -340,10 +411,39 @@ export class Core {
     return block;
   }
 
+  /** Stores what this run made. */
+  keep(): void {
+    const { library } = this;
+    if (library === undefined) return;
+    this.clearStops();
+    const { words } = this.pool;
+    library.save({
+      executions: (number) => this.executionsOf(this.byNumber[number]),
+      record: (number, unit): BlockRecord => {
+        const block = this.byNumber[number];
+        const constants = (block.header - block.base) / 4;
+        return {
+          position: block.address - unit.base,
+          length: block.length,
+          instructions: block.instructions,
+          text: block.text,
+          textAt: block.textAt,
+          compared: block.compared,
+          stream: storedStream(words, block.base / 4, block.words, constants, block.base),
+          constants,
+          executions: this.executionsOf(block),
+        };
+      },
+    });
+  }
+
   /** Room for the stream of a block of so many IR words, at the end of what is used so far. */
   private place(irWords: number): number {
     // an operation of four words has at most six in a stream, and constants beside
-    const need = irWords * 4 * 3 + 256;
+    return this.room(irWords * 4 * 3 + 256);
+  }
+
+  private room(need: number): number {
     if (this.chunk + need > this.chunkEnd || this.byNumber.length >= CAPACITY) this.nextChunk(need);
     return this.chunk;
   }
@@ -366,6 +466,7 @@ export class Core {
   private forget(): void {
     this.blocks.clear();
     this.byNumber.length = 0;
+    this.library?.forget();
     this.freeChunks = this.chunks.splice(0);
     this.flush();
     this.onForget();

@@ -1,12 +1,23 @@
 // Turns a lifted block into the interpreter's stream. Values get homes in linear memory: constants beside the stream,
 // register reads the register itself where it is not overwritten meanwhile, results the register that they are about to
 // be set to where nothing can tell the difference, low parts of a value the value's own bytes; the rest gets slots.
-import { ATOMICS, FLAG_BITS, FLAGS, HELPERS, IR, REG, VECTOR_OPS, WORDS, XMM0 } from '../../isa/index.ts';
+import {
+  ATOMICS,
+  FLAG_BITS,
+  FLAGS,
+  HELPERS,
+  IR,
+  REG,
+  REGISTERS,
+  VECTOR_OPS,
+  WORDS,
+  XMM0,
+} from '../../isa/index.ts';
 import { LAYOUT } from '../registers.ts';
-import { type Analysis, analyse, isConst, keepsFlags, operandsOf } from './analysis.ts';
+import { AnalysisScratch, isConst, keepsFlags, operandsOf } from './analysis.ts';
 import { CASE, NATIVE_NUMBERS, shapeKey } from './cases.ts';
 import { shuffleLanes } from './emit.ts';
-import { CPU, SLOT } from './layout.ts';
+import { CPU, HEADER, SLOT } from './layout.ts';
 
 /** Byte offset of a register in the register file. */
 export function registerOffset(register: number): number {
@@ -18,18 +29,14 @@ export function registerOffset(register: number): number {
   throw new Error(`internal error: register ${register} is not read by IR`);
 }
 
-export interface Stream {
-  /** Words from the header on; constants stand before it. */
-  readonly words: Int32Array;
-  /** Bytes of constants before the header. */
-  readonly constants: number;
-  /** Absolute address of each operation's value; 0 none. */
-  readonly homes: Int32Array;
-  /** Word index, from the header, where each instruction begins. */
-  readonly marks: Uint16Array;
+/** Where a stream goes: word `at` of `words`, which stands at byte address `base` (a multiple of 16). */
+export interface StreamPlace {
+  readonly words: Int32Array | Uint32Array;
+  readonly at: number;
+  readonly base: number;
 }
 
-const FAULTING = new Set<number>([
+const FAULTING = tableOf([
   IR.insn,
   IR.load,
   IR.store,
@@ -53,7 +60,7 @@ const FAULTING = new Set<number>([
   IR.fcomi,
   IR.fcvt,
 ]);
-const FLOATS = new Set<number>([
+const FLOATS = tableOf([
   IR.fadd,
   IR.fsub,
   IR.fmul,
@@ -65,6 +72,12 @@ const FLOATS = new Set<number>([
   IR.fcomi,
   IR.fcvt,
 ]);
+
+function tableOf(ops: readonly number[]): Uint8Array {
+  const table = new Uint8Array(256);
+  for (const op of ops) table[op] = 1;
+  return table;
+}
 
 /** Which of the two leaf tables that are kept serves an address: 0 where it is made from rsp. */
 export function leafPairOf(code: Int32Array, address: number): 0 | 1 {
@@ -82,69 +95,128 @@ export function leafPairOf(code: Int32Array, address: number): 0 | 1 {
 /** Registers that an operation besides `set` may write: XMM and MXCSR by helpers, MXCSR by floating point. */
 function clobbers(head: number, register: number): boolean {
   const op = head & 0xff;
-  if (FLOATS.has(op)) return register === REG['mxcsr'];
+  if (FLOATS[op] !== 0) return register === REG['mxcsr'];
   if (op !== IR.call) return false;
   const { effect } = HELPERS[head >>> 16];
   if (effect === 'pure') return false;
   return register === REG['mxcsr'] || (register >= XMM0 && effect !== 'state');
 }
 
-class Encoder {
-  private readonly analysis: Analysis;
-  private readonly code: Int32Array;
-  private readonly cpu: number;
-  private readonly base: number;
-  private readonly count: number;
-  private readonly root: Int32Array;
-  private readonly offset: Int32Array;
-  private readonly clean: Uint8Array;
-  private readonly last: Int32Array;
-  private readonly homes: Int32Array;
-  /** Sets whose value was computed in the register at once. */
-  private readonly absorbed: Uint8Array;
-  private readonly words: number[] = [0, 0, 0];
-  private readonly marks: number[] = [];
-  private readonly constantData: number[] = [];
+const GENERAL = 16;
 
-  constructor(code: Int32Array, cpu: number, base: number) {
-    this.analysis = analyse(code);
-    this.code = this.analysis.code;
+/**
+ * Writes streams. One object serves all blocks of a core and keeps its working arrays: a block is encoded once and
+ * mostly run a few times, so that allocating would cost more than encoding. Results hold until the next block.
+ */
+export class StreamEncoder {
+  private readonly cpu: number;
+  private readonly analysis = new AnalysisScratch();
+  private code: Int32Array = new Int32Array(0);
+  private base = 0;
+  private count = 0;
+  private root = new Int32Array(0);
+  private offset = new Int32Array(0);
+  private clean = new Uint8Array(0);
+  private last = new Int32Array(0);
+  /** Sets whose value was computed in the register at once. */
+  private absorbed = new Uint8Array(0);
+  /** By operation: address of a shuffle's masks, 0 none. */
+  private masks = new Int32Array(0);
+  private freeSlots = new Int32Array(0);
+  private busySlots = new Int32Array(0);
+  private busyLast = new Int32Array(0);
+  /** By register: the last of its sets, and of the values that live in it; each names the one before, + 1. */
+  private readonly setHead = new Int32Array(REGISTERS.length);
+  private setLink = new Int32Array(0);
+  private readonly occupantHead = new Int32Array(REGISTERS.length);
+  private occupantLink = new Int32Array(0);
+  private out: Int32Array | Uint32Array = new Int32Array(0);
+  private outAt = 0;
+  private shuffles = 0;
+  private clobbering = false;
+  /** Absolute address of each operation's value; 0 none. */
+  homes = new Int32Array(0);
+  /** Word index, from the header, where each instruction begins. */
+  readonly marks = new Uint16Array(4096);
+  markCount = 0;
+  /** Bytes of constants before the header. */
+  constants = 0;
+  /** Words written: constants, header, operations. */
+  length = 0;
+
+  constructor(cpu: number) {
     this.cpu = cpu;
-    this.base = base;
-    this.count = this.analysis.count;
-    this.root = new Int32Array(this.count);
-    this.offset = new Int32Array(this.count);
-    this.clean = new Uint8Array(this.count);
-    this.last = new Int32Array(this.count);
-    this.homes = new Int32Array(this.count);
-    this.absorbed = new Uint8Array(this.count);
   }
 
-  /** Undefined where the block needs more slots than there are. */
-  encode(): Stream | undefined {
+  private prepare(count: number): void {
+    if (this.root.length < count) {
+      const size = 2 * count + 512;
+      this.root = new Int32Array(size);
+      this.offset = new Int32Array(size);
+      this.clean = new Uint8Array(size);
+      this.last = new Int32Array(size);
+      this.homes = new Int32Array(size);
+      this.absorbed = new Uint8Array(size);
+      this.masks = new Int32Array(size);
+      this.freeSlots = new Int32Array(size);
+      this.busySlots = new Int32Array(size);
+      this.busyLast = new Int32Array(size);
+      this.setLink = new Int32Array(size);
+      this.occupantLink = new Int32Array(size);
+      return;
+    }
+    this.clean.fill(0, 0, count);
+    this.offset.fill(0, 0, count);
+    this.last.fill(0, 0, count);
+    this.homes.fill(0, 0, count);
+    this.absorbed.fill(0, 0, count);
+    if (this.shuffles > 0) this.masks.fill(0);
+  }
+
+  /** False where the block needs more slots than there are. The header's three words are left as they are. */
+  encode(code: Int32Array, place: StreamPlace): boolean {
+    this.count = code.length / WORDS;
+    this.prepare(this.count);
+    this.code = this.analysis.analyse(code);
+    this.base = place.base;
+    this.out = place.words;
+    this.outAt = place.at;
+    this.markCount = 0;
+    this.shuffles = 0;
+    this.setHead.fill(0);
+    this.occupantHead.fill(0);
     this.findRoots();
     this.placeConstants();
     this.placeRegisters();
-    if (!this.placeSlots()) return undefined;
+    if (!this.placeSlots()) return false;
+    const { width } = this.analysis;
     for (let i = 0; i < this.count; i++)
-      this.homes[i] = this.analysis.width[i] === 0 ? 0 : this.homes[this.root[i]] + this.offset[i];
-    for (let i = 0; i < this.count; i++) if (this.analysis.dead[i] === 0) this.operation(i);
-    const constants = this.constantData.length * 4;
-    const words = new Int32Array(this.constantData.length + this.words.length);
-    words.set(this.constantData);
-    words.set(this.words, this.constantData.length);
-    return { words, constants, homes: this.homes, marks: Uint16Array.from(this.marks) };
+      this.homes[i] = width[i] === 0 ? 0 : this.homes[this.root[i]] + this.offset[i];
+    this.constants = 4 * (this.outAt - place.at);
+    this.header = this.outAt;
+    this.outAt += HEADER / 4;
+    const { dead } = this.analysis;
+    for (let i = 0; i < this.count; i++) if (dead[i] === 0) this.operation(i);
+    this.length = this.outAt - place.at;
+    return true;
   }
+  private header = 0;
 
   private findRoots(): void {
     const { code, count, root, offset, clean, last } = this;
     const { width, lastUse } = this.analysis;
+    this.clobbering = false;
     for (let i = 0; i < count; i++) {
       root[i] = i;
       const at = i * WORDS;
       const op = code[at] & 0xff;
       const a = code[at + 1];
       const w = width[i];
+      if (FLOATS[op] !== 0 || op === IR.call) this.clobbering = true;
+      if (op === IR.set) {
+        this.setLink[i] = this.setHead[a];
+        this.setHead[a] = i + 1;
+      }
       if (w === 0) continue;
       if (op === IR.const) clean[i] = 1;
       else if (op === IR.get) clean[i] = w >= 64 ? 1 : 0;
@@ -157,56 +229,71 @@ class Encoder {
         offset[i] = offset[a];
         clean[i] = 1;
       } else clean[i] = 1;
-      last[root[i]] = Math.max(last[root[i]], lastUse[i]);
+      if (lastUse[i] > last[root[i]]) last[root[i]] = lastUse[i];
     }
+  }
+
+  private constant(word: number): void {
+    this.out[this.outAt++] = word;
   }
 
   private placeConstants(): void {
     const { code, count } = this;
-    const shuffles: number[] = [];
+    const { dead } = this.analysis;
+    const first = this.outAt;
     for (let i = 0; i < count; i++) {
       const at = i * WORDS;
       const op = code[at] & 0xff;
-      if (op === IR.const && this.analysis.dead[i] === 0) {
-        this.homes[i] = this.base + 4 * this.constantData.length;
-        this.constantData.push(code[at + 1], code[at + 2]);
+      if (op === IR.const && dead[i] === 0) {
+        this.homes[i] = this.base + 4 * (this.outAt - first);
+        this.constant(code[at + 1]);
+        this.constant(code[at + 2]);
       } else if (op === IR.vec && shuffleLanes(VECTOR_OPS[code[at] >>> 16][0], code[at + 3]) !== undefined)
-        shuffles.push(i);
+        this.shuffles++;
     }
-    for (const i of shuffles) {
-      const lanes = shuffleLanes(VECTOR_OPS[code[i * WORDS] >>> 16][0], code[i * WORDS + 3]) ?? [];
-      this.masks.set(i, this.base + 4 * this.constantData.length);
+    if (this.shuffles === 0) return;
+    for (let i = 0; i < count; i++) {
+      const at = i * WORDS;
+      if ((code[at] & 0xff) !== IR.vec) continue;
+      const lanes = shuffleLanes(VECTOR_OPS[code[at] >>> 16][0], code[at + 3]);
+      if (lanes === undefined) continue;
+      this.masks[i] = this.base + 4 * (this.outAt - first);
       for (const from of [0, 16])
-        this.constantData.push(
-          ...packed(lanes.map((lane) => (lane >= from && lane < from + 16 ? lane - from : 0xff))),
-        );
+        for (const word of packed(
+          lanes.map((lane) => (lane >= from && lane < from + 16 ? lane - from : 0xff)),
+        ))
+          this.constant(word);
     }
   }
-  private readonly masks = new Map<number, number>();
+
+  /** Something between writes the register. */
+  private overwritten(register: number, from: number, to: number): boolean {
+    const { setLink, code } = this;
+    for (let s = this.setHead[register] - 1; s > from; s = setLink[s] - 1) if (s < to) return true;
+    if (register >= GENERAL && this.clobbering)
+      for (let i = from + 1; i < to; i++) if (clobbers(code[i * WORDS], register)) return true;
+    return false;
+  }
+
+  private occupy(register: number, value: number): void {
+    this.occupantLink[value] = this.occupantHead[register];
+    this.occupantHead[register] = value + 1;
+  }
+
+  /** A value that lives in the register is needed after `v` is made. */
+  private occupied(register: number, v: number): boolean {
+    for (let g = this.occupantHead[register] - 1; g >= 0; g = this.occupantLink[g] - 1)
+      if (this.last[g] > v) return true;
+    return false;
+  }
 
   private placeRegisters(): void {
     const { code, count, last } = this;
-    /** By register: roots that live in it, and positions of sets. */
-    const sets = new Map<number, number[]>();
-    const occupants = new Map<number, number[]>();
-    const push = (map: Map<number, number[]>, key: number, value: number): void => {
-      const list = map.get(key);
-      if (list === undefined) map.set(key, [value]);
-      else list.push(value);
-    };
-    for (let i = 0; i < count; i++)
-      if ((code[i * WORDS] & 0xff) === IR.set) push(sets, code[i * WORDS + 1], i);
-    const overwritten = (register: number, from: number, to: number): boolean => {
-      for (const s of sets.get(register) ?? []) if (s > from && s < to) return true;
-      if (register >= 16)
-        for (let i = from + 1; i < to; i++) if (clobbers(code[i * WORDS], register)) return true;
-      return false;
-    };
     for (let i = 0; i < count; i++) {
       const at = i * WORDS;
-      if ((code[at] & 0xff) !== IR.get || overwritten(code[at + 1], i, last[i])) continue;
+      if ((code[at] & 0xff) !== IR.get || this.overwritten(code[at + 1], i, last[i])) continue;
       this.homes[i] = this.cpu + registerOffset(code[at + 1]);
-      push(occupants, code[at + 1], i);
+      this.occupy(code[at + 1], i);
     }
     for (let s = 0; s < count; s++) {
       const at = s * WORDS;
@@ -215,11 +302,11 @@ class Encoder {
       const value = code[at + 2];
       const v = this.root[value];
       if (this.homes[v] !== 0 || this.offset[value] !== 0 || !this.fits(register, value, v)) continue;
-      if (this.barrier(v, s, register) || overwritten(register, s, last[v])) continue;
-      if ((occupants.get(register) ?? []).some((g) => last[g] > v)) continue;
+      if (this.barrier(v, s, register) || this.overwritten(register, s, last[v])) continue;
+      if (this.occupied(register, v)) continue;
       this.homes[v] = this.cpu + registerOffset(register);
       this.absorbed[s] = 1;
-      push(occupants, register, v);
+      this.occupy(register, v);
     }
   }
 
@@ -234,61 +321,87 @@ class Encoder {
 
   /** Between v and s: something that may leave the block, or another set of the register. */
   private barrier(v: number, s: number, register: number): boolean {
+    const { code } = this;
+    const { dead } = this.analysis;
     for (let i = v + 1; i < s; i++) {
-      const op = this.code[i * WORDS] & 0xff;
-      if (FAULTING.has(op) && this.analysis.dead[i] === 0) return true;
-      if (op === IR.set && this.code[i * WORDS + 1] === register) return true;
+      const op = code[i * WORDS] & 0xff;
+      if (FAULTING[op] !== 0 && dead[i] === 0) return true;
+      if (op === IR.set && code[i * WORDS + 1] === register) return true;
     }
     return false;
   }
 
   private placeSlots(): boolean {
-    const { count, last } = this;
-    const free: number[] = [];
-    const busy: { slot: number; last: number }[] = [];
+    const { count, last, root, homes, freeSlots, busySlots, busyLast } = this;
+    const { width, dead } = this.analysis;
+    let free = 0;
+    let busy = 0;
     let fresh = this.cpu + CPU.slots;
     for (let i = 0; i < count; i++) {
-      if (
-        this.analysis.width[i] === 0 ||
-        this.analysis.dead[i] !== 0 ||
-        this.root[i] !== i ||
-        this.homes[i] !== 0
-      )
-        continue;
-      for (let k = busy.length - 1; k >= 0; k--) {
-        if (busy[k].last > i) continue;
-        free.push(busy[k].slot);
-        busy[k] = busy[busy.length - 1];
-        busy.pop();
+      if (width[i] === 0 || dead[i] !== 0 || root[i] !== i || homes[i] !== 0) continue;
+      for (let k = busy - 1; k >= 0; k--) {
+        if (busyLast[k] > i) continue;
+        freeSlots[free++] = busySlots[k];
+        busy--;
+        busySlots[k] = busySlots[busy];
+        busyLast[k] = busyLast[busy];
       }
-      let slot = free.pop();
-      if (slot === undefined) {
+      let slot: number;
+      if (free > 0) slot = freeSlots[--free];
+      else {
         slot = fresh;
         fresh += SLOT;
         if (fresh > this.cpu + CPU.end) return false;
       }
-      this.homes[i] = slot;
-      busy.push({ slot, last: last[i] });
+      homes[i] = slot;
+      busySlots[busy] = slot;
+      busyLast[busy++] = last[i];
     }
     return true;
   }
 
   // operations
 
+  private put(word: number): void {
+    this.out[this.outAt++] = word;
+  }
+
+  private put2(a: number, b: number): void {
+    const { out, outAt } = this;
+    out[outAt] = a;
+    out[outAt + 1] = b;
+    this.outAt = outAt + 2;
+  }
+
+  private put3(a: number, b: number, c: number): void {
+    const { out, outAt } = this;
+    out[outAt] = a;
+    out[outAt + 1] = b;
+    out[outAt + 2] = c;
+    this.outAt = outAt + 3;
+  }
+
+  private put4(a: number, b: number, c: number, d: number): void {
+    this.put2(a, b);
+    this.put2(c, d);
+  }
+
   private home(value: number): number {
     return value < 0 ? this.cpu + CPU.zero : this.homes[value];
   }
 
   private operation(i: number): void {
-    const { code, words } = this;
+    const { code } = this;
     const at = i * WORDS;
     const head = code[at];
     const op = head & 0xff;
     const width = (head >>> 8) & 0xff;
-    const [a, b, c] = [code[at + 1], code[at + 2], code[at + 3]];
+    const a = code[at + 1];
+    const b = code[at + 2];
+    const c = code[at + 3];
     switch (op) {
       case IR.insn:
-        this.marks.push(words.length);
+        this.marks[this.markCount++] = this.outAt - this.header;
         return;
       case IR.const:
       case IR.fence:
@@ -304,42 +417,32 @@ class Encoder {
         if (this.root[i] === i) this.bit(i);
         return;
       case IR.load:
-        words.push(
-          CASE[`${head >>> 16 === 1 ? 'update' : 'load'}${width as 8}.${leafPairOf(code, a)}`],
+        this.put4(
+          ACCESS_CASES[accessIndex(head >>> 16 === 1 ? 1 : 0, width, leafPairOf(code, a))],
           this.homes[i],
           this.home(a),
           i,
         );
         return;
       case IR.store:
-        words.push(CASE[`store${width as 8}.${leafPairOf(code, a)}`], this.home(a), this.home(b), i);
+        this.put4(ACCESS_CASES[accessIndex(2, width, leafPairOf(code, a))], this.home(a), this.home(b), i);
         return;
       case IR.atomic:
-        if (width > 64) words.push(CASE.slow, i);
-        else
-          words.push(
-            CASE[`atomic${width as 8}.${ATOMICS[head >>> 16]}`],
-            this.homes[i],
-            this.home(a),
-            this.home(b),
-            this.home(c),
-            i,
-          );
+        if (width > 64) this.put2(CASE.slow, i);
+        else {
+          this.put3(CASE[`atomic${width as 8}.${ATOMICS[head >>> 16]}`], this.homes[i], this.home(a));
+          this.put3(this.home(b), this.home(c), i);
+        }
         return;
       case IR.align:
-        words.push(CASE.align, this.home(a), i, (head >>> 16) - 1);
+        this.put4(CASE.align, this.home(a), i, (head >>> 16) - 1);
         return;
       case IR.canonical:
-        words.push(CASE.canonical, this.home(a), i, 0);
+        this.put4(CASE.canonical, this.home(a), i, 0);
         return;
       case IR.flags:
-        words.push(
-          keepsFlags(code, at) ? CASE.keepflags : CASE.flags,
-          (head >>> 16) | (width << 8),
-          this.home(a),
-          this.home(b),
-          this.home(c),
-        );
+        this.put2(keepsFlags(code, at) ? CASE.keepflags : CASE.flags, (head >>> 16) | (width << 8));
+        this.put3(this.home(a), this.home(b), this.home(c));
         return;
       default:
         this.other(i, op, width);
@@ -347,40 +450,42 @@ class Encoder {
   }
 
   private other(i: number, op: number, width: number): void {
-    const { code, words } = this;
+    const { code } = this;
     const at = i * WORDS;
-    const [a, b, c] = [code[at + 1], code[at + 2], code[at + 3]];
+    const a = code[at + 1];
+    const b = code[at + 2];
+    const c = code[at + 3];
     switch (op) {
       case IR.cond:
-        words.push(CASE[`cond${a as 0}`], this.homes[i], 0);
+        this.put3(CONDITION_CASES[a], this.homes[i], 0);
         return;
       case IR.getf:
-        words.push(CASE.getf, this.homes[i], FLAG_POSITIONS[a]);
+        this.put3(CASE.getf, this.homes[i], FLAG_POSITIONS[a]);
         return;
       case IR.setf:
-        words.push(CASE.setf, FLAG_POSITIONS[a], this.home(b));
+        this.put3(CASE.setf, FLAG_POSITIONS[a], this.home(b));
         return;
       case IR.rflags:
-        words.push(CASE.rflags, this.homes[i]);
+        this.put2(CASE.rflags, this.homes[i]);
         return;
       case IR.setrflags:
-        words.push(CASE[`setrflags${(code[at] >>> 16) as 0}`], this.home(a));
+        this.put2(CASE[`setrflags${(code[at] >>> 16) as 0}`], this.home(a));
         return;
       case IR.exit:
-        words.push(CASE.exit, this.home(a), this.home(b));
+        this.put3(CASE.exit, this.home(a), this.home(b));
         return;
       case IR.jump:
-        words.push(CASE.jump, this.home(a));
+        this.put2(CASE.jump, this.home(a));
         return;
       case IR.branch:
-        words.push(CASE.branch, this.home(a), this.home(b), this.home(c));
+        this.put4(CASE.branch, this.home(a), this.home(b), this.home(c));
         return;
       case IR.syscall:
-        words.push(CASE.syscall, this.home(a));
+        this.put2(CASE.syscall, this.home(a));
         return;
       case IR.trap:
       case IR.unsupported:
-        words.push(CASE.end);
+        this.put(CASE.end);
         return;
       default:
         this.value(i, op, width);
@@ -388,31 +493,34 @@ class Encoder {
   }
 
   private value(i: number, op: number, width: number): void {
-    const { code, words } = this;
+    const { code } = this;
     if (op === IR.zext && this.root[i] !== i) return;
-    if (this.masks.has(i)) {
+    if (this.shuffles > 0 && this.masks[i] !== 0) {
       this.shuffle(i);
       return;
     }
     const at = i * WORDS;
     const operands = operandsOf(code, at);
-    const widths = [0, 1, 2].map((k) =>
-      (operands & (1 << k)) === 0 ? 0 : this.analysis.width[code[at + 1 + k]],
-    );
+    const widths = this.analysis.width;
+    const wa = (operands & 1) === 0 ? 0 : widths[code[at + 1]];
+    const wb = (operands & 2) === 0 ? 0 : widths[code[at + 2]];
+    const wc = (operands & 4) === 0 ? 0 : widths[code[at + 3]];
     const aux = op === IR.insert || op === IR.vec ? code[at] >>> 16 : 0;
-    const number = NATIVE_NUMBERS.get(shapeKey(op, width, aux, widths[0], widths[1], widths[2]));
+    const number = NATIVE_NUMBERS.get(shapeKey(op, width, aux, wa, wb, wc));
     if (number === undefined) {
-      words.push(CASE.slow, i);
+      this.put2(CASE.slow, i);
       return;
     }
-    words.push(number, this.homes[i]);
-    for (let k = 0; k < 3; k++) if (widths[k] > 0) words.push(this.home(code[at + 1 + k]));
-    if (op >= IR.divu && op <= IR.rems) words.push(i);
+    this.put2(number, this.homes[i]);
+    if (wa > 0) this.put(this.home(code[at + 1]));
+    if (wb > 0) this.put(this.home(code[at + 2]));
+    if (wc > 0) this.put(this.home(code[at + 3]));
+    if (op >= IR.divu && op <= IR.rems) this.put(i);
   }
 
   private copy(width: number, to: number, from: number): void {
     if (to !== from)
-      this.words.push(width === 128 ? CASE.copy128 : width === 64 ? CASE.copy64 : CASE.copy32, to, from);
+      this.put3(width === 128 ? CASE.copy128 : width === 64 ? CASE.copy64 : CASE.copy32, to, from);
   }
 
   private bit(i: number): void {
@@ -421,24 +529,36 @@ class Encoder {
     const from = (code[at] & 0xff) === IR.extract ? code[at] >>> 16 : 0;
     const width = (code[at] >>> 8) & 0xff;
     if (width !== 1) {
-      this.words.push(CASE.slow, i);
+      this.put2(CASE.slow, i);
       return;
     }
-    this.words.push(CASE.bit32, this.homes[i], this.home(code[at + 1]) + 4 * (from >> 5), from & 31);
+    this.put4(CASE.bit32, this.homes[i], this.home(code[at + 1]) + 4 * (from >> 5), from & 31);
   }
 
   private shuffle(i: number): void {
     const at = i * WORDS;
     const [a, b] = [this.code[at + 1], this.code[at + 2]];
     const lanes = shuffleLanes(VECTOR_OPS[this.code[at] >>> 16][0], this.code[at + 3]) ?? [];
-    const masks = this.masks.get(i) ?? 0;
+    const masks = this.masks[i];
     const usesA = lanes.some((lane) => lane >= 0 && lane < 16);
     const usesB = lanes.some((lane) => lane >= 16);
-    if (usesA && usesB) this.words.push(CASE.swizzle2, this.homes[i], this.home(a), this.home(b), masks);
-    else if (usesB) this.words.push(CASE.swizzle1, this.homes[i], this.home(b), masks + 16);
-    else this.words.push(CASE.swizzle1, this.homes[i], this.home(a), masks);
+    if (usesA && usesB) {
+      this.put3(CASE.swizzle2, this.homes[i], this.home(a));
+      this.put2(this.home(b), masks);
+    } else if (usesB) this.put4(CASE.swizzle1, this.homes[i], this.home(b), masks + 16);
+    else this.put4(CASE.swizzle1, this.homes[i], this.home(a), masks);
   }
 }
+
+/** Cases of memory accesses by kind (0 load, 1 update, 2 store), width and leaf pair. */
+const accessIndex = (kind: number, width: number, pair: number): number => (kind << 9) | (width << 1) | pair;
+const ACCESS_CASES = new Uint16Array(3 << 9);
+for (const width of [8, 16, 32, 64, 128] as const)
+  for (const pair of [0, 1] as const)
+    (['load', 'update', 'store'] as const).forEach((kind, i) => {
+      ACCESS_CASES[accessIndex(i, width, pair)] = CASE[`${kind}${width}.${pair}`];
+    });
+const CONDITION_CASES = Array.from({ length: 16 }, (_, i) => CASE[`cond${i as 0}`]);
 
 const FLAG_POSITIONS = FLAGS.map((name) => FLAG_BITS[name]);
 
@@ -446,9 +566,4 @@ function packed(bytes: readonly number[]): number[] {
   return [0, 4, 8, 12].map(
     (i) => bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24),
   );
-}
-
-/** The stream of a block for a CPU area at `cpu`, its constants to stand at `base` (a multiple of 16). */
-export function encodeBlock(code: Int32Array, cpu: number, base: number): Stream | undefined {
-  return new Encoder(code, cpu, base).encode();
 }

@@ -20,8 +20,9 @@ import { type AddressSpace, MemoryFault } from '../memory.ts';
 import { createReferenceEngine, type EngineOptions } from '../reference.ts';
 import { RegisterFile } from '../registers.ts';
 import { PagedSpace } from '../space.ts';
-import { addressOf, Core, instructionOf, type StreamBlock } from './core.ts';
+import { addressOf, Core, instructionOf } from './core.ts';
 import { CPU, EXIT } from './layout.ts';
+import type { StreamBlock } from './stream-block.ts';
 import { Translator } from './translator.ts';
 
 export interface FastEngineOptions extends EngineOptions {
@@ -52,12 +53,18 @@ export class FastEngine implements Engine {
           features: this.features,
           tsc: this.options.tsc,
           eager: this.options.eager === true,
+          store: this.options.store,
         }) ?? createReferenceEngine(this.options);
       this.cores.set(pool, core);
     }
     this.pool = pool;
     this.core = core;
     return core;
+  }
+
+  /** Stores what was prepared in the machine that ran last. */
+  keep(): void {
+    if (this.core instanceof Core) this.core.keep();
   }
 
   run(registers: Registers, space: AddressSpace, budget: number): EngineStop {

@@ -1,0 +1,221 @@
+// The stored form of the streams of one mapped file: prepared once, taken from there in later runs. Little endian, in
+// 32-bit words, used in place without parsing:
+//
+//   0 magic   1 format   2 records   3 words of streams   4 bytes of code   5 checksum of all before the streams
+//   6 index: records of RECORD words, ascending by position
+//     0 position in the file   1 length | instructions << 16   2 position of its code   3 bytes of code that are compared
+//     4 position of its stream   5 words of it   6 of these, constants   7 executions   8 checksum of the stream
+//   streams: constants, header, operations (layout.ts); a word ~n means the address n bytes after the first constant
+//   code: for each record the guest's bytes, with those after the block that its end may depend on
+//
+// A record holds where the guest's memory has the bytes that it was made from.
+
+const MAGIC = 0x4547_4643;
+const FORMAT = 1;
+const HEAD = 6;
+const RECORD = 9;
+
+/** What is said of a block to store. */
+export interface BlockRecord {
+  readonly position: number;
+  readonly length: number;
+  readonly instructions: number;
+  readonly text: Uint8Array;
+  readonly textAt: number;
+  readonly compared: number;
+  /** Stored form of the stream. */
+  readonly stream: Int32Array;
+  readonly constants: number;
+  readonly executions: number;
+}
+
+function mixed(sum: number, word: number): number {
+  const h = Math.imul(sum ^ word, 0x0100_0193);
+  return h ^ (h >>> 15);
+}
+
+/** Checksum of words [from, to). */
+export function checksum(words: Int32Array, from: number, to: number): number {
+  let sum = 0x811c_9dc5 | 0;
+  for (let i = from; i < to; i++) sum = mixed(sum, words[i]);
+  return sum;
+}
+
+export class StoredCode {
+  readonly records: number;
+  readonly text: Uint8Array;
+  private readonly words: Int32Array;
+  private readonly streams: number;
+
+  private constructor(words: Int32Array, text: Uint8Array) {
+    this.words = words;
+    this.text = text;
+    this.records = words[2];
+    this.streams = HEAD + this.records * RECORD;
+  }
+
+  static empty(): StoredCode {
+    return new StoredCode(new Int32Array(HEAD), new Uint8Array(0));
+  }
+
+  /** Undefined where the bytes are not such an entry, or damaged. */
+  static open(bytes: Uint8Array): StoredCode | undefined {
+    if (bytes.length < 4 * HEAD || bytes.byteOffset % 4 !== 0) return undefined;
+    const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
+    const [magic, format, records, streams, code, sum] = words;
+    if (magic !== MAGIC || format !== FORMAT || records < 0 || streams < 0 || code < 0) return undefined;
+    const index = HEAD + records * RECORD;
+    const textAt = (index + streams) * 4;
+    if (textAt + code > bytes.length) return undefined;
+    if (mixed(checksum(words, 0, HEAD - 1), checksum(words, HEAD, index)) !== sum) return undefined;
+    return new StoredCode(words, bytes.subarray(textAt, textAt + code));
+  }
+
+  /** Index of the record at a position of the file, -1 none. */
+  find(position: number): number {
+    const { words } = this;
+    let low = 0;
+    let high = this.records - 1;
+    while (low <= high) {
+      const middle = (low + high) >>> 1;
+      const at = words[HEAD + middle * RECORD];
+      if (at === position) return HEAD + middle * RECORD;
+      if (at < position) low = middle + 1;
+      else high = middle - 1;
+    }
+    return -1;
+  }
+
+  /** The index of every record. */
+  *all(): Generator<number> {
+    for (let i = 0; i < this.records; i++) yield HEAD + i * RECORD;
+  }
+
+  position(record: number): number {
+    return this.words[record];
+  }
+  length(record: number): number {
+    return this.words[record + 1] & 0xffff;
+  }
+  instructions(record: number): number {
+    return this.words[record + 1] >>> 16;
+  }
+  textAt(record: number): number {
+    return this.words[record + 2];
+  }
+  compared(record: number): number {
+    return this.words[record + 3];
+  }
+  streamWords(record: number): number {
+    return this.words[record + 5];
+  }
+  constants(record: number): number {
+    return this.words[record + 6];
+  }
+  executions(record: number): number {
+    return this.words[record + 7];
+  }
+
+  /** The bytes [from, to) of the record's code are those that stand at `at`. */
+  matches(record: number, bytes: Uint8Array, at: number, from: number, to: number): boolean {
+    const { text } = this;
+    const first = this.textAt(record);
+    if (first < 0 || first + to > text.length) return false;
+    for (let i = from; i < to; i++) if (text[first + i] !== bytes[at + i - from]) return false;
+    return true;
+  }
+
+  /** Writes the stream to words from `at` on, for byte address `base`; false where it is damaged. */
+  restore(record: number, into: Uint32Array, at: number, base: number): boolean {
+    const { words } = this;
+    const first = this.streams + words[record + 4];
+    const count = words[record + 5];
+    const constants = words[record + 6];
+    if (words[record + 4] < 0 || first + count > this.streams + words[3]) return false;
+    if (constants < 0 || constants + 3 > count) return false;
+    let sum = 0x811c_9dc5 | 0;
+    for (let i = 0; i < constants; i++) {
+      const word = words[first + i];
+      sum = mixed(sum, word);
+      into[at + i] = word;
+    }
+    for (let i = constants; i < count; i++) {
+      const word = words[first + i];
+      sum = mixed(sum, word);
+      into[at + i] = word < 0 ? base + ~word : word;
+    }
+    return sum === words[record + 8];
+  }
+
+  /** The record as it may be stored again. */
+  record(record: number, executions: number): BlockRecord {
+    const first = this.streams + this.words[record + 4];
+    return {
+      position: this.position(record),
+      length: this.length(record),
+      instructions: this.instructions(record),
+      text: this.text,
+      textAt: this.textAt(record),
+      compared: this.compared(record),
+      stream: this.words.subarray(first, first + this.streamWords(record)),
+      constants: this.constants(record),
+      executions,
+    };
+  }
+}
+
+/** The stored form of a stream at `at`, whose constants stand at byte address `base`. */
+export function storedStream(
+  words: Uint32Array,
+  at: number,
+  count: number,
+  constants: number,
+  base: number,
+): Int32Array {
+  const out = new Int32Array(count);
+  const end = base + 4 * constants;
+  for (let i = 0; i < count; i++) {
+    const word = words[at + i];
+    out[i] = i >= constants && word >= base && word < end ? ~(word - base) : word;
+  }
+  // the header: executions and number are of one run
+  out[constants + 1] = 0;
+  out[constants + 2] = 0;
+  return out;
+}
+
+/** An entry of these records, of which no two have one position. */
+export function encodeStored(records: readonly BlockRecord[]): Uint8Array {
+  const sorted = [...records].sort((a, b) => a.position - b.position);
+  const streams = sorted.reduce((sum, { stream }) => sum + stream.length, 0);
+  const code = sorted.reduce((sum, { compared }) => sum + compared, 0);
+  const index = HEAD + sorted.length * RECORD;
+  const bytes = new Uint8Array((index + streams) * 4 + ((code + 3) & ~3));
+  const words = new Int32Array(bytes.buffer);
+  words.set([MAGIC, FORMAT, sorted.length, streams, code]);
+  let streamAt = 0;
+  let textAt = 0;
+  sorted.forEach((item, i) => {
+    const { position, length, instructions, text, compared, stream, constants, executions } = item;
+    words.set(
+      [
+        position,
+        length | (instructions << 16),
+        textAt,
+        compared,
+        streamAt,
+        stream.length,
+        constants,
+        executions,
+      ],
+      HEAD + i * RECORD,
+    );
+    words[HEAD + i * RECORD + 8] = checksum(stream, 0, stream.length);
+    words.set(stream, index + streamAt);
+    bytes.set(text.subarray(item.textAt, item.textAt + compared), (index + streams) * 4 + textAt);
+    streamAt += stream.length;
+    textAt += compared;
+  });
+  words[5] = mixed(checksum(words, 0, HEAD - 1), checksum(words, HEAD, index));
+  return bytes;
+}

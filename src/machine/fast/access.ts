@@ -91,7 +91,6 @@ const SAFE = 4096 - 15;
 /** Locals that all windows share while they are moved. */
 export interface WindowLocals {
   readonly address: number;
-  readonly offset: number;
   readonly high: number;
   readonly low: number;
   readonly entry: number;
@@ -100,7 +99,6 @@ export interface WindowLocals {
 export function windowLocals(a: Asm): WindowLocals {
   return {
     address: a.local(T.i64),
-    offset: a.local(T.i64),
     high: a.local(T.i64),
     low: a.local(T.i32),
     entry: a.local(T.i32),
@@ -135,11 +133,10 @@ export function throughWindow(
   a.i32(0);
   a.load(64, place);
   a.op(W.i64_sub);
-  a.tee(at.offset);
   a.i32(0);
   a.load(64, place + (write ? 16 : 8));
   a.op(W.i64_ge_u);
-  a.if();
+  a.ifRarely();
   const done = a.block();
   const failed = a.block();
   // the leaf table of the address' upper part, if it was met before
@@ -171,18 +168,14 @@ export function throughWindow(
   a.i32(write ? 2 : 1);
   a.op(W.i32_and, W.i32_eqz);
   a.brIf(failed);
-  a.get(at.low);
-  a.i32(0xfff);
-  a.op(W.i32_and);
-  a.tee(at.low);
   if (size > 1) {
+    a.get(at.low);
+    a.i32(0xfff);
+    a.op(W.i32_and);
     a.i32(4096 - size);
     a.op(W.i32_gt_u);
     a.brIf(failed);
-    a.get(at.low);
   }
-  a.op(W.i64_extend_i32_u);
-  a.set(at.offset);
   a.i32(0);
   a.get(at.address);
   a.i64(-4096);
@@ -192,6 +185,9 @@ export function throughWindow(
   a.get(at.entry);
   a.i32(-4096);
   a.op(W.i32_and);
+  a.get(at.low);
+  a.i32(-4096);
+  a.op(W.i32_and, W.i32_sub);
   a.store(32, place + 24);
   a.i32(0);
   a.i64(SAFE);
@@ -208,8 +204,9 @@ export function throughWindow(
   fail();
   a.end();
   a.end();
+  a.get(at.address);
+  a.op(W.i32_wrap_i64);
   a.i32(0);
   a.load(32, place + 24);
-  a.get(at.offset);
-  a.op(W.i32_wrap_i64, W.i32_add);
+  a.op(W.i32_add);
 }

@@ -9,6 +9,8 @@ export class Asm {
   readonly out: CodeWriter;
   /** Types of the locals after the parameters. */
   readonly locals: ValueType[] = [];
+  /** Where conditional branches are that hardly ever are taken: offsets of their opcodes. */
+  readonly unlikely: number[] = [];
   private readonly parameters: number;
   private depth = 0;
 
@@ -35,6 +37,11 @@ export class Asm {
     return this.open(W.loop, type);
   }
   if(type: number = VOID): Label {
+    return this.open(W.if, type);
+  }
+  /** An `if` whose condition hardly ever holds: what it has is laid out of the way, and values are not kept for it. */
+  ifRarely(type: number = VOID): Label {
+    this.unlikely.push(this.out.length);
     return this.open(W.if, type);
   }
   private open(opcode: number, type: number): Label {

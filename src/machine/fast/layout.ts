@@ -12,7 +12,7 @@
 //         -1 none), byte address of the leaf page table
 //   2048  WINDOWS places of 32 bytes: pages that regions reached last, by what addresses are made from: 0 where the page
 //         begins in the guest (i64), 8 offsets below this may be read (i64, 0 closed), 16 the same for writing,
-//         24 its byte address here (i32)
+//         24 what its byte address here is more than the low half of the one in the guest (i32)
 //   3072  slots of 16 bytes for the interpreter's values
 //
 //   Dispatch table, from `table`: ENTRIES entries of 32 bytes, by hash of the address

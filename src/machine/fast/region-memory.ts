@@ -147,7 +147,7 @@ export abstract class RegionMemory extends RegionFlags {
       this.push(code[at + 1]);
       a.op(W.i64_ne);
     }
-    a.if();
+    a.ifRarely();
     this.leaveSlowly();
     a.end();
   }

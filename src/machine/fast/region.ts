@@ -13,7 +13,7 @@ import { W } from './opcodes.ts';
 import { type Owned, REGION_IMPORTS, shapeOf } from './region-base.ts';
 import { constantAddress } from './region-flow.ts';
 import { RegionMemory } from './region-memory.ts';
-import type { ValueType } from './wasm-code.ts';
+import type { FunctionSource } from './wasm-code.ts';
 
 /** Exits after which a region asks to be looked at again, each time: a power of 2. */
 const GROW = 2048;
@@ -78,7 +78,7 @@ export class RegionWriter extends RegionMemory {
     return this.regionPlaces.entryTable;
   }
 
-  write(): { readonly body: Uint8Array; readonly locals: readonly ValueType[] } {
+  write(): Pick<FunctionSource, 'body' | 'locals' | 'unlikely'> {
     const { a, places } = this;
     this.findRegisters();
     for (const [register, local] of this.registers) {
@@ -98,7 +98,7 @@ export class RegionWriter extends RegionMemory {
     this.tree(0);
     a.end();
     this.spill();
-    return { body: a.body(), locals: a.locals };
+    return { body: a.body(), locals: a.locals, unlikely: a.unlikely };
   }
 
   /** Counts an exit to code outside and notes where to; now and then the region asks to be looked at again. */
@@ -272,7 +272,7 @@ export class RegionWriter extends RegionMemory {
     if (this.hasCalls) a.get(this.floor);
     else a.i32(0);
     a.op(W.i32_lt_s);
-    a.if();
+    a.ifRarely();
     this.leaveAt(this.block.address, EXIT.fuel);
     a.end();
     a.get(this.scratch32);
@@ -381,7 +381,7 @@ export class RegionWriter extends RegionMemory {
       a.get(this.rip);
       a.i64(47);
       a.op(W.i64_shr_u, W.i64_eqz, W.i32_eqz);
-      a.if();
+      a.ifRarely();
       this.refund(1);
       this.leaveAt(this.instructionAddress, EXIT.outside);
       a.end();
@@ -433,7 +433,7 @@ export class RegionWriter extends RegionMemory {
     this.instructionAddress = (code[at + 2] >>> 0) * 2 ** 32 + (code[at + 1] >>> 0);
     if (this.mayChange) {
       a.get(this.changed);
-      a.if();
+      a.ifRarely();
       this.refund(this.block.instructions - this.begun);
       this.leaveAt(this.instructionAddress, EXIT.miss);
       a.end();
@@ -469,7 +469,7 @@ export class RegionWriter extends RegionMemory {
     }
     native.guard(emitter, shape);
     a.op(W.i32_eqz);
-    a.if();
+    a.ifRarely();
     this.leaveSlowly();
     a.end();
     native.value(emitter, shape);

@@ -129,6 +129,8 @@ export interface FunctionSource {
   readonly body: Uint8Array;
   /** Export name; '' keeps it private. */
   readonly name: string;
+  /** Offsets in `body` of branches that hardly ever are taken. */
+  readonly unlikely?: readonly number[];
 }
 
 /** A module of these parts; function indices count imported functions first. */
@@ -163,6 +165,7 @@ export function encodeModule(parts: {
       w.u32(index);
     }
   });
+  writeHints(out, imported, parts.functions);
   section(out, 10, parts.functions.length, (w) => {
     for (const source of parts.functions) w.sized((body) => writeBody(body, source));
   });
@@ -210,7 +213,36 @@ function writeImport(w: CodeWriter, item: Import): void {
   }
 }
 
+/** The section of the branch hinting proposal; hosts that don't know it pass over it. */
+function writeHints(out: CodeWriter, imported: number, functions: readonly FunctionSource[]): void {
+  const hinted = functions
+    .map((source, i) => ({ source, index: imported + i }))
+    .filter(({ source }) => (source.unlikely?.length ?? 0) > 0);
+  if (hinted.length === 0) return;
+  out.byte(0);
+  out.sized((w) => {
+    w.text('metadata.code.branch_hint');
+    w.u32(hinted.length);
+    for (const { source, index } of hinted) {
+      const locals = new CodeWriter(64);
+      writeLocals(locals, source);
+      w.u32(index);
+      w.u32(source.unlikely?.length ?? 0);
+      for (const offset of source.unlikely ?? []) {
+        w.u32(locals.length + offset);
+        w.raw([1, 0]);
+      }
+    }
+  });
+}
+
 function writeBody(w: CodeWriter, source: FunctionSource): void {
+  writeLocals(w, source);
+  w.raw(source.body);
+  w.byte(0x0b);
+}
+
+function writeLocals(w: CodeWriter, source: FunctionSource): void {
   const runs: [ValueType, number][] = [];
   for (const type of source.locals) {
     const last = runs.at(-1);
@@ -222,6 +254,4 @@ function writeBody(w: CodeWriter, source: FunctionSource): void {
     w.u32(count);
     w.byte(type);
   }
-  w.raw(source.body);
-  w.byte(0x0b);
 }

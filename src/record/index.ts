@@ -2,5 +2,6 @@
 export type { DriveResult } from './drive.ts';
 export type { RecordOptions, RecordSummary } from './options.ts';
 export { record } from './record.ts';
+export { headSize, maxScripts, scriptLine } from './programs.ts';
 export type { Ending, Gap } from './recording.ts';
 export { findProgram } from './tools.ts';

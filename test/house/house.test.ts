@@ -25,6 +25,7 @@ const floors: Readonly<Record<string, number>> = {
   closure: 5,
   model: 6,
   record: 7,
+  compare: 7,
   cli: 8,
 };
 const mayUseNode = new Set(['host', 'record', 'cli']);

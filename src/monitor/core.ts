@@ -189,6 +189,7 @@ export class Core {
     const policy = task.process.container?.policy;
     if (policy === undefined) return;
     const effect = effectOf(item);
+    if (effect.op === 'CLONE') this.joinSides(item);
     this.incidents.report({
       kind,
       time,
@@ -201,7 +202,28 @@ export class Core {
       key: `${kind} ${task.process.exe} ${item.kind} ${item.letter}`,
     });
   }
+
+  /** A clone out of place, told by both its sides: parent and child have one incident, of whichever has one already. */
+  private joinSides({ kind, task, time }: Item): void {
+    const { process } = task;
+    if (kind === ITEM.birth) {
+      const { parent } = process;
+      if (parent === undefined || task !== process.main) return;
+      process.incident ??= parent.incident;
+      parent.incident ??= this.incidents.of(process, time);
+    } else if (process.incident === undefined) {
+      const at = this.clock.time(time);
+      for (const child of this.processes.all()) {
+        if (child.parent !== process || child.incident === undefined) continue;
+        const apart = at - child.id.created;
+        if (apart < CLONE_SIDES && -apart < CLONE_SIDES) process.incident = child.incident;
+      }
+    }
+  }
 }
+
+/** How far apart in time the two sides of a clone may be, in ns. */
+const CLONE_SIDES = 1_000_000_000n;
 
 /** Sources that see the same make the same views. */
 function keyOf({ ops, syscalls, failures, ipv6, flows }: SourceTraits): string {

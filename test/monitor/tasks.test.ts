@@ -48,6 +48,19 @@ test('tasks: clone told by both sides in either order, by one, by the process re
   assert.deepEqual(brief(early.findings), ['out-of-order 30 CLONE']);
 });
 
+test('tasks: a clone out of place is one incident, whichever side is told first and whatever the child did', () => {
+  const record = process(5, 30, { parent: 1, exe: '/bin/one', created: 5 });
+  const childSide = event(5, 30, 'CLONE');
+  const shell = event(6, 30, 'EXEC /bin/sh -i');
+  for (const ms of [4.9, 5.1])
+    for (const more of [[], [shell]]) {
+      const parentSide = event(ms, 1, 'CLONE', { ret: 30 });
+      const { findings } = run(forking, [...started, parentSide, record, childSide, ...more, later()]);
+      assert.notEqual(findings.length, 0);
+      assert.equal(new Set(findings.map(({ incident }) => incident)).size, 1, `${ms} ${more.length}`);
+    }
+});
+
 test('tasks: threads, with and without a record of their clone; ended ones are not the next with their tid', () => {
   const policy = policyOf(`
     automaton pool /bin/one

@@ -60,6 +60,16 @@ test('a policy is read back as it was written, and written again the same', () =
   assert.equal(writePolicy(readPolicy(text, 'p')), text);
 });
 
+test('links are written sorted, and not at all where there are none', () => {
+  const links = { '/var/run': '/run', '/bin': '/usr/bin' };
+  const text = writePolicy({ ...sample, links });
+  assert.match(text, / {2}"links": \{\n {4}"\/bin": "\/usr\/bin",\n {4}"\/var\/run": "\/run"\n {2}\},\n/);
+  assert.deepEqual(readPolicy(text, 'p').links, links);
+  assert.equal(writePolicy(readPolicy(text, 'p')), text);
+  assert.equal(writePolicy({ ...sample, links: {} }), writePolicy(sample));
+  assert.equal(readPolicy(writePolicy(sample), 'p').links, undefined);
+});
+
 const damaged: readonly (readonly [
   what: string,
   change: (policy: Record<string, never>) => void,
@@ -79,6 +89,9 @@ const damaged: readonly (readonly [
     (p) => Object.assign(p['automata'][0]['edges'][0]['effect']['resource'], { path: 'a[' }),
     /not a resource pattern/,
   ],
+  ['link without a path', (p) => Object.assign(p, { links: { bin: '/usr/bin' } }), /links must match/],
+  ['link to nothing', (p) => Object.assign(p, { links: { '/bin': '' } }), /links\/~1bin must match/],
+  ['relative link', (p) => Object.assign(p, { links: { '/bin': 'usr/bin' } }), /links\/~1bin must match/],
   ['unknown operation', (p) => Object.assign(p['automata'][0]['edges'][0]['effect'], { op: 'FLY' }), /op/],
   ['frame of a missing program', (p) => Object.assign(p['frames'][0], { program: 3 }), /frames\/0\/program/],
 ];

@@ -11,7 +11,8 @@ import {
   type Instruction,
   LIFT_TABLE,
 } from '../../src/isa/index.ts';
-import { harvest, PROGRAMS } from '../native/harvest.ts';
+import { chosenFor, runTested, TESTED_ENGINES } from '../native/engines.ts';
+import { harvest, MORE_PROGRAMS, PROGRAMS } from '../native/harvest.ts';
 import { decodeOne, encode, formOf, type Instance, makeCase } from '../native/instances.ts';
 import {
   compare,
@@ -20,7 +21,6 @@ import {
   hostFeatures,
   type Mask,
   nativeUnavailable,
-  runEngine,
   runNative,
 } from '../native/native.ts';
 import { instancesPerForm, Random, runSeed } from '../native/random.ts';
@@ -138,29 +138,36 @@ function maskOf({ instruction, test: c }: Instance): Mask {
 function check(t: TestContext, instances: readonly Instance[]): void {
   const cases = instances.map((instance) => instance.test);
   const native = runNative(cases);
-  const engine = runEngine(cases, hostFeatures());
-  const found = instances.flatMap((instance, i) => {
-    const differences = compare(native[i], engine[i], maskOf(instance));
-    return differences.length === 0
-      ? []
-      : [
-          {
-            instance,
-            text: `${instance.form}: ${describe(instance.test)}\n    ${differences.join('\n    ')}`,
-          },
-        ];
+  let compared = 0;
+  const forms = instances.map((instance) => instance.form);
+  const found = TESTED_ENGINES.flatMap((engine) => {
+    const chosen = chosenFor(engine, forms);
+    const outcomes = runTested(
+      engine,
+      chosen.map((i) => cases[i]),
+      hostFeatures(),
+    );
+    compared += chosen.length;
+    return chosen.flatMap((i, k) => {
+      const instance = instances[i];
+      const differences = compare(native[i], outcomes[k], maskOf(instance));
+      const what = `${instance.form} (${engine.name}): ${describe(instance.test)}`;
+      return differences.length === 0
+        ? []
+        : [{ instance, text: `${what}\n    ${differences.join('\n    ')}` }];
+    });
   });
   keepVectors(
     'integer.txt',
     found.map(({ instance }) => ({ test: instance.test, remark: describe(instance.test) })),
   );
   t.diagnostic(
-    `${new Set(instances.map((instance) => instance.form)).size} forms, ${instances.length} instances, ${found.length} differences`,
+    `${new Set(instances.map((instance) => instance.form)).size} forms, ${instances.length} instances, ${compared} runs, ${found.length} differences`,
   );
   assert.equal(
     found.length,
     0,
-    `${found.length} of ${instances.length} differ:\n${found
+    `${found.length} of ${compared} differ:\n${found
       .slice(0, 20)
       .map((f) => f.text)
       .join('\n')}`,
@@ -182,7 +189,9 @@ test('integer instructions do what the processor does', (t) => {
 /** Cases for the encodings that occur in this machine's programs. */
 function harvested(random: Random, features: ReadonlySet<Feature>, perForm: number): Instance[] {
   const instances: Instance[] = [];
-  for (const { encodings } of harvest(PROGRAMS).values()) {
+  for (const { encodings } of harvest(
+    process.env['EFFIGY_DIFF'] === undefined ? PROGRAMS : MORE_PROGRAMS,
+  ).values()) {
     let made = 0;
     for (let tries = 0; tries < 3 * perForm && made < perForm; tries++) {
       const instance = makeCase(random, encodings[tries % encodings.length]);
@@ -247,12 +256,22 @@ test('sequences of instructions do what the processor does', (t) => {
   const sequences = Array.from({ length: instancesPerForm(10) * 200 }, () => makeSequence(random, pool));
   const cases = sequences.map((sequence) => sequence.test);
   const native = runNative(cases);
-  const engine = runEngine(cases, hostFeatures());
-  const found = sequences.flatMap(({ test: c, mask }, i) => {
-    const differences = compare(native[i], engine[i], { rflags: mask });
-    return differences.length === 0
-      ? []
-      : [`${disassembleAll(c.code)}\n  ${printCase(c)}\n    ${differences.join('\n    ')}`];
+  // a short run takes some of ten sequences
+  const groups = sequences.map((_, i) => String(Math.floor(i / 10)));
+  const found = TESTED_ENGINES.flatMap((engine) => {
+    const chosen = chosenFor(engine, groups);
+    const outcomes = runTested(
+      engine,
+      chosen.map((i) => cases[i]),
+      hostFeatures(),
+    );
+    return chosen.flatMap((i, k) => {
+      const { test: c, mask } = sequences[i];
+      const differences = compare(native[i], outcomes[k], { rflags: mask });
+      return differences.length === 0
+        ? []
+        : [`${engine.name}\n${disassembleAll(c.code)}\n  ${printCase(c)}\n    ${differences.join('\n    ')}`];
+    });
   });
   t.diagnostic(
     `${sequences.length} sequences, ${native.filter((outcome) => outcome.stop === 'end').length} without a fault, ${found.length} differences`,

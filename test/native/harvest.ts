@@ -10,6 +10,27 @@ export const PROGRAMS = [
   '/lib64/ld-linux-x86-64.so.2',
 ].filter((path) => existsSync(path));
 
+/** More of what images have in them, for long runs: interpreters, servers, libraries with code written by hand. */
+export const MORE_PROGRAMS = [
+  ...PROGRAMS,
+  '/bin/bash',
+  '/usr/bin/perl',
+  '/usr/bin/python3.11',
+  '/usr/bin/openssl',
+  '/usr/bin/sqlite3',
+  '/usr/sbin/nginx',
+  '/usr/bin/redis-server',
+  '/usr/bin/memcached',
+  '/lib/x86_64-linux-gnu/libm.so.6',
+  '/usr/lib/x86_64-linux-gnu/libcrypto.so.3',
+  '/usr/lib/x86_64-linux-gnu/libssl.so.3',
+  '/usr/lib/x86_64-linux-gnu/libstdc++.so.6',
+  '/usr/lib/x86_64-linux-gnu/libgmp.so.10',
+  '/usr/lib/x86_64-linux-gnu/libsqlite3.so.0',
+  '/usr/lib/x86_64-linux-gnu/libz.so.1',
+  '/usr/lib/x86_64-linux-gnu/liblzma.so.5',
+].filter((path) => existsSync(path));
+
 export interface Harvested {
   readonly instruction: Instruction;
   /** Different encodings, the first few. */

@@ -39,10 +39,10 @@ const MAX_INSTRUCTIONS = 64;
 export class Lifter {
   private readonly builder = new BlockBuilder();
   private readonly cx: LiftContext;
-  private readonly decoder: Decoder;
+  private decoder: Decoder | undefined;
   private readonly functions: LiftFunction[] = [];
 
-  constructor(features: FeatureSet = BASELINE, decoder: Decoder = createDecoder()) {
+  constructor(features: FeatureSet = BASELINE, decoder?: Decoder) {
     this.cx = new LiftContext(this.builder, features);
     this.decoder = decoder;
   }
@@ -65,7 +65,10 @@ export class Lifter {
 
   /** Bytes lifted into the builder. */
   private build(bytes: Uint8Array, address: number, limit: number): number {
-    const { builder, cx, decoder } = this;
+    const { builder, cx } = this;
+    // the library's first use takes a while, and there may be none
+    this.decoder ??= createDecoder();
+    const { decoder } = this;
     builder.reset();
     decoder.start(bytes, address);
     let length = 0;

@@ -26,7 +26,7 @@ import {
 import { coreModule } from './interpreter.ts';
 import { CPU, ENTRIES, ENTRY_SIZE, LEAVES, type Places, WINDOW_SIZE, WINDOWS } from './layout.ts';
 import { Library, type Unit } from './library.ts';
-import { type BlockRecord, storedStream } from './stored-code.ts';
+import { type BlockRecord, stored, storedStream } from './stored-code.ts';
 import {
   type BlockDetail,
   type BlockFacts,
@@ -46,15 +46,23 @@ const CHUNK_FRAMES = 64;
 /** Blocks at most; then all are forgotten and their places used again. */
 const CAPACITY = 600_000;
 
+/** So many entries of the dispatch table are emptied one by one. */
+const FEW = 4096;
+
 const HANDLER_TABLE = IR_OPS.map((row) => HANDLERS[row[0]]);
 const YIELDS = IR_OPS.map((row) => row[2] !== '');
 const MODULES = new Map<string, WasmModule>();
 
-function coreInstance(places: Places, hot: number, imports: Parameters<typeof instantiate>[1]): WasmInstance {
+function coreInstance(
+  places: Places,
+  hot: number,
+  store: CodeStore | undefined,
+  imports: Parameters<typeof instantiate>[1],
+): WasmInstance {
   const key = `${places.cpu}.${places.table}.${places.emptyLeaf}.${hot}`;
   let module = MODULES.get(key);
   if (module === undefined) {
-    module = compileModule(coreModule(places, hot));
+    module = compileModule(stored(store, `core.${key}`, () => coreModule(places, hot)));
     MODULES.set(key, module);
   }
   return instantiate(module, imports);
@@ -100,6 +108,9 @@ export class Core {
   /** codeChanges of the pool when the dispatch table was last right. */
   private changes: number;
   private epoch = 0;
+  /** Entries of the dispatch table written since it was empty, where they are few. */
+  private readonly filled = new Int32Array(FEW);
+  private filledCount = 0;
   /** What the last slow operation threw. */
   error: unknown;
   /** Where it did: block and operation. */
@@ -133,7 +144,7 @@ export class Core {
     const tsc = environment.tsc ?? ((): bigint => BigInt(this.clock.now));
     this.frame = new Frame({ features: environment.features, tsc });
     this.table = createTable(16, 1_000_000);
-    const instance = coreInstance(places, this.hot, {
+    const instance = coreInstance(places, this.hot, store, {
       memory: pool.linear,
       table: this.table,
       slow: (header: number, operation: number, fuel: number): number =>
@@ -150,9 +161,16 @@ export class Core {
 
   /** Empties the dispatch table. */
   flush(): void {
-    const first = this.places.table;
-    const { bytes } = this.pool;
-    bytes.fill(0xff, first, first + ENTRIES * ENTRY_SIZE);
+    const { table } = this.places;
+    const { bytes, view } = this.pool;
+    if (this.filledCount <= FEW) {
+      for (let i = 0; i < this.filledCount; i++)
+        bytes.fill(0, table + this.filled[i] * ENTRY_SIZE, table + (this.filled[i] + 1) * ENTRY_SIZE);
+    } else bytes.fill(0, table, table + ENTRIES * ENTRY_SIZE);
+    this.filledCount = 0;
+    // no other entry can be taken for that of address 0
+    view.setInt32(table, -1, true);
+    view.setInt32(table + 4, -1, true);
     this.changes = this.pool.codeChanges;
   }
 
@@ -189,6 +207,8 @@ export class Core {
     const low = (block.address % 2 ** 32) | 0;
     const hash = (low ^ ((Math.floor(block.address / 8192) % 2 ** 32) | 0)) & (ENTRIES - 1);
     const at = this.places.table + hash * ENTRY_SIZE;
+    if (this.filledCount < FEW) this.filled[this.filledCount] = hash;
+    if (this.filledCount <= FEW) this.filledCount++;
     view.setUint32(at, low >>> 0, true);
     view.setUint32(at + 4, Math.floor(block.address / 2 ** 32), true);
     view.setUint32(at + 8, block.frame, true);

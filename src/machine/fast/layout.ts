@@ -46,7 +46,7 @@ export const CPU = {
 } as const;
 
 export const SLOT = 16;
-export const ENTRIES = 65_536;
+export const ENTRIES = 262_144;
 export const ENTRY_SIZE = 32;
 export const HEADER = 12;
 /** Leaf page tables that regions remember. */

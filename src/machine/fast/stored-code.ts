@@ -9,6 +9,7 @@
 //   code: for each record the guest's bytes, with those after the block that its end may depend on
 //
 // A record holds where the guest's memory has the bytes that it was made from.
+import type { CodeStore } from '../code-store.ts';
 
 const MAGIC = 0x4547_4643;
 const FORMAT = 1;
@@ -162,6 +163,31 @@ export class StoredCode {
       executions,
     };
   }
+}
+
+const SEALED = 0x4547_4653;
+
+/** Bytes that are made once and stored: magic, length, checksum, and they themselves. */
+export function stored(store: CodeStore | undefined, name: string, make: () => Uint8Array): Uint8Array {
+  const known = store?.load(name);
+  const opened = known === undefined ? undefined : unseal(known);
+  if (opened !== undefined) return opened;
+  const bytes = make();
+  if (store !== undefined) {
+    const words = new Int32Array(3 + Math.ceil(bytes.length / 4));
+    new Uint8Array(words.buffer).set(bytes, 12);
+    words.set([SEALED, bytes.length, checksum(words, 3, words.length)]);
+    store.save(name, new Uint8Array(words.buffer));
+  }
+  return bytes;
+}
+
+function unseal(sealed: Uint8Array): Uint8Array | undefined {
+  if (sealed.length < 12 || sealed.length % 4 !== 0 || sealed.byteOffset % 4 !== 0) return undefined;
+  const words = new Int32Array(sealed.buffer, sealed.byteOffset, sealed.length / 4);
+  const [magic, length, sum] = words;
+  if (magic !== SEALED || length < 0 || 12 + length > sealed.length) return undefined;
+  return checksum(words, 3, words.length) === sum ? sealed.subarray(12, 12 + length) : undefined;
 }
 
 /** The stored form of a stream at `at`, whose constants stand at byte address `base`. */

@@ -111,10 +111,83 @@ print(json.dumps({'a': [1.5, 1e100, None, 'x\\u00e9']}), struct.pack('<dfq', 1.1
 print(sorted({'b': 2, 'a': 1}.items()), sum(i * i for i in range(2000)), ''.join(chr(97 + i * 7 % 26) for i in range(50)))
 `;
 
+const PYTHON_LITTLE = `
+print([repr(x) for x in (0.1, 1/3, 1e22, 5e-324, 1.7976931348623157e308, 2**53 + 1.0, float('nan'))], '%.17g %e' % (2/3, 1e-7))
+print(2**521 - 1, pow(3, 10**6, 10**9 + 7), (10**90) // 7**30, -(7**77) % 13**9, hex(3**100), round(2.675, 2), -7.5 % 2)
+`;
+
 const TAR = 'tar --sort=name --mtime=@1700000000 --owner=0 --group=0 --numeric-owner --mode=go=rX,u+rw -cf';
 const DIGESTS = 'md5 sha1 sha256 sha512 sha3-256 blake2b512 ripemd160';
 const AES =
   '-aes-256-cbc -K 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff -iv 0102030405060708090a0b0c0d0e0f10';
+
+/** base ** exponent % modulus */
+function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
+  let result = 1n;
+  let square = base % modulus;
+  for (let rest = exponent; rest > 0n; rest >>= 1n) {
+    if (rest & 1n) result = (result * square) % modulus;
+    square = (square * square) % modulus;
+  }
+  return result;
+}
+
+/** The first number from `start` on that is a prime (to a few bases) and leaves 65537 invertible. */
+function primeFrom(start: bigint): bigint {
+  for (let p = start | 1n; ; p += 2n) {
+    const passes = [2n, 3n, 5n, 7n].every((base) => power(base, p - 1n, p) === 1n);
+    if (passes && (p - 1n) % 65537n !== 0n) return p;
+  }
+}
+
+/** An RSA key of 1024 bits from fixed noise, as a configuration for `openssl asn1parse -genconf`. */
+function rsaKey(): string {
+  const [p, q] = [1, 2].map((seed) => {
+    const bytes = noise(64, 0x1234_5678 * seed);
+    bytes[0] |= 0xc0;
+    return primeFrom(bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n));
+  });
+  const e = 65537n;
+  const phi = (p - 1n) * (q - 1n);
+  // by Fermat: phi + 1 + k * phi is a multiple of e for one k below e
+  const k = power(phi % e, e - 2n, e) * (e - 1n);
+  const d = (1n + (k % e) * phi) / e;
+  const numbers = [0n, p * q, e, d, p, q, d % (p - 1n), d % (q - 1n), power(q, p - 2n, p)];
+  const lines = numbers.map((number, i) => `i${i}=INTEGER:0x${number.toString(16)}`);
+  return `asn1=SEQUENCE:key\n[key]\n${lines.join('\n')}\n`;
+}
+
+/** PKCS #8 of the Ed25519 key whose seed is 32 fixed bytes. */
+const ED25519 = Uint8Array.from([
+  0x30,
+  0x2e,
+  2,
+  1,
+  0,
+  0x30,
+  5,
+  6,
+  3,
+  0x2b,
+  0x65,
+  0x70,
+  4,
+  0x22,
+  4,
+  0x20,
+  ...Array.from({ length: 32 }, (_, i) => i * 7),
+]);
+
+/** Keys that are made of fixed numbers, signatures that are checked. */
+const OPENSSL_KEYS = [
+  'openssl asn1parse -genconf key.cnf -noout -out rsa.der',
+  'openssl rsa -inform DER -in rsa.der -check -noout',
+  'openssl dgst -sha256 -keyform DER -sign rsa.der -out sig text; sha256sum sig',
+  'openssl dgst -sha256 -keyform DER -prverify rsa.der -signature sig text',
+  'openssl pkeyutl -sign -rawin -keyform DER -inkey ed.der -in text -out eds; sha256sum eds',
+  'openssl pkey -inform DER -in ed.der -pubout -out pub; cat pub',
+  'openssl pkeyutl -verify -rawin -pubin -inkey pub -in text -sigfile eds',
+].join('; ');
 
 /**
  * The cases; `long`: in the sizes that the programs' users would call real (10 MB, 2,000 digits), else as little as
@@ -165,6 +238,19 @@ export function programCases(long: boolean): readonly ProgramCase[] {
       long: true,
       also: ['openssl'],
       directories: ['/usr/lib/x86_64-linux-gnu/ossl-modules'],
+      files: { text },
+    },
+    {
+      name: 'openssl keys and signatures',
+      argv: shell(OPENSSL_KEYS),
+      long: true,
+      also: ['openssl', 'sha256sum', 'cat'],
+      directories: ['/usr/lib/x86_64-linux-gnu/ossl-modules'],
+      files: { text, 'key.cnf': long ? rsaKey() : '', 'ed.der': ED25519 },
+    },
+    {
+      name: 'openssl, one digest',
+      argv: ['openssl', 'dgst', '-sha256', 'text'],
       files: { text },
     },
     {
@@ -267,6 +353,14 @@ export function programCases(long: boolean): readonly ProgramCase[] {
         'od',
       ],
       files: archive,
+    },
+    {
+      name: 'python3, some floats and big integers',
+      argv: ['/usr/bin/python3', '-I', '-S', '-c', PYTHON_LITTLE],
+      // what it imports at start
+      directories: ['encodings', 'os.py', 'codecs.py', 'lib-dynload'].map(
+        (name) => `/usr/lib/python3.11/${name}`,
+      ),
     },
     {
       name: 'python3 floats and big integers',

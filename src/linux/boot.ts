@@ -14,6 +14,7 @@ import { Net } from './net.ts';
 import { share } from './shared.ts';
 import { syscallTable } from './table.ts';
 import { createVfs, type MountSpec } from './vfs.ts';
+import type { KeptFiles } from './vfs-mounts.ts';
 
 export interface KernelOptions {
   readonly tree: Tree;
@@ -26,6 +27,8 @@ export interface KernelOptions {
   /** Beyond what every container has, in order. */
   readonly mounts?: readonly MountSpec[];
   readonly readOnlyRoot?: boolean;
+  /** Files of an earlier run; see restart.ts. */
+  readonly kept?: KeptFiles | undefined;
 }
 
 export const DEFAULT_LAYOUT: Layout = {
@@ -61,6 +64,7 @@ export function createKernel(options: KernelOptions): Kernel {
       environment,
       mounts: options.mounts ?? [],
       readOnlyRoot: options.readOnlyRoot ?? false,
+      kept: options.kept,
     }),
     net: new Net(environment),
     syscalls: share(syscallTable),

@@ -301,6 +301,7 @@ function becomeProgram(
   const roomless = program.elf.type !== ET.EXEC && program.interpreter === undefined;
   process.brkStart = roomless ? kernel.layout.program : pageUp(main.end);
   process.brk = process.brkStart;
+  process.marks = [];
   process.growing = [kernel.layout.stackTop];
   process.execed = true;
   process.personality &= ~0x0040_0000;

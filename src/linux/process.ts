@@ -2,6 +2,7 @@
 import { CLONE } from './abi-process.ts';
 import { DescriptorTable } from './file.ts';
 import type { Kernel } from './kernel.ts';
+import { forkMarks } from './memory-marks.ts';
 import { defaultActions } from './signals.ts';
 import { type Credentials, Process, type SignalAction, Task, type Timer } from './task.ts';
 import { WaitQueue } from './wait.ts';
@@ -114,6 +115,9 @@ function inherit(child: Process, from: Process): void {
   child.brkStart = from.brkStart;
   child.brk = from.brk;
   child.growing = [...from.growing];
+  if (child.space === from.space) child.marks = from.marks;
+  else forkMarks(child, from, child.space);
+  child.thpDisabled = from.thpDisabled;
   child.rlimits = from.rlimits.map(([soft, hard]) => [soft, hard]);
   child.dumpable = from.dumpable;
   child.oomScoreAdj = from.oomScoreAdj;

@@ -90,7 +90,7 @@ function fcntl(kernel: Kernel, task: Task, args: SysArgs): SysResult {
       return file instanceof PipeFile ? file.pipe.capacity : -E.BADF;
     case F.ADD_SEALS:
     case F.GET_SEALS:
-      return sealCommand(file, command, args.int(2));
+      return sealCommand(kernel, file, { command, argument: args.int(2) });
     default:
       return otherCommand(kernel, task, command, args);
   }

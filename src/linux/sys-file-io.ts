@@ -2,9 +2,13 @@
 import { MAX_RW, SEEK } from './abi-file.ts';
 import { row } from './catalogue.ts';
 import { readable, writable } from './devfs.ts';
+import { EpollFile } from './epoll.ts';
 import { E } from './errno.ts';
+import { EventFile } from './eventfd.ts';
+import { SignalFile } from './signalfd.ts';
+import { TimerFile } from './timerfd.ts';
 import type { OpenFile } from './file.ts';
-import { IN, notifyFile } from './inotify.ts';
+import { IN, InotifyFile, notifyFile } from './inotify.ts';
 import type { Kernel } from './kernel.ts';
 import { effectOn, fileOf, gather, scatter, totalLength, type Vector, vectorsAt } from './sys-file-common.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
@@ -18,6 +22,9 @@ const RWF = { HIPRI: 1, DSYNC: 2, SYNC: 4, NOWAIT: 8, APPEND: 16, NOAPPEND: 32 }
 
 /** Files that have an offset; others answer ESPIPE to pread and lseek. */
 export const isSeekable = (file: OpenFile): boolean => file instanceof PlacedFile && file.seekable;
+
+/** Files whose offset stays 0 and may be asked for (noop_llseek). */
+const STILL: ReadonlySet<unknown> = new Set([EventFile, TimerFile, SignalFile, EpollFile, InotifyFile]);
 
 export function readInto(
   kernel: Kernel,
@@ -114,6 +121,7 @@ function positioned(
 function lseek(_kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const file = fileOf(task, args.int(0));
   if (file === undefined) return -E.BADF;
+  if (STILL.has(file.constructor)) return 0;
   if (!isSeekable(file)) return -E.SPIPE;
   const offset = Number(args.long(1));
   const size = file instanceof PlacedFile ? file.inode.size : 0;

@@ -65,7 +65,11 @@ function create(
   if (walked.place !== undefined) return -E.EXIST;
   if (walked.slash && !allowSlash) return -E.NOENT;
   const superblock = storedIn(walked.parent.dentry.inode);
-  if (superblock === undefined) return walked.parent.mount.flags.readOnly ? -E.ROFS : -E.PERM;
+  if (superblock === undefined) {
+    if (walked.parent.mount.flags.readOnly) return -E.ROFS;
+    // A name that /proc does not know is no empty place there (proc_lookup).
+    return walked.parent.dentry.inode.superblock.type === 'proc' ? -E.NOENT : -E.PERM;
+  }
   const dentry = createEntry(changeOf(kernel, task), walked, () => make(superblock));
   return typeof dentry === 'number' ? dentry : 0;
 }

@@ -6,6 +6,7 @@ import { E } from './errno.ts';
 import { IPC, ipcGet, ipcOwner, ipcPermission, secondsNow, setPerm, writePerm } from './ipc.ts';
 import { ShmSegment } from './ipc-shm.ts';
 import type { Kernel } from './kernel.ts';
+import { addMark, clearMarks } from './memory-marks.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Task } from './task.ts';
 import type { SysResult } from './wait.ts';
@@ -87,6 +88,8 @@ function shmat(kernel: Kernel, task: Task, args: SysArgs): SysResult {
     shared: true,
     name: `/SYSV${(segment.key >>> 0).toString(16).padStart(8, '0')} (deleted)`,
   });
+  clearMarks(task.process, at, at + length);
+  if (readOnly) addMark(task.process, { start: at, end: at + length, kind: 'unwritable' });
   segment.atime = secondsNow(kernel);
   segment.lpid = task.process.pid;
   return at;

@@ -1,55 +1,94 @@
 // madvise, msync, mincore, mlock and relatives: mostly advice that changes nothing a program can see.
-import { ADDRESS_LIMIT, PAGE_SIZE } from '../machine/index.ts';
+import { ADDRESS_LIMIT, PAGE_SIZE, PROT, type Region } from '../machine/index.ts';
 import { CAP, capBit, RLIMIT } from './abi-process.ts';
 import { refused, row } from './catalogue.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
+import { addMark, clearMarks } from './memory-marks.ts';
 import { regionsIn } from './sys-memory.ts';
 import type { SysArgs, SyscallHandler, SyscallRow } from './syscall.ts';
-import type { Task } from './task.ts';
+import type { Process, Task } from './task.ts';
 import type { SysResult } from './wait.ts';
 
 const MADV = {
   DONTNEED: 4,
   FREE: 8,
   REMOVE: 9,
-  MERGEABLE: 12,
-  UNMERGEABLE: 13,
+  DONTFORK: 10,
+  DOFORK: 11,
   WIPEONFORK: 18,
+  KEEPONFORK: 19,
   DONTNEED_LOCKED: 24,
 } as const;
-/** Advice without an effect that a program can see. */
-const IDLE_ADVICE: ReadonlySet<number> = new Set([
-  0, 1, 2, 3, 8, 10, 11, 14, 15, 16, 17, 19, 20, 21, 22, 23, 25,
-]);
+const ACTIVE_ADVICE: ReadonlySet<number> = new Set(Object.values(MADV));
+/** Advice without an effect that a program can see; page merging (12, 13) is not built into every kernel. */
+const IDLE_ADVICE: ReadonlySet<number> = new Set([0, 1, 2, 3, 14, 15, 16, 17, 20, 21, 22, 23, 25]);
 
 const pageUp = (length: number): number => Math.ceil(length / PAGE_SIZE) * PAGE_SIZE;
 
-function madvise(kernel: Kernel, task: Task, args: SysArgs): SysResult {
+function madvise(_kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const { process } = task;
   const address = args.pointer(0);
   const length = pageUp(args.size(1));
   const advice = args.int(2);
   if (address % PAGE_SIZE !== 0 || address + length > ADDRESS_LIMIT) return -E.INVAL;
-  const discards = advice === MADV.DONTNEED || advice === MADV.DONTNEED_LOCKED;
-  if (!discards && !IDLE_ADVICE.has(advice)) return refuse(kernel, task, advice);
+  if (!IDLE_ADVICE.has(advice) && !ACTIVE_ADVICE.has(advice)) {
+    if (advice === 100 || advice === 101) return -E.PERM; // MADV_HWPOISON, MADV_SOFT_OFFLINE
+    return -E.INVAL;
+  }
   if (length === 0) return 0;
-  const regions = regionsIn(process, address, address + length);
-  if (discards) process.space.discard(address, length);
-  return regions === undefined ? -E.NOMEM : 0;
+  // Holes are stepped over, and told in the end.
+  for (let at = address; at < address + length; ) {
+    const region = process.space.find(at);
+    if (region === undefined) {
+      at += PAGE_SIZE;
+      continue;
+    }
+    const end = Math.min(region.end, address + length);
+    const failed = advise(process, region, { start: at, end }, advice);
+    if (failed !== 0) return failed;
+    at = end;
+  }
+  return regionsIn(process, address, address + length) === undefined ? -E.NOMEM : 0;
 }
 
-/** WIPEONFORK and REMOVE would change contents: refusing them is what older kernels do, and callers are ready for it. */
-function refuse(kernel: Kernel, task: Task, advice: number): number {
-  const known = Object.entries(MADV).find(([, value]) => value === advice);
-  if (known !== undefined && advice !== MADV.MERGEABLE && advice !== MADV.UNMERGEABLE) {
-    kernel.cutHere(task, {
-      kind: 'syscall-option',
-      what: `madvise MADV_${known[0]}`,
-      consequence: 'answered EINVAL',
-    });
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** One mapping, or a part of it. */
+function advise(process: Process, region: Region, { start, end }: Range, advice: number): number {
+  const { space } = process;
+  const anonymous = !region.shared && region.backing === undefined;
+  switch (advice) {
+    case MADV.DONTNEED:
+    case MADV.DONTNEED_LOCKED:
+      space.discard(start, end - start);
+      return 0;
+    case MADV.FREE:
+      return anonymous ? 0 : -E.INVAL;
+    case MADV.REMOVE:
+      if (!region.shared) return -E.INVAL;
+      if ((region.prot & PROT.WRITE) === 0) return -E.ACCES;
+      for (let at = start; at < end; at += PAGE_SIZE) space.write(at, new Uint8Array(PAGE_SIZE));
+      return 0;
+    case MADV.WIPEONFORK:
+      if (!anonymous) return -E.INVAL;
+      addMark(process, { start, end, kind: 'wiped' });
+      return 0;
+    case MADV.KEEPONFORK:
+      clearMarks(process, start, end, 'wiped');
+      return 0;
+    case MADV.DONTFORK:
+      addMark(process, { start, end, kind: 'uncopied' });
+      return 0;
+    case MADV.DOFORK:
+      clearMarks(process, start, end, 'uncopied');
+      return 0;
+    default:
+      return 0;
   }
-  return -E.INVAL;
 }
 
 function msync(kernel: Kernel, { process }: Task, args: SysArgs): SysResult {
@@ -101,16 +140,25 @@ function mlockall(_kernel: Kernel, task: Task, args: SysArgs): SysResult {
 
 const nothing: SyscallHandler = () => 0;
 
+function munlock(_kernel: Kernel, { process }: Task, args: SysArgs): SysResult {
+  const start = args.pointer(0) - (args.pointer(0) % PAGE_SIZE);
+  const length = pageUp(args.size(1) + (args.pointer(0) % PAGE_SIZE));
+  return regionsIn(process, start, start + length) === undefined ? -E.NOMEM : 0;
+}
+
+const pkeyAlloc: SyscallHandler = (_kernel, _task, args) =>
+  args.uint(0) !== 0 || (args.uint(1) & ~3) !== 0 ? -E.INVAL : -E.NOSPC;
+
 export const memoryAdviceRows: readonly SyscallRow[] = [
-  row('madvise', madvise, 'partial', 'MADV_WIPEONFORK, MADV_REMOVE and page merging are refused with EINVAL'),
+  row('madvise', madvise, 'partial', 'page merging is refused with EINVAL'),
   row('msync', msync),
   row('mincore', mincore, 'partial', 'every mapped page is said to be resident'),
   row('mlock', mlock),
-  row('mlock2', mlock),
-  row('munlock', nothing),
+  row('mlock2', (kernel, task, args) => ((args.int(2) & ~1) !== 0 ? -E.INVAL : mlock(kernel, task, args))),
+  row('munlock', munlock),
   row('mlockall', mlockall),
   row('munlockall', nothing),
-  refused('pkey_alloc', E.NOSPC, 'the processor has no protection keys'),
+  row('pkey_alloc', pkeyAlloc, 'refused', 'the processor has no protection keys'),
   refused('pkey_free', E.INVAL, 'the processor has no protection keys'),
   refused('map_shadow_stack', E.OPNOTSUPP, 'the processor has no shadow stacks'),
   refused('userfaultfd', E.PERM, 'not in a container'),

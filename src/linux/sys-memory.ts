@@ -1,13 +1,16 @@
 // brk, mmap, munmap, mprotect, mremap (mm/mmap.c). Addresses are searched downwards from the layout's mmapTop.
 import type { Resource } from '../effect/index.ts';
 import { ADDRESS_LIMIT, type Backing, PAGE_SIZE, PROT, type Region } from '../machine/index.ts';
+import { SEAL } from './abi-file.ts';
 import { RLIMIT } from './abi-process.ts';
 import { row } from './catalogue.ts';
 import { E } from './errno.ts';
 import type { OpenFile } from './file.ts';
 import type { Kernel } from './kernel.ts';
+import { addMark, clearMarks, isMarked, moveMarks } from './memory-marks.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Process, Task } from './task.ts';
+import { RegularFile } from './vfs-file.ts';
 import type { SysResult } from './wait.ts';
 
 const MAP = {
@@ -22,6 +25,8 @@ const MAP = {
   HUGETLB: 0x40000,
   FIXED_NOREPLACE: 0x100000,
 } as const;
+/** Flags that MAP_SHARED_VALIDATE knows (LEGACY_MAP_MASK). */
+const LEGACY_FLAGS = 0x7ff73 | (0x3f << 26);
 const PROT_GROWSDOWN = 0x01000000;
 const PROT_GROWSUP = 0x02000000;
 const MREMAP = { MAYMOVE: 1, FIXED: 2, DONTUNMAP: 4 } as const;
@@ -108,10 +113,13 @@ function place(
     return -E.NOMEM;
   const backing = file === undefined ? undefined : backingFor(file, mapping);
   if (typeof backing === 'number') return backing;
+  if (file !== undefined && type === MAP.SHARED_VALIDATE && (flags & ~LEGACY_FLAGS) !== 0)
+    return -E.OPNOTSUPP;
   if (process.space.regions().length >= REGION_LIMIT || !fitsLimit(process, length)) return -E.NOMEM;
   const address = chooseAddress(kernel, process, hint, mapping);
   if (address < 0) return address;
   const name = file === undefined ? '' : nameOf(file.resource());
+  clearMarks(process, address, address + length);
   process.space.map({
     address,
     length,
@@ -121,6 +129,8 @@ function place(
     name,
     ...(backing === undefined ? {} : { backing }),
   });
+  if (file !== undefined && type !== MAP.PRIVATE && !mayBecomeWritable(file))
+    addMark(process, { start: address, end: address + length, kind: 'unwritable' });
   if ((flags & MAP.GROWSDOWN) !== 0) process.growing.push(address + length);
   return address;
 }
@@ -129,8 +139,14 @@ function backingFor(file: OpenFile, { prot, flags }: Mapping): Backing | number 
   const access = file.flags & 3;
   const shared = (flags & MAP.TYPE) !== MAP.PRIVATE;
   if (access === 1 || (shared && (prot & PROT.WRITE) !== 0 && access !== 2)) return -E.ACCES;
+  if (shared && (prot & PROT.WRITE) !== 0 && isWriteSealed(file)) return -E.PERM;
   return file.backing() ?? -E.NODEV;
 }
+
+const isWriteSealed = (file: OpenFile): boolean =>
+  file instanceof RegularFile && ((file.inode.seals ?? 0) & (SEAL.WRITE | SEAL.FUTURE_WRITE)) !== 0;
+
+const mayBecomeWritable = (file: OpenFile): boolean => (file.flags & 3) === 2 && !isWriteSealed(file);
 
 const nameOf = (resource: Resource): string => (resource.kind === 'file' ? resource.path : '');
 
@@ -153,6 +169,7 @@ function munmap(_kernel: Kernel, { process }: Task, args: SysArgs): SysResult {
   const length = pageUp(args.size(1));
   if (!isPage(address) || length === 0 || address + length > ADDRESS_LIMIT) return -E.INVAL;
   process.space.unmap(address, length);
+  clearMarks(process, address, address + length);
   process.growing = process.growing.filter((end) => end <= address || end > address + length);
   return 0;
 }
@@ -167,6 +184,23 @@ export function regionsIn(process: Process, start: number, end: number): Region[
     at = region.end;
   }
   return out;
+}
+
+/** Region by region, so that what lies before a hole (ENOMEM) or a read-only file (EACCES) is changed. */
+function protect(process: Process, address: number, length: number, prot: number): number {
+  const { space } = process;
+  const whole = regionsIn(process, address, address + length) !== undefined;
+  if (whole && process.marks.length === 0) return space.protect(address, length, prot) ? 0 : -E.NOMEM;
+  for (let at = address; at < address + length; ) {
+    const region = space.find(at);
+    if (region === undefined) return -E.NOMEM;
+    const end = Math.min(region.end, address + length);
+    if (region.shared && (prot & PROT.WRITE) !== 0 && isMarked(process, at, end, 'unwritable'))
+      return -E.ACCES;
+    space.protect(at, end - at, prot);
+    at = end;
+  }
+  return 0;
 }
 
 function mprotect(kernel: Kernel, task: Task, args: SysArgs): SysResult {
@@ -184,7 +218,7 @@ function mprotect(kernel: Kernel, task: Task, args: SysArgs): SysResult {
     address = region.start;
   }
   const prot = flags & 7;
-  const result = process.space.protect(address, length, prot) ? 0 : -E.NOMEM;
+  const result = protect(process, address, length, prot);
   if ((prot & PROT.EXEC) !== 0)
     kernel.effect(task, { op: 'MPROTECT', resource: { kind: 'none' }, access: '' }, result);
   return result;
@@ -200,14 +234,10 @@ function mremap(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const fixed = (flags & MREMAP.FIXED) !== 0;
   if (!isPage(from) || newLength === 0 || (flags & ~7) !== 0 || (fixed && (flags & MREMAP.MAYMOVE) === 0))
     return -E.INVAL;
-  if (oldLength === 0 || (flags & MREMAP.DONTUNMAP) !== 0) {
-    kernel.cutHere(task, {
-      kind: 'syscall-option',
-      what: oldLength === 0 ? 'mremap of length 0' : 'MREMAP_DONTUNMAP',
-      consequence: 'answered EINVAL',
-    });
-    return -E.INVAL;
-  }
+  const keeps = (flags & MREMAP.DONTUNMAP) !== 0;
+  if (keeps && ((flags & MREMAP.MAYMOVE) === 0 || oldLength !== newLength)) return -E.INVAL;
+  if (oldLength === 0 || keeps)
+    return copyOrKeep(kernel, task, { from, oldLength, newLength, to: fixed ? args.pointer(4) : undefined });
   if (regionsIn(process, from, from + oldLength) === undefined) return -E.FAULT;
   if (fixed) return moveTo(task, { from, oldLength, newLength, to: args.pointer(4) });
   if (newLength <= oldLength) {
@@ -229,11 +259,44 @@ function mremap(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const to = space.findFree(newLength, kernel.layout.mmapTop);
   if (to === undefined) return -E.NOMEM;
   space.move(from, oldLength, to);
+  moveMarks(process, from, oldLength, to);
   extend(
     process,
     { ...region, offset: region.offset + (from - region.start), start: to, end: to + oldLength },
     to + oldLength,
     newLength - oldLength,
+  );
+  return to;
+}
+
+/** Length 0: a second mapping of shared memory. MREMAP_DONTUNMAP: the pages move, an empty mapping stays. */
+function copyOrKeep(
+  kernel: Kernel,
+  { process }: Task,
+  move: {
+    readonly from: number;
+    readonly oldLength: number;
+    readonly newLength: number;
+    readonly to: number | undefined;
+  },
+): number {
+  const { space } = process;
+  const { from, oldLength, newLength } = move;
+  const region = space.find(from);
+  if (region === undefined || region.end < from + oldLength) return -E.FAULT;
+  if (oldLength === 0 && !region.shared) return -E.INVAL;
+  const to = move.to ?? space.findFree(newLength, kernel.layout.mmapTop);
+  if (to === undefined) return -E.NOMEM;
+  if (!isPage(to) || to + newLength > HIGHEST || (to < from + oldLength && from < to + newLength))
+    return -E.INVAL;
+  const at = oldLength === 0 ? to : from;
+  space.unmap(to, newLength);
+  if (oldLength > 0) space.move(from, oldLength, to);
+  extend(
+    process,
+    { ...region, offset: region.offset + (from - region.start), start: at, end: at },
+    at,
+    newLength,
   );
   return to;
 }
@@ -272,6 +335,7 @@ function moveTo(
   if (newLength < move.oldLength) process.space.unmap(from + newLength, move.oldLength - newLength);
   const moved = Math.min(move.oldLength, newLength);
   process.space.move(from, moved, to);
+  moveMarks(process, from, moved, to);
   if (newLength > moved) {
     extend(
       process,
@@ -294,5 +358,5 @@ export const memoryRows: readonly SyscallRow[] = [
     'partial',
     'the processor has no protection keys: key -1 only',
   ),
-  row('mremap', mremap, 'partial', 'not of length 0, no MREMAP_DONTUNMAP; refused with EINVAL'),
+  row('mremap', mremap),
 ];

@@ -193,8 +193,18 @@ const OPTIONS: ReadonlyMap<number, Option> = new Map<number, Option>([
   [PR.SET_NO_NEW_PRIVS, setNoNewPrivileges],
   [PR.GET_NO_NEW_PRIVS, (_kernel, { process }) => Number(process.credentials.noNewPrivileges)],
   [PR.GET_TID_ADDRESS, getTidAddress],
-  [PR.SET_THP_DISABLE, (_kernel, _task, args) => (unused(args, 2) ? 0 : -E.INVAL)],
-  [PR.GET_THP_DISABLE, ok],
+  [
+    PR.SET_THP_DISABLE,
+    (_kernel, { process }, args) => {
+      if (!unused(args, 2)) return -E.INVAL;
+      process.thpDisabled = args.raw[1] !== 0n;
+      return 0;
+    },
+  ],
+  [
+    PR.GET_THP_DISABLE,
+    (_kernel, { process }, args) => (unused(args, 1) ? (process.thpDisabled ? 1 : 0) : -E.INVAL),
+  ],
   [PR.CAP_AMBIENT, ambient],
   [PR.GET_SPECULATION_CTRL, ok],
   [PR.SET_SPECULATION_CTRL, () => -E.NXIO],

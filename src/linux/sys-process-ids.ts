@@ -221,9 +221,11 @@ function ioprioGet(kernel: Kernel, task: Task, args: SysArgs): SysResult {
 }
 
 function ioprioSet(kernel: Kernel, task: Task, args: SysArgs): SysResult {
-  const value = args.int(2);
-  if (args.int(0) < 1 || args.int(0) > 3 || value >> 13 > 3 || value < 0) return -E.INVAL;
-  if (value >> 13 === 1 && !mayNice(task)) return -E.PERM;
+  const value = args.int(2) & 0xffff;
+  const kind = value >> 13;
+  if (kind === 1 && !mayNice(task)) return -E.PERM;
+  if (args.int(0) < 1 || args.int(0) > 3 || kind > 3 || (kind === 0 && (value & 0x1fff) !== 0))
+    return -E.INVAL;
   const wanted = args.int(0) === 1 ? taskOf(kernel, task, args.int(1)) : task;
   if (wanted === undefined) return -E.SRCH;
   wanted.ioPriority = value;

@@ -3,7 +3,7 @@ import { CAP, capBit, RLIM_INFINITY, RLIMIT, RLIMIT_COUNT, USER_HZ } from './abi
 import { row } from './catalogue.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import { writeRusage } from './rusage.ts';
+import { residentSize, writeRusage } from './rusage.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Process, Task } from './task.ts';
 import { monotonic, SECOND } from './time.ts';
@@ -70,6 +70,7 @@ function getrusage(_kernel: Kernel, task: Task, args: SysArgs): SysResult {
     process.space,
     args.pointer(1),
     who === 0 ? process.cpuTime : who === 1 ? task.cpuTime : process.childCpuTime,
+    who === -1 ? 0 : residentSize(process.space),
   );
   return 0;
 }
@@ -105,6 +106,6 @@ export const limitRows: readonly SyscallRow[] = [
   row('getrlimit', getrlimit),
   row('setrlimit', setrlimit),
   row('prlimit64', prlimit64),
-  row('getrusage', getrusage, 'partial', 'processor time only; all of it counts as user time'),
+  row('getrusage', getrusage, 'partial', 'processor time, all of it as user time, and mapped memory'),
   row('times', times, 'partial', 'all processor time counts as user time'),
 ];

@@ -181,7 +181,9 @@ function kill(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   if (pid === -0x80000000) return -E.SRCH;
   const targets = killTargets(kernel, task, pid);
   const allowed = targets.filter((process) => maySignal(task, process, signal));
-  const result = targets.length === 0 ? -E.SRCH : allowed.length === 0 ? -E.PERM : 0;
+  // To all: who may not be signalled is passed over (kill_something_info).
+  const refused = allowed.length === 0 && pid !== -1;
+  const result = targets.length === 0 ? -E.SRCH : refused ? -E.PERM : 0;
   killEffect(kernel, task, signal, result);
   const info = { code: SI.USER, pid: task.process.pid, uid: task.process.credentials.uid };
   for (const process of allowed) sendSignal(kernel, process, signal, info);

@@ -2,6 +2,7 @@
 import type { AddressSpace, Backing, Registers } from '../machine/index.ts';
 import type { AioContext } from './aio.ts';
 import type { DescriptorTable } from './file.ts';
+import type { MemoryMark } from './memory-marks.ts';
 import type { Place } from './vfs-inode.ts';
 import type { Block, WaitQueue } from './wait.ts';
 
@@ -124,6 +125,10 @@ export class Process {
   brk = 0;
   /** End addresses of mappings that grow downwards; the stack's is one of them. */
   growing: number[] = [];
+  /** What fork and mprotect must know of ranges of memory (memory-marks.ts). */
+  marks: readonly MemoryMark[] = [];
+  /** prctl(PR_SET_THP_DISABLE) */
+  thpDisabled = false;
   /** Soft and hard, by RLIMIT number. */
   rlimits: [bigint, bigint][] = [];
   /** wait status once dead; undefined while alive. */

@@ -6,6 +6,7 @@ import { SIG } from './abi-signal.ts';
 import { E } from './errno.ts';
 import type { OpenFile } from './file.ts';
 import type { Kernel } from './kernel.ts';
+import { isMarked } from './memory-marks.ts';
 import { SHARED } from './shared.ts';
 import { sendSignal } from './signals.ts';
 import type { Task } from './task.ts';
@@ -186,8 +187,22 @@ export class RegularFile extends PlacedFile {
   }
 }
 
+/** Whether somebody has a shared mapping that is or may become writable. */
+function isMappedWritable(kernel: Kernel, inode: RegularInode): boolean {
+  for (const process of kernel.processes.values()) {
+    if (process.exitStatus !== undefined) continue;
+    for (const { shared, backing, start, end } of process.space.regions())
+      if (shared && backing === inode && !isMarked(process, start, end, 'unwritable')) return true;
+  }
+  return false;
+}
+
 /** fcntl(F_ADD_SEALS, F_GET_SEALS) on any file. */
-export function sealCommand(file: OpenFile, command: number, argument: number): number {
+export function sealCommand(
+  kernel: Kernel,
+  file: OpenFile,
+  { command, argument }: { readonly command: number; readonly argument: number },
+): number {
   if (!(file instanceof RegularFile) || file.inode.seals === undefined) return -E.INVAL;
   const { inode } = file;
   const seals = inode.seals ?? 0;
@@ -195,6 +210,8 @@ export function sealCommand(file: OpenFile, command: number, argument: number): 
   if ((file.flags & O.ACCMODE) === O.RDONLY) return -E.PERM;
   if ((argument & ~0x3f) !== 0) return -E.INVAL;
   if ((seals & SEAL.SEAL) !== 0) return -E.PERM;
+  if ((argument & SEAL.WRITE) !== 0 && (seals & SEAL.WRITE) === 0 && isMappedWritable(kernel, inode))
+    return -E.BUSY;
   inode.seals = seals | argument;
   return 0;
 }

@@ -42,6 +42,16 @@ export interface MountSpec {
       };
 }
 
+/** What of an earlier run's files is there again. */
+export interface KeptFiles {
+  /** The root directory, where the container is the same. */
+  readonly root: Dentry | undefined;
+  /** By target: of the mounts that the deployment adds. */
+  readonly mounts: ReadonlyMap<string, Dentry>;
+  /** By path: directories of the old container that are mounted into the new one. */
+  readonly volumes: ReadonlyMap<string, Dentry>;
+}
+
 const MAGIC = {
   overlay: 0x794c7630,
   tmpfs: 0x01021994,
@@ -178,7 +188,7 @@ export function buildMounts(options: VfsOptions): {
 } {
   const builder = new Builder(options.environment);
   const overlay = builder.superblock('overlay', { firstIno: 2 ** 32 });
-  const top = new Dentry('', undefined, wrapNode(overlay, options.tree.root));
+  const top = options.kept?.root ?? new Dentry('', undefined, wrapNode(overlay, options.tree.root));
   const rootFlags = { ...PLAIN, readOnly: options.readOnlyRoot ?? false };
   const mount = builder.mount('/', top, rootFlags, {
     source: 'overlay',
@@ -190,7 +200,11 @@ export function buildMounts(options: VfsOptions): {
   mountSys(builder, options.environment);
   coverProc(builder);
   mountEtc(builder, options.environment);
-  for (const spec of options.mounts ?? []) mountSpec(builder, spec);
+  for (const spec of options.mounts ?? []) mountSpec(builder, spec, options.kept?.mounts.get(spec.target));
+  for (const [path, root] of options.kept?.volumes ?? []) {
+    const within = `/var/lib/containers/volumes${path}`;
+    builder.mount(path, root, PLAIN, { source: '/dev/vda1', options: '', within });
+  }
   return { root: builder.root, mounts: builder.mounts, anonymous: builder.superblock('tmpfs') };
 }
 
@@ -302,7 +316,7 @@ function mountEtc(builder: Builder, environment: EnvironmentValues): void {
   builder.mount('/etc/hosts', builder.file(superblock, hosts), PLAIN, column('hosts'));
 }
 
-function mountSpec(builder: Builder, spec: MountSpec): void {
+function mountSpec(builder: Builder, spec: MountSpec, kept: Dentry | undefined): void {
   const { content, target, readOnly } = spec;
   if (content.kind === 'tmpfs') {
     const size = content.size ?? 2 ** 33;
@@ -311,6 +325,11 @@ function mountSpec(builder: Builder, spec: MountSpec): void {
       { ...STRICT, readOnly },
       { source: 'tmpfs', mode: content.mode ?? 0o1777, size, text: `size=${size / 1024}k` },
     );
+    return;
+  }
+  const column = { source: '/dev/vda1', options: '', within: `/var/lib/containers/volumes${target}` };
+  if (kept !== undefined) {
+    builder.mount(target, kept, { ...PLAIN, readOnly }, column);
     return;
   }
   const superblock = builder.superblock('ext4');
@@ -326,10 +345,5 @@ function mountSpec(builder: Builder, spec: MountSpec): void {
     inode.uid = content.uid ?? 0;
     inode.gid = content.gid ?? 0;
   }
-  builder.mount(
-    target,
-    new Dentry('', undefined, inode),
-    { ...PLAIN, readOnly },
-    { source: '/dev/vda1', options: '', within: `/var/lib/containers/volumes${target}` },
-  );
+  builder.mount(target, new Dentry('', undefined, inode), { ...PLAIN, readOnly }, column);
 }

@@ -13,7 +13,7 @@ import { Pipe, PipeFile } from './pipe.ts';
 import type { Task } from './task.ts';
 import { RegularInode } from './vfs-file.ts';
 import { type Mount, type Place, placePath } from './vfs-inode.ts';
-import { buildMounts, type MountSpec } from './vfs-mounts.ts';
+import { buildMounts, type KeptFiles, type MountSpec } from './vfs-mounts.ts';
 import { type Actor, actorOf, MAY, permission } from './vfs-permission.ts';
 import { PlacedFile } from './vfs-placed.ts';
 import type { StoredSuperblock } from './vfs-tree.ts';
@@ -25,6 +25,8 @@ export interface VfsOptions {
   /** Beyond what every container has; in order. */
   readonly mounts?: readonly MountSpec[];
   readonly readOnlyRoot?: boolean;
+  /** Files of an earlier run. */
+  readonly kept?: KeptFiles | undefined;
 }
 
 /** A path argument of a syscall. */

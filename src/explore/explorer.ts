@@ -9,9 +9,11 @@ import {
   type EffectEvent,
   type Kernel,
   type KernelHooks,
+  type KernelOptions,
   type Listener,
   type Machine,
   type RunStop,
+  restartKernel,
   sendSignal,
   snapshot,
   type Task,
@@ -20,6 +22,7 @@ import {
 import { CLIENT_PORTS, type Environment } from './environments.ts';
 import type { Launch } from './launch.ts';
 import { type NamePlace, type NameSearch, namesAt } from './names.ts';
+import { keptPaths, type RestartWay } from './restarts.ts';
 import { type Action, encodePayload, type Scenario } from './scenario.ts';
 import type { ScenarioTrace, Step } from './trace.ts';
 import { wordsOf } from './words.ts';
@@ -48,6 +51,8 @@ export interface BootResult {
   readonly first: { readonly tid: number; readonly exe: string; readonly args: readonly string[] };
   /** What the service wrote to its standard output and error, bounded. */
   readonly output: string;
+  /** That it took, all tasks together. */
+  readonly instructions: number;
 }
 
 /** One booted image under one environment. */
@@ -55,6 +60,7 @@ export class Explorer {
   readonly environment: Environment;
   readonly launch: Launch;
   readonly cuts: Map<string, { readonly cut: Cut; count: number }>;
+  private readonly machine: Machine;
   private readonly booted: Kernel;
   readonly boot: BootResult;
   private readonly budgets: Budgets;
@@ -73,14 +79,6 @@ export class Explorer {
     this.tree = options.tree;
     this.cuts = new Map();
     const recorder = new StepRecorder(this.cuts);
-    const kernel = createKernel({
-      tree: options.tree,
-      environment: this.environment.values,
-      machine: options.machine,
-      hooks: recorder,
-      mounts: this.launch.mounts,
-      readOnlyRoot: this.launch.readOnlyRoot,
-    });
     for (const what of this.launch.missing)
       recorder.onCut({
         kind: 'deployment',
@@ -89,19 +87,64 @@ export class Explorer {
         exe: '',
         at: undefined,
       });
+    this.machine = options.machine;
+    this.booted = createKernel(this.kernelOptions(recorder));
+    this.boot = this.start(this.booted, recorder);
+  }
+
+  private kernelOptions(hooks: KernelHooks): KernelOptions {
+    const { tree, environment, machine, launch } = this;
+    return {
+      tree,
+      environment: environment.values,
+      machine,
+      hooks,
+      mounts: launch.mounts,
+      readOnlyRoot: launch.readOnlyRoot,
+    };
+  }
+
+  /** Starts the entrypoint and lets it come to rest. */
+  private start(kernel: Kernel, recorder: StepRecorder): BootResult {
     const task = kernel.spawnInit(this.launch.spec);
     const first = { tid: task.tid, exe: task.process.exe, args: task.process.argv.slice(1) };
-    const stop = kernel.run({ maxInstructions: options.budgets.boot, horizon: options.budgets.bootHorizon });
+    const { boot, bootHorizon } = this.budgets;
+    const before = this.machine.engine.executed;
+    const stop = kernel.run({ maxInstructions: boot, horizon: bootHorizon });
     recorder.waits(kernel);
-    this.booted = kernel;
-    this.boot = {
+    return {
       steps: recorder.steps,
       stop,
       listeners: world.listeners(kernel),
       syscalls: new Set(kernel.syscallsUsed),
       first,
       output: kernel.output(),
+      instructions: this.machine.engine.executed - before,
     };
+  }
+
+  /** Ends a copy of the booted container this way and starts it again. Undefined where it doesn't end. */
+  restart(way: RestartWay, stopSignal: number): BootResult | undefined {
+    const ended = snapshot(this.booted, new StepRecorder(this.cuts));
+    if (way !== 'killed' && !ended.exited) {
+      sendSignal(ended, 1, stopSignal);
+      ended.run({ maxInstructions: this.budgets.action, horizon: STOP_PATIENCE });
+    }
+    if (!ended.exited) {
+      sendSignal(ended, 1, SIGKILL);
+      ended.run({ maxInstructions: this.budgets.action, horizon: 0n });
+    }
+    if (!ended.exited) {
+      ended.release();
+      return undefined;
+    }
+    const recorder = new StepRecorder(this.cuts);
+    const volumes = way === 'replaced' ? keptPaths(this.launch) : undefined;
+    const kernel = restartKernel(ended, { ...this.kernelOptions(recorder), volumes });
+    ended.release();
+    const boot = this.start(kernel, recorder);
+    kernel.release();
+    return boot;
   }
 
   /** Syscall numbers made in all scenarios played so far. */
@@ -175,6 +218,10 @@ export class Explorer {
     return namesAt(this.tree, place, limit);
   }
 }
+
+const SIGKILL = 9;
+/** Virtual ns that a container has to stop before it is killed. */
+const STOP_PATIENCE = 10_000_000_000n;
 
 /** AT_FDCWD: of no task, the root. */
 const atCwd = -100;

@@ -2,6 +2,7 @@
 import { literal, type Pattern } from '../effect/index.ts';
 import {
   askingForNames,
+  type BootResult,
   type Budgets,
   chainScenario,
   connectionScenarios,
@@ -14,6 +15,7 @@ import {
   NameSearch,
   PAYLOADS,
   payloadScenarios,
+  restartWays,
   type Scenario,
   type ScenarioTrace,
   type Step,
@@ -61,17 +63,19 @@ export interface ModelResult {
 export function modelImage(image: Image, options: ModelOptions): ModelResult {
   const executedBefore = options.machine.engine.executed;
   const explorers = bootAll(image, options);
+  const restarts = restartAll(explorers, options);
   const serve = options.probes ? serveAll(explorers, options) : [];
   options.onProgress?.({ pass: 'graph', done: 0, of: 1 });
   const programs = new ProgramTable(image.tree);
   const builder = new GraphBuilder((path) => programs.index(path));
-  foldRuns(builder, explorers, serve);
+  foldRuns(builder, explorers, restarts, serve);
   const { entries, ...graph } = builder.build();
   const stop = explorers[0].boot.stop;
   const incomplete =
     explorers.map((explorer) => incompleteBecause(explorer)).find((reason) => reason !== '') ?? '';
   const effects = [
     ...explorers.map((explorer) => explorer.boot.steps),
+    ...restarts.flatMap((row) => row.map((boot) => boot.steps)),
     ...serve.flatMap((row) => row.map((trace) => trace.steps)),
   ];
   const plain: Policy = {
@@ -94,7 +98,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
     complete: incomplete === '',
     incomplete,
     coverage: {
-      boots: explorers.length,
+      boots: explorers.length + restarts.flat().length,
       scenarios: serve.length,
       instructions: options.machine.engine.executed - executedBefore,
       effects: effects.reduce((sum, steps) => sum + steps.filter((step) => step.kind === 'effect').length, 0),
@@ -103,7 +107,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
     },
     syscalls: {
       boot: syscallNames(
-        explorers.map((explorer) => explorer.boot.syscalls),
+        [...explorers.map(({ boot }) => boot), ...restarts.flat()].map((boot) => boot.syscalls),
         explorers[0],
       ),
       serve: syscallNames(
@@ -136,6 +140,24 @@ function bootAll(image: Image, options: ModelOptions): Explorer[] {
     if (explorer.boot.stop.kind === 'budget') break;
   }
   return explorers;
+}
+
+/** Environments under which later starts are compared. */
+const RESTARTED = 2;
+
+/** Later starts: one row a way, one boot an environment. */
+function restartAll(explorers: readonly Explorer[], options: ModelOptions): BootResult[][] {
+  const [first] = explorers;
+  if (first.boot.stop.kind === 'budget') return [];
+  const ways = restartWays(first.boot.steps, first.launch, first.boot.instructions);
+  return ways.flatMap((way, done) => {
+    options.onProgress?.({ pass: 'boot again', done, of: ways.length });
+    const row = explorers
+      .slice(0, RESTARTED)
+      .flatMap((explorer) => explorer.restart(way, options.stopSignal) ?? []);
+    // one that did not end says nothing of what corresponds to what
+    return row.length === Math.min(RESTARTED, explorers.length) ? [row] : [];
+  });
 }
 
 function incompleteBecause({ boot }: Explorer): string {
@@ -246,6 +268,7 @@ function playNamed(
 function foldRuns(
   builder: GraphBuilder,
   explorers: readonly Explorer[],
+  restarts: readonly (readonly BootResult[])[],
   serve: readonly (readonly ScenarioTrace[])[],
 ): void {
   const boots = explorers.map(({ boot }) => eventsOf(boot.steps));
@@ -270,6 +293,13 @@ function foldRuns(
     );
     return places;
   });
+  for (const row of restarts) {
+    const patterns = alignRuns(row.map((boot, i) => ({ ...runs[i], events: eventsOf(boot.steps) })));
+    for (const boot of row) {
+      const places = builder.start(boot.first.tid, boot.first.exe, firstArgs);
+      builder.add(boot.steps, places, { phase: 'boot', patterns, entered: new Map() }, 'executed');
+    }
+  }
   for (const row of serve) {
     const patterns = alignRuns(
       row.map((trace, i) => ({

@@ -13,7 +13,7 @@
 //   2048  WINDOWS places of 32 bytes: pages that regions reached last, by what addresses are made from: 0 where the page
 //         begins in the guest (i64), 8 offsets below this may be read (i64, 0 closed), 16 the same for writing,
 //         24 what its byte address here is more than the low half of the one in the guest (i32)
-//   3072  slots of 16 bytes for the interpreter's values
+//   3584  slots of 16 bytes for the interpreter's values
 //
 //   Dispatch table, from `table`: ENTRIES entries of 32 bytes, by hash of the address
 //      0  rip (i64, -1 empty)   8 frame   12 frame of the next page where code reaches into it, else 0; of a region its
@@ -41,7 +41,7 @@ export const CPU = {
   address: 1160,
   leaves: 1280,
   windows: 2048,
-  slots: 3072,
+  slots: 3584,
   end: 16384,
 } as const;
 
@@ -52,7 +52,7 @@ export const HEADER = 12;
 /** Leaf page tables that regions remember. */
 export const LEAVES = 32;
 /** Pages that regions remember; the first 16 belong to the general registers. */
-export const WINDOWS = 24;
+export const WINDOWS = 40;
 export const WINDOW_SIZE = 32;
 /** Exits that a region remembers, and the offset of its pages. */
 export const EXITS = 16;

@@ -18,19 +18,38 @@ export abstract class RegionFlags extends RegionBase {
   protected setFlags(at: number): void {
     const { a } = this;
     const { code, width } = this.facts;
-    if (keepsFlags(code, at)) this.settle();
-    this.clearOverlay();
     const kind = (code[at] >>> 16) | (code[at] & 0xff00);
+    const keeps = keepsFlags(code, at);
+    if (keeps) this.sayFlags();
+    const count = code[at + 2];
+    /** Sets the local to the i32 or i64 on the stack unless the count is 0. */
+    const unlessKept = (local: number): void => {
+      if (keeps) {
+        a.get(local);
+        this.push(count);
+        if (width[count] === 64) a.op(W.i64_eqz);
+        else a.op(W.i32_eqz);
+        a.op(W.i32_eqz, W.select);
+      }
+      a.set(local);
+    };
+    if (this.hasOverlay) {
+      for (const local of [this.overMask, this.overValue]) {
+        a.i32(0);
+        unlessKept(local);
+      }
+    }
     for (let k = 0; k < 3; k++) {
       const value = code[at + 1 + k];
       if (value < 0) continue;
       this.push(value);
       if (width[value] < 64) a.op(W.i64_extend_i32_u);
-      a.set(this.flagValues[k]);
+      unlessKept(this.flagValues[k]);
     }
     this.staticFlags = kind;
-    if (!keepsFlags(code, at)) return;
-    this.sayFlags();
+    if (!keeps) return;
+    a.i32(kind);
+    unlessKept(this.flagKind);
     this.staticFlags = -1;
   }
 

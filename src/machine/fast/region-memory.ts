@@ -11,10 +11,10 @@ import { W } from './opcodes.ts';
 import { type Owned, REGION_IMPORTS } from './region-base.ts';
 import { RegionFlags } from './region-flags.ts';
 
-/** Windows after those of the general registers: of addresses that are constants, that were loaded, and of the rest. */
-const CONSTANTS = 16;
-const POINTERS = 20;
-const OTHERS = 22;
+/** Windows after those of the general registers: of addresses with an index, that are constants, that were loaded. */
+const INDEXED = 16;
+const CONSTANTS = 32;
+const POINTERS = 36;
 
 /** The part of the translation that accesses registers and memory. */
 export abstract class RegionMemory extends RegionFlags {
@@ -68,21 +68,28 @@ export abstract class RegionMemory extends RegionFlags {
   private windowOf(address: number): number {
     const { code } = this.facts;
     let value = address;
+    let index = -1;
     for (let steps = 0; steps < 8; steps++) {
       const at = value * WORDS;
       const op = code[at] & 0xff;
-      if (op === IR.get && code[at + 1] < 16) return code[at + 1];
-      if (op === IR.load) return POINTERS + (value & 1);
+      const register = op === IR.get && code[at + 1] < 16 ? code[at + 1] : -1;
+      if (register >= 0) return index < 0 ? register : INDEXED + ((register * 5 + index) & 15);
+      if (op === IR.load) return POINTERS + (value & 3);
       if (op === IR.const) return CONSTANTS + ((code[at + 1] >>> 12) & 3);
       if (op !== IR.add && op !== IR.sub) break;
       const [first, second] = [code[at + 1], code[at + 2]];
       const constant = isConst(code, first) ? first : isConst(code, second) ? second : -1;
-      const rest = constant === first ? second : first;
-      const scaled = (code[rest * WORDS] & 0xff) === IR.shl;
-      if (constant >= 0 && scaled) return CONSTANTS + ((code[constant * WORDS + 1] >>> 12) & 3);
-      value = scaled ? second : rest;
+      if (constant >= 0) {
+        value = constant === first ? second : first;
+        if (index < 0 && (code[value * WORDS] & 0xff) === IR.shl)
+          return CONSTANTS + ((code[constant * WORDS + 1] >>> 12) & 3);
+        continue;
+      }
+      const scaled = (code[first * WORDS] & 0xff) === IR.shl;
+      value = scaled ? second : first;
+      index = scaled ? first : second;
     }
-    return OTHERS + (address & 1);
+    return INDEXED + (address & 15);
   }
 
   protected memory(i: number, op: number, owned: Owned[]): void {

@@ -78,9 +78,8 @@ export class Translator {
     const plans: Plan[] = [];
     for (const seed of this.queue.splice(0)) {
       if (seed.region !== undefined || !this.core.holds(seed)) continue;
-      const within = plans.find(({ blocks }) => blocks.includes(seed));
-      if (within === undefined) plans.push(this.form([seed], space, 0));
-      else plans[plans.indexOf(within)] = { ...within, seeds: [...within.seeds, seed] };
+      // what lies inside another region is no way into it: that would take its loops apart
+      if (!plans.some(({ blocks }) => blocks.includes(seed))) plans.push(this.form([seed], space, 0));
     }
     this.translate(plans, space);
   }
@@ -100,11 +99,17 @@ export class Translator {
       if (block === undefined || !translatable(block)) continue;
       counts.set(block, (counts.get(block) ?? 0) + 1);
     }
-    const more = [...counts.keys()].filter((block) => !known.seeds.includes(block));
-    if (more.length === 0 || !known.seeds.every((block) => core.holds(block))) return;
-    more.sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0));
+    if (!known.seeds.every((block) => core.holds(block))) return;
+    // what direct jumps lead to is found again; what was computed must be a way in
+    const direct = new Set(
+      known.blocks.flatMap((block) => [...successorsOf(block), returnSite(block) ?? block.address]),
+    );
+    const more = [...counts.keys()]
+      .filter((block) => !known.seeds.includes(block) && !direct.has(block.address))
+      .sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0));
     const plan = this.form([...known.seeds, ...more], space, known.growths + 1);
-    if (plan.seeds.length > known.seeds.length) this.translate([plan], space);
+    if (plan.seeds.length > known.seeds.length || plan.blocks.length > known.blocks.length)
+      this.translate([plan], space);
   }
 
   private translate(plans: readonly Plan[], space: PagedSpace): void {

@@ -1,16 +1,14 @@
-// Whole programs built for x86-64-v3 on the processor and in the machine under both engines: what they print is the
+// Whole programs built for x86-64-v3 and v2 on the processor and in the machine under both engines: what they print is the
 // same, byte for byte.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { CPU_LEVELS } from '../../src/isa/index.ts';
+import { CPU_LEVELS, type FeatureSet } from '../../src/isa/index.ts';
 import { createMachine } from '../../src/linux/index.ts';
 import { addProgram, compile, hasTool, runGuest, runNative, treeBuilder } from '../linux/guest.ts';
 import { hostFeatures } from '../native/native.ts';
 import { AVX_PROGRAMS } from './avx-programs.ts';
 
-const features = CPU_LEVELS['x86-64-v3'];
-
-function unavailable(): string | undefined {
+function unavailable(features: FeatureSet): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'needs an x86-64 Linux host';
   if (!hasTool('gcc')) return 'needs gcc';
   const host = new Set<string>(hostFeatures());
@@ -18,9 +16,10 @@ function unavailable(): string | undefined {
   return missing.length === 0 ? undefined : `the host's processor lacks ${missing.join(' ')}`;
 }
 
-for (const { name, source, flags } of AVX_PROGRAMS) {
-  test(`x86-64-v3: ${name}`, (t) => {
-    const reason = unavailable();
+for (const { level, name, source, flags } of AVX_PROGRAMS) {
+  test(`${level}: ${name}`, (t) => {
+    const features = CPU_LEVELS[level];
+    const reason = unavailable(features);
     if (reason !== undefined) {
       t.skip(reason);
       return;

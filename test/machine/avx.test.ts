@@ -1,11 +1,12 @@
 // AVX, AVX2, FMA, F16C and the BMI sets (all VEX forms that are lifted) against the real processor.
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { CPU_LEVELS, flagFacts } from '../../src/isa/index.ts';
+import { CPU_LEVELS, flagFacts, Lifter, parseBlock, printBlock, validateBlock } from '../../src/isa/index.ts';
 import { hostFeatures, nativeUnavailable, type Outcome } from '../native/native.ts';
 import { type VexForm, vexCase, vexForms } from './avx-forms.ts';
 import { instances, Random, readBits, writeBits } from './float-cases.ts';
 import { checkAgainstProcessor, type Instance, type Options } from './float-differential.ts';
+import { parseForms, SSE_MOVES, SSE_PACKED, makeCase as sseCase } from './sse-forms.ts';
 
 const FORMS = vexForms();
 const FEATURES = [...CPU_LEVELS['x86-64-v3']];
@@ -84,6 +85,61 @@ test('approximations are within the bound of the processor', (t) => {
     }
   };
   check(t, (form) => APPROXIMATE.test(family(form)), { reconcile });
+});
+
+const APPROXIMATES = (form: VexForm): boolean => APPROXIMATE.test(family(form));
+
+/** Instructions in a row over the state of the first, SSE ones among them: halves of registers go from one to the next. */
+function sequence(random: Random, pool: readonly VexForm[]): Instance {
+  const first = vexCase(random.pick(pool), random);
+  const code = [...first.code];
+  for (let tries = 0; tries < 12; tries++) {
+    const next =
+      random.below(4) === 0
+        ? sseCase(random.pick(SSE), random).code
+        : vexCase(random.pick(pool), random).code;
+    if (code.length + next.length <= 60) code.push(...next);
+  }
+  return { form: String(random.below(40)), test: { ...first, code: Uint8Array.from(code) } };
+}
+
+const SSE = [...parseForms(SSE_PACKED), ...parseForms(SSE_MOVES)].filter(
+  (form) => form.memory === 16 && !form.memoryOnly && form.rmClass === 'x',
+);
+
+test('sequences agree with the processor', (t) => {
+  const random = new Random('sequences');
+  const reason = nativeUnavailable() ?? lacking();
+  if (reason !== undefined) {
+    t.skip(reason);
+    return;
+  }
+  // registers that hold addresses stay, and flags that the manual leaves undefined do not arise
+  const pool = FORMS.filter(
+    (form) =>
+      family(form).startsWith('V') &&
+      !form.vsib &&
+      !APPROXIMATES(form) &&
+      !/_r(32|64)|rm(32|64)|maskmovdqu/.test(form.name),
+  );
+  const cases = Array.from({ length: 40 * instances(10) }, () => sequence(random, pool));
+  checkAgainstProcessor(t, cases, {
+    features: FEATURES,
+    reconcile: (instance, native, engine) => reconcileFlags({ ...instance, form: 'ymm' }, native, engine),
+  });
+});
+
+test('lifted VEX forms keep the rules of IR, and their text parses back', () => {
+  const lifter = new Lifter(CPU_LEVELS['x86-64-v3']);
+  for (const form of FORMS) {
+    const random = new Random(form.name);
+    for (let i = 0; i < 3; i++) {
+      const block = lifter.lift(vexCase(form, random).code, 0x1000, 1);
+      assert.ok(block !== undefined);
+      assert.deepEqual(validateBlock(block), [], form.name);
+      assert.deepEqual(parseBlock(printBlock(block)), block);
+    }
+  }
 });
 
 test('the list of forms is complete', () => {

@@ -16,7 +16,7 @@ import { RegionMemory } from './region-memory.ts';
 import type { FunctionSource } from './wasm-code.ts';
 
 /** Exits after which a region asks to be looked at again, each time: a power of 2. */
-const GROW = 2048;
+const GROW = 65_536;
 
 const INDIRECT_JUMP = JUMP_KINDS.indexOf('indirect-jump');
 

@@ -5,12 +5,23 @@ import { CodeWriter, T, type ValueType, VOID } from './wasm-code.ts';
 /** Nesting level of a block, loop or if; what a branch goes to. */
 export type Label = number;
 
+/** Offset of a number in the body; what it is: base `kind`, plus `addend`. */
+export interface Patch {
+  readonly at: number;
+  readonly kind: number;
+  readonly addend: number;
+}
+
 export class Asm {
   readonly out: CodeWriter;
   /** Types of the locals after the parameters. */
   readonly locals: ValueType[] = [];
   /** Where conditional branches are that hardly ever are taken: offsets of their opcodes. */
   readonly unlikely: number[] = [];
+  /** Numbers in the code that are of this run only, in five bytes each. */
+  readonly patches: Patch[] = [];
+  /** Places in linear memory that another run gives other addresses. */
+  movable: readonly { readonly kind: number; readonly from: number; readonly to: number }[] = [];
   private readonly parameters: number;
   private depth = 0;
 
@@ -126,7 +137,18 @@ export class Asm {
   mem(opcode: number, offset = 0): void {
     this.out.byte(opcode);
     this.out.u32(0);
-    this.out.u32(offset);
+    const place = this.movable.find(({ from, to }) => offset >= from && offset < to);
+    if (place === undefined) this.out.u32(offset);
+    else this.fixed(place.kind, offset, place.from);
+  }
+  private fixed(kind: number, value: number, base: number): void {
+    this.patches.push({ at: this.out.length, kind, addend: value - base });
+    this.out.fixed32(value);
+  }
+  /** A number below 2^31 that is of this run only: base `kind`. */
+  i32Of(kind: number, value: number): void {
+    this.out.byte(W.i32_const);
+    this.fixed(kind, value, value);
   }
   vmem(opcode: number, offset = 0): void {
     this.v(opcode);

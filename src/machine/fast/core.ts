@@ -27,6 +27,7 @@ import { coreModule } from './interpreter.ts';
 import { CPU, ENTRIES, ENTRY_SIZE, LEAVES, type Places, WINDOW_SIZE, WINDOWS } from './layout.ts';
 import { Library, type Unit } from './library.ts';
 import { type BlockRecord, stored, storedStream } from './stored-code.ts';
+import { Shelf } from './stored-regions.ts';
 import {
   type BlockDetail,
   type BlockFacts,
@@ -98,6 +99,8 @@ export class Core {
   private readonly encoder: StreamEncoder;
   private readonly texts = new TextArena();
   private readonly library: Library | undefined;
+  private readonly shelves = new Map<string, Shelf>();
+  private readonly store: CodeStore | undefined;
   private readonly detailOf = (block: StreamBlock): BlockDetail => this.detail(block);
   private readonly blocks = new Map<number, StreamBlock[]>();
   readonly byNumber: StreamBlock[] = [];
@@ -138,8 +141,12 @@ export class Core {
     this.places = places;
     this.encoder = new StreamEncoder(places.cpu);
     const { store, features } = environment;
+    this.store = store;
     if (store !== undefined)
-      this.library = new Library(store, `${[...features].sort().join('+')}.${places.cpu.toString(16)}`);
+      this.library = new Library(
+        store,
+        [[...features].sort().join('+'), places.cpu, places.table, places.emptyLeaf].join('.'),
+      );
     this.clock = { budget: 0, bias: 0, base: 0, now: 0 };
     const tsc = environment.tsc ?? ((): bigint => BigInt(this.clock.now));
     this.frame = new Frame({ features: environment.features, tsc });
@@ -431,10 +438,33 @@ export class Core {
     return block;
   }
 
+  /** The block at an address, made if need be; undefined where no code can be. */
+  obtain(space: PagedSpace, address: number): StreamBlock | undefined {
+    try {
+      return this.find(space, address) ?? this.add(space, address);
+    } catch (error) {
+      if (error instanceof MemoryFault) return undefined;
+      throw error;
+    }
+  }
+
+  /** Stored regions of the file that is mapped at an address. */
+  shelf(space: PagedSpace, address: number): Shelf | undefined {
+    const unit = this.library?.at(space, address);
+    if (unit === undefined || this.store === undefined) return undefined;
+    let shelf = this.shelves.get(unit.name);
+    if (shelf === undefined) {
+      shelf = new Shelf(this.store, unit.name);
+      this.shelves.set(unit.name, shelf);
+    }
+    return shelf;
+  }
+
   /** Stores what this run made. */
   keep(): void {
     const { library } = this;
     if (library === undefined) return;
+    for (const shelf of this.shelves.values()) shelf.save();
     this.clearStops();
     const { words } = this.pool;
     library.save({

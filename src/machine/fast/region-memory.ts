@@ -10,6 +10,7 @@ import { CPU, EXIT } from './layout.ts';
 import { W } from './opcodes.ts';
 import { type Owned, REGION_IMPORTS } from './region-base.ts';
 import { RegionFlags } from './region-flags.ts';
+import { PATCH } from './stored-regions.ts';
 
 /** Windows after those of the general registers: of addresses with an index, that are constants, that were loaded. */
 const INDEXED = 16;
@@ -174,7 +175,7 @@ export abstract class RegionMemory extends RegionFlags {
     }
     const vectors = (code[at] & 0xff) === IR.call && touchesVectors(code[at] >>> 16);
     if (vectors) this.spillRegisters(XMM0);
-    a.i32(this.block.number);
+    a.i32Of(PATCH.firstBlock + this.node - 1, this.block.number);
     a.i32(i);
     a.get(this.fuel);
     a.call(REGION_IMPORTS.slow);

@@ -8,12 +8,12 @@ import { LAYOUT } from '../registers.ts';
 import type { StreamBlock } from './core.ts';
 import { type Emitter, nativeFor } from './emit.ts';
 import { registerOffset } from './encode.ts';
-import { CPU, EXIT, EXITS, type Places } from './layout.ts';
+import { CPU, DESCRIPTOR_PAGES, EXIT, EXITS, type Places } from './layout.ts';
 import { W } from './opcodes.ts';
 import { type Owned, REGION_IMPORTS, shapeOf } from './region-base.ts';
 import { constantAddress } from './region-flow.ts';
 import { RegionMemory } from './region-memory.ts';
-import type { FunctionSource } from './wasm-code.ts';
+import { PATCH, type RegionBody, writeEntryTable } from './stored-regions.ts';
 
 /** Exits after which a region asks to be looked at again, each time: a power of 2. */
 const GROW = 65_536;
@@ -45,7 +45,13 @@ export class RegionWriter extends RegionMemory {
   ) {
     super(blocks, places, seeds);
     this.entryTable = hashFor(this.entryAddresses().map((address) => address % 2 ** 32));
-    this.regionPlaces = { ...places, ...reserve(16 << this.entryTable.bits) };
+    const tableBytes = 16 << this.entryTable.bits;
+    const { descriptor, entryTable } = reserve(tableBytes);
+    this.regionPlaces = { ...places, descriptor, entryTable };
+    this.a.movable = [
+      { kind: PATCH.descriptor, from: descriptor, to: descriptor + DESCRIPTOR_PAGES },
+      { kind: PATCH.entryTable, from: entryTable, to: entryTable + tableBytes },
+    ];
   }
 
   /** Addresses of the entries, by number. */
@@ -62,13 +68,12 @@ export class RegionWriter extends RegionMemory {
     addresses.forEach((address, i) => {
       slots[slotOf(address % 2 ** 32, multiplier, bits)] = i;
     });
-    slots.forEach((entry, i) => {
-      const at = this.regionPlaces.entryTable + 16 * i;
-      view.setUint32(at, addresses[entry] % 2 ** 32, true);
-      view.setUint32(at + 4, Math.floor(addresses[entry] / 2 ** 32), true);
-      view.setUint32(at + 8, entry, true);
-    });
+    writeEntryTable(view, this.regionPlaces.entryTable, slots, addresses);
+    this.slots = slots;
   }
+
+  /** The entry in each place of the table. */
+  slots: readonly number[] = [];
 
   get descriptor(): number {
     return this.regionPlaces.descriptor;
@@ -78,7 +83,7 @@ export class RegionWriter extends RegionMemory {
     return this.regionPlaces.entryTable;
   }
 
-  write(): Pick<FunctionSource, 'body' | 'locals' | 'unlikely'> {
+  write(): RegionBody {
     const { a, places } = this;
     this.findRegisters();
     for (const [register, local] of this.registers) {
@@ -98,7 +103,7 @@ export class RegionWriter extends RegionMemory {
     this.tree(0);
     a.end();
     this.spill();
-    return { body: a.body(), locals: a.locals, unlikely: a.unlikely };
+    return { body: a.body(), locals: a.locals, unlikely: a.unlikely, patches: a.patches };
   }
 
   /** Counts an exit to code outside and notes where to; now and then the region asks to be looked at again. */

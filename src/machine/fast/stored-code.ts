@@ -173,16 +173,19 @@ export function stored(store: CodeStore | undefined, name: string, make: () => U
   const opened = known === undefined ? undefined : unseal(known);
   if (opened !== undefined) return opened;
   const bytes = make();
-  if (store !== undefined) {
-    const words = new Int32Array(3 + Math.ceil(bytes.length / 4));
-    new Uint8Array(words.buffer).set(bytes, 12);
-    words.set([SEALED, bytes.length, checksum(words, 3, words.length)]);
-    store.save(name, new Uint8Array(words.buffer));
-  }
+  store?.save(name, seal(bytes));
   return bytes;
 }
 
-function unseal(sealed: Uint8Array): Uint8Array | undefined {
+export function seal(bytes: Uint8Array): Uint8Array {
+  const words = new Int32Array(3 + Math.ceil(bytes.length / 4));
+  new Uint8Array(words.buffer).set(bytes, 12);
+  words.set([SEALED, bytes.length, checksum(words, 3, words.length)]);
+  return new Uint8Array(words.buffer);
+}
+
+/** The bytes that were sealed; undefined where they are damaged or something else. */
+export function unseal(sealed: Uint8Array): Uint8Array | undefined {
   if (sealed.length < 12 || sealed.length % 4 !== 0 || sealed.byteOffset % 4 !== 0) return undefined;
   const words = new Int32Array(sealed.buffer, sealed.byteOffset, sealed.length / 4);
   const [magic, length, sum] = words;

@@ -11,6 +11,14 @@ import { compileModule, instantiate } from './host.ts';
 import { DESCRIPTOR_PAGES, EXITS } from './layout.ts';
 import { RegionWriter } from './region.ts';
 import { returnSite, successorsOf, targetsOf } from './region-flow.ts';
+import {
+  isBlockOf,
+  patchedBody,
+  type RegionBody,
+  type StoredRegion,
+  storedRegion,
+  writeEntryTable,
+} from './stored-regions.ts';
 import { encodeModule, T } from './wasm-code.ts';
 
 /** Blocks of a region, pages that they are from, and IR words, at most. */
@@ -25,6 +33,8 @@ const URGENT = 4;
 const RARE = 128;
 /** Times that a region is translated with more. */
 const GROWTHS = 4;
+/** Stored regions that are taken at once. */
+const RESTORED = 24;
 /** Frames that descriptors and tables of entries are cut from at once. */
 const ROOM_FRAMES = 16;
 
@@ -44,6 +54,15 @@ interface Plan {
   readonly pages: ReadonlyMap<number, number>;
   readonly growths: number;
 }
+
+/** What stands in linear memory for a region. */
+interface Written {
+  readonly descriptor: number;
+  fillTable(view: DataView): void;
+  entryAddresses(): readonly number[];
+}
+
+interface Restored extends Plan, Written, RegionBody {}
 
 export class Translator {
   private readonly core: Core;
@@ -72,6 +91,7 @@ export class Translator {
       this.core.fill(block, space);
       return;
     }
+    if (!this.core.eager && this.restore(block, space)) return;
     if (!this.queue.includes(block)) this.queue.push(block);
     const executions = this.core.executionsOf(block);
     if (this.queue.length < BATCH && executions < URGENT * this.core.hot && !this.core.eager) return;
@@ -114,7 +134,6 @@ export class Translator {
 
   private translate(plans: readonly Plan[], space: PagedSpace): void {
     const { core } = this;
-    const { pool, table } = core;
     if (plans.length === 0) return;
     const writers: RegionWriter[] = [];
     for (const { blocks, seeds, pages } of plans) {
@@ -129,7 +148,88 @@ export class Translator {
       if (writer.entryTableAt === 0) return;
       writers.push(writer);
     }
-    const functions = writers.map((writer, i) => ({ type: 0, name: `r${i}`, ...writer.write() }));
+    const functions = writers.map((writer) => writer.write());
+    this.stand(plans, writers, functions, space);
+    this.regions += plans.length;
+    plans.forEach(({ blocks, seeds, growths }, i) => {
+      core.shelf(space, seeds[0].address)?.add(
+        storedRegion(blocks, {
+          seeds: seeds.map((seed) => blocks.indexOf(seed)),
+          entries: writers[i].entryAddresses(),
+          slots: writers[i].slots,
+          growths,
+          function: functions[i],
+        }),
+      );
+    });
+  }
+
+  /** The region that begins at a hot block, where an earlier run left it; and with it others that were met by now. */
+  private restore(block: StreamBlock, space: PagedSpace): boolean {
+    const { core } = this;
+    const shelf = core.shelf(space, block.address);
+    if (shelf?.waiting.has(block.address) !== true) return false;
+    const found: Restored[] = [];
+    for (const [address, region] of shelf.waiting) {
+      if (address !== block.address) {
+        if (found.length >= RESTORED) continue;
+        const frame = core.frameOf(space, address - (address % PAGE_SIZE));
+        if (frame === 0 || core.known(address, frame) === undefined) continue;
+      }
+      shelf.waiting.delete(address);
+      const restored = this.revive(region, space);
+      if (restored !== undefined) found.push(restored);
+    }
+    this.stand(found, found, found, space);
+    return block.region !== undefined;
+  }
+
+  /** A stored region, where its blocks are as they were; room is taken for it. */
+  private revive(region: StoredRegion, space: PagedSpace): Restored | undefined {
+    const { core } = this;
+    const blocks: StreamBlock[] = [];
+    const pages = new Map<number, number>();
+    let offset = 0;
+    for (const [i, address] of region.addresses.entries()) {
+      const block = core.obtain(space, address);
+      if (block === undefined || !isBlockOf(region, i, offset, block)) return undefined;
+      offset += block.length;
+      blocks.push(block);
+      pages.set(Math.floor(address / PAGE_SIZE), block.frame);
+    }
+    const descriptor = this.reserve(DESCRIPTOR_PAGES + 16 * pages.size);
+    const entryTable = this.reserve(16 * region.slots.length);
+    // while blocks are made, all can be forgotten
+    if (
+      descriptor === 0 ||
+      entryTable === 0 ||
+      !blocks.every((block) => core.byNumber[block.number] === block)
+    )
+      return undefined;
+    const { function: code, slots, entries, growths } = region;
+    return {
+      blocks,
+      seeds: region.seeds.map((seed) => blocks[seed]),
+      pages,
+      growths,
+      descriptor,
+      fillTable: (view) => writeEntryTable(view, entryTable, slots, entries),
+      entryAddresses: () => entries,
+      ...code,
+      body: patchedBody(code, { descriptor, entryTable }, blocks),
+    };
+  }
+
+  /** Compiles the functions of regions, in one module, and makes their entries lead to them. */
+  private stand(
+    plans: readonly Plan[],
+    written: readonly Written[],
+    functions: readonly RegionBody[],
+    space: PagedSpace,
+  ): void {
+    const { core } = this;
+    const { pool, table } = core;
+    if (plans.length === 0) return;
     const module = compileModule(
       encodeModule({
         types: [
@@ -145,7 +245,7 @@ export class Translator {
           { module: 'm', name: 'slow', kind: 'function', type: 3 },
           { module: 'm', name: 'memory', kind: 'memory', initial: 64, maximum: 65_536 },
         ],
-        functions,
+        functions: functions.map((code, i) => ({ type: 0, name: `r${i}`, ...code })),
       }),
     );
     const { mulhu, mulhs, status } = core.exports;
@@ -153,13 +253,12 @@ export class Translator {
     const first = table.grow(plans.length);
     plans.forEach((plan, i) => {
       table.set(first + i, instance.exports[`r${i}`]);
-      this.install(plan, writers[i], first + i, space);
+      this.install(plan, written[i], first + i, space);
     });
-    this.regions += plans.length;
   }
 
   /** The region stands in the function table: its entries lead to it. */
-  private install(plan: Plan, writer: RegionWriter, target: number, space: PagedSpace): void {
+  private install(plan: Plan, writer: Written, target: number, space: PagedSpace): void {
     const { core } = this;
     const { view, versions } = core.pool;
     const { descriptor } = writer;

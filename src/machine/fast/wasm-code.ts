@@ -43,6 +43,12 @@ export class CodeWriter {
     this.byte(rest);
   }
 
+  /** Unsigned LEB128 in five bytes whatever the number, so that another can take its place. */
+  fixed32(value: number): void {
+    for (let i = 0; i < 4; i++) this.byte(((value >>> (7 * i)) & 0x7f) | 0x80);
+    this.byte(value >>> 28);
+  }
+
   /** Signed LEB128 of a 32-bit number. */
   s32(value: number): void {
     let rest = value | 0;

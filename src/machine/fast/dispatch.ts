@@ -37,8 +37,9 @@ export abstract class DispatchWriter {
     this.a = a;
     this.hot = hot;
     this.places = places;
-    [this.pc, this.block, this.code, this.epoch, this.skip, this.entry, this.flags] = Array.from({ length: 7 }, () =>
-      a.local(I32),
+    [this.pc, this.block, this.code, this.epoch, this.skip, this.entry, this.flags] = Array.from(
+      { length: 7 },
+      () => a.local(I32),
     );
     this.rip = a.local(I64);
     this.access = accessLocals(a);

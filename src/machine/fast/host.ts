@@ -1,4 +1,5 @@
 // The host's WebAssembly compiler, typed as far as the fast engine uses it.
+import { heedBranchHints } from '../../host/index.ts';
 import type { WasmMemory } from '../wasm.ts';
 
 export interface WasmModule {
@@ -25,6 +26,7 @@ const namespace = (globalThis as unknown as { readonly WebAssembly: Namespace })
 export type Imports = Readonly<Record<string, ((...values: never[]) => unknown) | WasmMemory | WasmTable>>;
 
 export function compileModule(bytes: Uint8Array): WasmModule {
+  heedBranchHints();
   return new namespace.Module(bytes);
 }
 export function instantiate(module: WasmModule, imports: Imports): WasmInstance {

@@ -5,8 +5,8 @@ import { windowLocals } from './access.ts';
 import { type Analysis, analyse, isConst, operandsOf } from './analysis.ts';
 import { Asm, type Label, typeOf } from './asm.ts';
 import type { StreamBlock } from './core.ts';
-import { registerOffset } from './encode.ts';
 import { nativeFor, type Shape } from './emit.ts';
+import { registerOffset } from './encode.ts';
 import type { Graph } from './graph.ts';
 import { CPU, EXIT, type Places } from './layout.ts';
 import { W } from './opcodes.ts';
@@ -15,7 +15,6 @@ import { T, type ValueType } from './wasm-code.ts';
 
 /** Indices of the imports of a module of regions. */
 export const REGION_IMPORTS = { mulhu: 0, mulhs: 1, status: 2, slow: 3 } as const;
-
 
 /** A local that holds a value until its last use. */
 export interface Owned {

@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   monitor: async () => (await import('./monitor.ts')).addMonitorCommand,
   compare: async () => (await import('./compare.ts')).addCompareCommand,
   run: async () => (await import('./run.ts')).addRunCommand,
+  syscalls: async () => (await import('./syscalls.ts')).addSyscallsCommand,
 };
 
 /** The command that the line calls for, or all of them where it calls for none (help, a typing error). */

@@ -18,6 +18,8 @@ export const EPOLL = {
   ET: 0x80000000,
 } as const;
 /** Bits that are behaviour, not events. */
+/** What may be asked for with EPOLLEXCLUSIVE: in and out of all kinds, errors, hangups, edges (EPOLLEXCLUSIVE_OK_BITS). */
+const EXCLUSIVE_BITS = 0x03c5 | 8 | 16 | EPOLL.WAKEUP | EPOLL.ET | EPOLL.EXCLUSIVE;
 const PRIVATE = EPOLL.EXCLUSIVE | EPOLL.WAKEUP | EPOLL.ONESHOT | EPOLL.ET;
 const MAX_NESTING = 5;
 
@@ -89,12 +91,14 @@ export class EpollFile extends OpenFile {
   ): number {
     const { fd, events, data } = change;
     // Files, directories, /dev/null and /proc have no poll of their own.
-    if (file instanceof PlacedFile) return -E.PERM;
+    if (file instanceof PlacedFile && !file.pollable) return -E.PERM;
     if (file === this) return -E.INVAL;
     if (file instanceof EpollFile && operation === EPOLL.CTL_ADD) {
       if ((events & EPOLL.EXCLUSIVE) !== 0) return -E.INVAL;
       if (file.reaches(this, 0)) return -E.LOOP;
     }
+    if ((events & EPOLL.EXCLUSIVE) !== 0 && operation === EPOLL.CTL_ADD && (events & ~EXCLUSIVE_BITS) !== 0)
+      return -E.INVAL;
     const known = this.find(file, fd);
     switch (operation) {
       case EPOLL.CTL_ADD:

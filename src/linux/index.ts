@@ -18,6 +18,7 @@ export { snapshot } from './snapshot.ts';
 export type { ProcessSpec } from './spawn.ts';
 export { type CallStack, callStack, placeOf } from './stack.ts';
 export type { ArgType, SupportLevel, SyscallRow } from './syscall.ts';
+export { countLevels, signature, syscallPage } from './syscall-page.ts';
 export { syscallRows } from './table.ts';
 export type { Process, Task } from './task.ts';
 export type { MountSpec } from './vfs.ts';

@@ -203,6 +203,10 @@ export function notifyFile(dentry: Dentry, event: number): void {
 }
 
 /** The last name of an inode is gone and nobody has it open. */
+/** The number of names has changed: only who watches the file itself is told (fsnotify_link_count). */
+export function notifyLinks(inode: Inode): void {
+  tell(inode, IN.ATTRIB, 0, '');
+}
 export function notifyDeleted(inode: Inode): void {
   tell(inode, IN.DELETE_SELF, 0, '');
 }

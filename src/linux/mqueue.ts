@@ -102,6 +102,9 @@ export class MqFile extends PlacedFile {
     this.queue = this.inode.queue;
   }
 
+  override get pollable(): boolean {
+    return true;
+  }
   override get inode(): MqInode {
     return this.place.dentry.inode as MqInode;
   }

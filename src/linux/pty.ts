@@ -102,6 +102,9 @@ export class PtyMaster extends PlacedFile {
   override get seekable(): boolean {
     return false;
   }
+  override get pollable(): boolean {
+    return true;
+  }
 
   /** Once there was a slave and the last is closed. */
   private get hungUp(): boolean {
@@ -209,6 +212,9 @@ export class PtySlave extends PlacedFile {
 
   override get seekable(): boolean {
     return false;
+  }
+  override get pollable(): boolean {
+    return true;
   }
 
   override poll(): number {

@@ -228,13 +228,26 @@ function writeName(task: Task, from: SocketAddress | undefined, address: number,
 }
 
 /** Control messages that the socket's options ask for. Descriptors are installed here. */
-function controlOf(
+/** SCM_RIGHTS: as many descriptors as fit; the rest are closed (scm_detach_fds). */
+function receiveFiles(
   kernel: Kernel,
   task: Task,
-  socket: Socket,
-  incoming: Incoming,
-  flags: number,
-): ControlMessage[] {
+  files: Incoming['files'],
+  options: { readonly room: number; readonly cloexec: boolean },
+): { readonly message: ControlMessage | undefined; readonly cut: boolean } {
+  const fitting = Math.max(0, Math.floor((options.room - 16) / 4));
+  const given: number[] = [];
+  for (const [i, file] of files.entries()) {
+    const fd = i < fitting ? install(kernel, task, file, options.cloexec) : -1;
+    kernel.dropFile(file);
+    if (fd >= 0) given.push(fd);
+  }
+  const message =
+    given.length === 0 ? undefined : { level: SOL.SOCKET, type: SCM.RIGHTS, data: words(...given) };
+  return { message, cut: given.length < files.length };
+}
+
+function controlOf(kernel: Kernel, socket: Socket, incoming: Incoming): ControlMessage[] {
   const out: ControlMessage[] = [];
   if (socket.options.has(SOL.SOCKET, SO.PASSCRED) && socket.domain === AF.UNIX) {
     const { pid, uid, gid } = incoming.credentials ?? { pid: 0, uid: 65534, gid: 65534 };
@@ -257,15 +270,6 @@ function controlOf(
       const long = local.length === 16 ? local : bytesOfIp(`::ffff:${incoming.to}`);
       out.push({ level: SOL.IPV6, type: IPV6.PKTINFO, data: Uint8Array.of(...long, ...words(index)) });
     }
-  }
-  if (incoming.files.length > 0) {
-    const fds = incoming.files.map((file) => {
-      const fd = install(kernel, task, file, (flags & MSG.CMSG_CLOEXEC) !== 0);
-      kernel.dropFile(file);
-      return fd;
-    });
-    const given = fds.filter((fd) => fd >= 0);
-    if (given.length > 0) out.push({ level: SOL.SOCKET, type: SCM.RIGHTS, data: words(...given) });
   }
   return out;
 }
@@ -296,15 +300,22 @@ function receiveHeader(
     (result.record && socket.kind === SOCK.SEQPACKET ? MSG.EOR : 0);
   let filled = 0;
   const room = header.control === 0 ? 0 : header.controlLength;
-  for (const message of controlOf(kernel, task, socket, result, flags)) {
+  const put = (message: ControlMessage): void => {
+    const left = room - filled;
+    if (left < 16 + message.data.length) outFlags |= MSG.CTRUNC;
+    if (left < 16) return;
     const packed = packControl(message);
-    const needed = 16 + message.data.length;
-    if (filled + needed > room) {
-      outFlags |= MSG.CTRUNC;
-      continue;
-    }
-    space.write(header.control + filled, packed.subarray(0, Math.min(packed.length, room - filled)));
-    filled = Math.min(room, filled + packed.length);
+    const part = packed.slice(0, left);
+    if (left < 16 + message.data.length) new DataView(part.buffer).setBigUint64(0, BigInt(left), true);
+    space.write(header.control + filled, part);
+    filled += part.length;
+  };
+  for (const message of controlOf(kernel, socket, result)) put(message);
+  if (result.files.length > 0) {
+    const cloexec = (flags & MSG.CMSG_CLOEXEC) !== 0;
+    const received = receiveFiles(kernel, task, result.files, { room: room - filled, cloexec });
+    if (received.cut) outFlags |= MSG.CTRUNC;
+    if (received.message !== undefined) put(received.message);
   }
   space.write64(header.at + 40, BigInt(filled));
   space.write32(header.at + 48, outFlags | (flags & MSG.CMSG_CLOEXEC));

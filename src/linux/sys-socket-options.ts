@@ -39,6 +39,12 @@ export function setsockopt(kernel: Kernel, task: Task, args: SysArgs): SysResult
   if (rule === undefined) return unknown(kernel, task, 'setsockopt', level, name);
   if (!rule.set) return -E.NOPROTOOPT;
   if (PRIVILEGED.has(`${level}:${name}`) && !capable(actorOf(task), CAP.NET_ADMIN)) return -E.PERM;
+  if (
+    RAW.has(`${level}:${name}`) &&
+    !capable(actorOf(task), CAP.NET_RAW) &&
+    !capable(actorOf(task), CAP.NET_ADMIN)
+  )
+    return -E.PERM;
   const value =
     length === 0 ? new Uint8Array(0) : task.process.space.read(address, Math.min(length, OPTION_MAX));
   switch (rule.type) {
@@ -75,6 +81,13 @@ function setNumber(socket: Socket, level: number, name: number, value: Uint8Arra
     );
     return 0;
   }
+  const bounds = BOUNDS.get(`${level}:${name}`);
+  const resets = level === SOL.IP && number === -1;
+  if (bounds !== undefined && !resets && (number < bounds[0] || number > bounds[1])) return -E.INVAL;
+  if (resets && name === IP.TTL) {
+    socket.options.setNumber(level, name, 64);
+    return 0;
+  }
   if (level === SOL.IPV6 && name === 26 && socket instanceof TcpSocket && socket.local !== undefined)
     return -E.INVAL;
   socket.options.setNumber(level, name, BOOLEANS.has(`${level}:${name}`) ? Number(number !== 0) : number);
@@ -83,8 +96,18 @@ function setNumber(socket: Socket, level: number, name: number, value: Uint8Arra
 
 /** Options that take CAP_NET_ADMIN. */
 const PRIVILEGED = new Set([
-  ...[SO.SNDBUFFORCE, SO.RCVBUFFORCE, SO.MARK, SO.DEBUG].map((name) => `${SOL.SOCKET}:${name}`),
-  `${SOL.IP}:${IP.TRANSPARENT}`,
+  ...[SO.SNDBUFFORCE, SO.RCVBUFFORCE, SO.DEBUG].map((name) => `${SOL.SOCKET}:${name}`),
+]);
+/** Options that take CAP_NET_RAW or CAP_NET_ADMIN. */
+const RAW = new Set([`${SOL.SOCKET}:${SO.MARK}`, `${SOL.IP}:${IP.TRANSPARENT}`]);
+
+/** Values beyond which an option answers EINVAL. */
+const BOUNDS: ReadonlyMap<string, readonly [least: number, most: number]> = new Map([
+  [`${SOL.TCP}:${TCP.KEEPIDLE}`, [1, 32767]],
+  [`${SOL.TCP}:${TCP.KEEPINTVL}`, [1, 32767]],
+  [`${SOL.TCP}:${TCP.KEEPCNT}`, [1, 127]],
+  [`${SOL.TCP}:${TCP.SYNCNT}`, [1, 127]],
+  [`${SOL.IP}:${IP.TTL}`, [1, 255]],
 ]);
 
 const BOOLEANS = new Set(
@@ -139,7 +162,7 @@ function optionValue(
     if (name === TCP.CONGESTION) return congestion(socket);
   }
   const rule = optionRule(socket, level, name);
-  if (rule === 'level') return socket.domain === AF.UNIX ? -E.OPNOTSUPP : -E.NOPROTOOPT;
+  if (rule === 'level') return socket.domain === AF.NETLINK ? -E.NOPROTOOPT : -E.OPNOTSUPP;
   if (rule === undefined) return unknown(kernel, task, 'getsockopt', level, name);
   if (rule.type === 'int')
     return int32(bufferDefault(socket, level, name) ?? socket.options.number(level, name));

@@ -3,7 +3,7 @@
 import { RENAME, S } from './abi-file.ts';
 import { CAP } from './abi-process.ts';
 import { E } from './errno.ts';
-import { IN, notifyDeleted, notifyEntry, notifyFile, notifyMoved } from './inotify.ts';
+import { IN, notifyDeleted, notifyEntry, notifyLinks, notifyMoved } from './inotify.ts';
 import type { Kernel } from './kernel.ts';
 import type { Task } from './task.ts';
 import { Dentry, DirectoryInode, type Inode, type Place, placePath, realTime } from './vfs-inode.ts';
@@ -86,7 +86,7 @@ export function linkEntry(change: Change, from: Place, walked: Walked): number {
   inode.nlink++;
   inode.linkable = false;
   inode.ctime = realTime(kernel);
-  notifyFile(from.dentry, IN.ATTRIB);
+  notifyLinks(inode);
   notifyEntry(directory, IN.CREATE, dentry.name, inode);
   return 0;
 }
@@ -98,11 +98,10 @@ function drop(change: Change, dentry: Dentry): void {
   dentry.gone = true;
   inode.nlink = directory ? 0 : inode.nlink - 1;
   inode.ctime = realTime(change.kernel);
+  if (!directory) notifyLinks(inode);
   if (inode.nlink === 0 && inode.opens === 0) {
     notifyDeleted(inode);
     inode.free();
-  } else if (!directory) {
-    notifyFile(dentry, IN.ATTRIB);
   }
 }
 

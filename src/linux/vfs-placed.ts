@@ -28,6 +28,11 @@ export abstract class PlacedFile extends OpenFile {
     if (this.writer) this.inode.writers++;
   }
 
+  /** epoll takes it: it can have nothing to read. */
+  get pollable(): boolean {
+    return false;
+  }
+
   /** Has an offset. */
   get seekable(): boolean {
     return true;

@@ -33,6 +33,10 @@ export abstract class OpenFile {
   /** Descriptors (over all tables) and in-flight SCM_RIGHTS messages that refer to it. */
   references = 0;
 
+  /** Who gets SIGIO (fcntl F_SETOWN: a process, negative a group) and which signal; it is never sent. */
+  owner = 0;
+  ownerSignal = 0;
+
   constructor(flags: number) {
     this.flags = flags;
   }

@@ -271,6 +271,7 @@ function setxattr(kernel: Kernel, task: Task, target: Target | number, args: Sys
   return apply(kernel, task, 'SETXATTR', target, (inode) => {
     const denied = mayUseAttribute(task, inode, name, true);
     if (denied !== 0) return denied;
+    if (/^(user|trusted|security)\.$/.test(name)) return -E.INVAL;
     const known = inode.xattrs?.has(name) === true;
     if ((flags & 1) !== 0 && known) return -E.EXIST;
     if ((flags & 2) !== 0 && !known) return -E.NODATA;

@@ -7,6 +7,7 @@ import { E } from './errno.ts';
 import type { OpenFile } from './file.ts';
 import type { Kernel } from './kernel.ts';
 import { PipeFile } from './pipe.ts';
+import { groupMembers } from './process.ts';
 import { descriptorLimit, effectOn, fileOf, install } from './sys-file-common.ts';
 import { closeDescriptor } from './sys-file-open.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
@@ -92,22 +93,44 @@ function fcntl(kernel: Kernel, task: Task, args: SysArgs): SysResult {
     case F.GET_SEALS:
       return sealCommand(kernel, file, { command, argument: args.int(2) });
     default:
-      return otherCommand(kernel, task, command, args);
+      return otherCommand(kernel, task, { file, command }, args);
   }
 }
 
+function setOwner(kernel: Kernel, file: OpenFile, owner: number): number {
+  const exists = owner < 0 ? groupMembers(kernel, -owner).length > 0 : kernel.tasks.has(owner);
+  if (owner !== 0 && !exists) return -E.SRCH;
+  file.owner = owner;
+  return 0;
+}
+
 /** Commands that change nothing here: owners of SIGIO, leases, hints. SIGIO is never sent, which is a cut. */
-function otherCommand(kernel: Kernel, task: Task, command: number, args: SysArgs): SysResult {
+function otherCommand(
+  kernel: Kernel,
+  task: Task,
+  { file, command }: { readonly file: OpenFile; readonly command: number },
+  args: SysArgs,
+): SysResult {
+  const { space } = task.process;
   switch (command) {
     case F.GETOWN:
-    case F.GETSIG:
+      return file.owner;
     case F.SETOWN:
+      return setOwner(kernel, file, args.int(2));
+    case F.GETSIG:
+      return file.ownerSignal;
     case F.SETSIG:
+      if (args.raw[2] > 64n) return -E.INVAL;
+      file.ownerSignal = args.int(2);
       return 0;
-    case F.SETOWN_EX:
-      return 0;
+    // struct f_owner_ex: type i32 (thread 0, process 1, group 2) | pid i32
+    case F.SETOWN_EX: {
+      const [type, id] = [space.read32(args.pointer(2)) | 0, space.read32(args.pointer(2) + 4) | 0];
+      return type < 0 || type > 2 ? -E.INVAL : setOwner(kernel, file, type === 2 ? -id : id);
+    }
     case F.GETOWN_EX:
-      task.process.space.write64(args.pointer(2), 0n);
+      space.write32(args.pointer(2), file.owner < 0 ? 2 : 1);
+      space.write32(args.pointer(2) + 4, Math.abs(file.owner));
       return 0;
     case F.GETLEASE:
       return LOCK.UNLCK;

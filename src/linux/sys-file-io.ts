@@ -1,5 +1,5 @@
 // read and write in all their forms, and lseek (fs/read_write.c).
-import { MAX_RW, SEEK } from './abi-file.ts';
+import { MAX_RW, S, SEEK } from './abi-file.ts';
 import { row } from './catalogue.ts';
 import { readable, writable } from './devfs.ts';
 import { EpollFile } from './epoll.ts';
@@ -123,12 +123,17 @@ function lseek(_kernel: Kernel, task: Task, args: SysArgs): SysResult {
   if (file === undefined) return -E.BADF;
   if (STILL.has(file.constructor)) return 0;
   if (!isSeekable(file)) return -E.SPIPE;
+  // Character devices stay at 0 (null_lseek).
+  if (file instanceof PlacedFile && file.inode.type === S.IFCHR) {
+    file.position = 0;
+    return 0;
+  }
   const offset = Number(args.long(1));
   const size = file instanceof PlacedFile ? file.inode.size : 0;
   const whence = args.int(2);
   const target = seekTarget(file, offset, whence, size);
   if (target < 0) return target;
-  if (target > Number.MAX_SAFE_INTEGER) return -E.OVERFLOW;
+  if (target > Number.MAX_SAFE_INTEGER) return -E.INVAL;
   file.position = target;
   return target;
 }

@@ -75,7 +75,7 @@ class DirectoryCache implements CodeCache {
       mkdirSync(this.directory, { recursive: true, mode: 0o700 });
       writeFileSync(aside, bytes, { mode: 0o600, flag: 'wx' });
       renameSync(aside, this.path(name));
-      this.used = (this.used ?? this.scan(0)) + bytes.length;
+      this.used = this.used === undefined ? this.scan(0) : this.used + bytes.length;
       if (this.used > this.limit) this.used = this.scan(this.limit * 0.8);
     } catch {
       remove(aside);

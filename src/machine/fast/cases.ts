@@ -1,7 +1,7 @@
 // The interpreter's cases: which operation, by opcode and widths, has which number in a stream, and how its words are
 // laid out. Native operations of emit.ts are listed here by the widths that lifted code has; what is not listed runs by
 // the `slow` case.
-import { ATOMICS, IR, VECTOR_OPS } from '../../isa/index.ts';
+import { ATOMICS, IR, VECTOR_OPS, WORDS } from '../../isa/index.ts';
 import { FOLDED } from './analysis.ts';
 import { type Native, nativeFor, type Shape, shuffleLanes } from './emit.ts';
 
@@ -50,6 +50,24 @@ export type OwnCase = (typeof OWN)[number];
 export const CASE = Object.fromEntries(OWN.map((name, i) => [name, i])) as {
   readonly [K in OwnCase]: number;
 };
+
+/** A load or store as an operation of its own: the third, on the values of the first (the address) and second. */
+export interface PlainAccess {
+  readonly store: boolean;
+  readonly width: number;
+  readonly code: Int32Array;
+}
+
+/** By case number, where the case is one. */
+export const PLAIN_ACCESSES: readonly (PlainAccess | undefined)[] = OWN.map((name) => {
+  const [, kind, width] = /^(load|update|store)(\d+)\.\d$/.exec(name) ?? [];
+  if (kind === undefined) return undefined;
+  const store = kind === 'store';
+  const code = new Int32Array(3 * WORDS).fill(-1);
+  const op = store ? IR.store : IR.load;
+  code.set([op | (Number(width) << 8) | (kind === 'update' ? 1 << 16 : 0), 0, store ? 1 : -1], 2 * WORDS);
+  return { store, width: Number(width), code };
+});
 
 export interface NativeCase {
   readonly shape: Shape;

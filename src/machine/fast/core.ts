@@ -13,7 +13,7 @@ import { ENTRY } from '../page-table.ts';
 import { LAYOUT, RegisterFile } from '../registers.ts';
 import type { PagedSpace } from '../space.ts';
 import { operandsOf, widthOfValue } from './analysis.ts';
-import { CASE } from './cases.ts';
+import { CASE, PLAIN_ACCESSES, type PlainAccess } from './cases.ts';
 import { StreamEncoder } from './encode.ts';
 import {
   compileModule,
@@ -393,13 +393,14 @@ export class Core {
         textAt: stored.textAt(record),
         compared,
       },
-      this.warmth(stored.executions(record)),
+      this.warmth(unit, address, stored.executions(record)),
     );
   }
 
-  /** How often a block that ran so often in an earlier run counts as run: what was hot soon is again. */
-  private warmth(executions: number): number {
-    return executions >= this.hot ? this.hot - SOON : Math.min(executions, this.hot >> 1);
+  /** How often a block that ran so often in an earlier run counts as run: where a region begins it soon is hot again. */
+  private warmth(unit: Unit, address: number, executions: number): number {
+    const begins = this.shelfOf(unit)?.waiting.has(address) === true;
+    return begins ? this.hot - SOON : Math.min(executions, this.hot >> 1);
   }
 
   private detail(block: StreamBlock): BlockDetail {
@@ -416,7 +417,6 @@ export class Core {
     return {
       code,
       homes: encoder.homes.slice(0, code.length / WORDS),
-      marks: encoder.marks.slice(0, encoder.markCount),
     };
   }
 
@@ -451,7 +451,11 @@ export class Core {
   /** Stored regions of the file that is mapped at an address. */
   shelf(space: PagedSpace, address: number): Shelf | undefined {
     const unit = this.library?.at(space, address);
-    if (unit === undefined || this.store === undefined) return undefined;
+    return unit === undefined ? undefined : this.shelfOf(unit);
+  }
+
+  private shelfOf(unit: Unit): Shelf | undefined {
+    if (this.store === undefined) return undefined;
     let shelf = this.shelves.get(unit.name);
     if (shelf === undefined) {
       shelf = new Shelf(this.store, unit.name);
@@ -479,7 +483,7 @@ export class Core {
           text: block.text,
           textAt: block.textAt,
           compared: block.compared,
-          stream: storedStream(words, block.base / 4, block.words, constants, block.base),
+          stream: storedStream(words, block, constants),
           constants,
           executions: this.executionsOf(block),
         };
@@ -530,7 +534,43 @@ export class Core {
   // slow operations
 
   private slowStream(header: number, operation: number, fuel: number): number {
-    return this.slow(this.blockAt(header), operation, fuel, undefined);
+    const block = this.blockAt(header);
+    const pc = this.field(CPU.pc);
+    const access = PLAIN_ACCESSES[this.pool.view.getInt32(pc, true)];
+    return access === undefined
+      ? this.slow(block, operation, fuel, undefined)
+      : this.slowAccess(block, operation, pc, access);
+  }
+
+  /** A load or store that needs a page first, mostly: the stream at `pc` says all that is needed. */
+  private slowAccess(block: StreamBlock, operation: number, pc: number, access: PlainAccess): number {
+    const { frame, pool } = this;
+    const { store, width, code } = access;
+    const before = pool.codeChanges;
+    const first = pool.view.getInt32(pc + 4, true);
+    const second = pool.view.getInt32(pc + 8, true);
+    try {
+      this.cpu();
+      frame.values[0] = this.read(store ? first : second, 64);
+      if (store) frame.values[1] = this.read(second, width);
+      HANDLER_TABLE[code[2 * WORDS] & 0xff](frame, code, 2 * WORDS);
+      this.closeWindows();
+      if (!store) this.write(first, width, frame.values[2]);
+    } catch (error) {
+      return this.failed(error, block, operation);
+    }
+    if (pool.codeChanges === before) return 0;
+    this.refresh();
+    this.stopAfter(block, operation);
+    return 2;
+  }
+
+  private failed(error: unknown, block: StreamBlock, operation: number): number {
+    if (!(error instanceof MemoryFault || error instanceof GuestFault)) throw error;
+    this.error = error;
+    this.faultBlock = block.number;
+    this.faultOperation = operation;
+    return 1;
   }
 
   /**
@@ -562,11 +602,7 @@ export class Core {
       if (home !== 0 && YIELDS[code[at] & 0xff])
         this.write(home, widthOfValue(code, operation), frame.values[operation]);
     } catch (error) {
-      if (!(error instanceof MemoryFault || error instanceof GuestFault)) throw error;
-      this.error = error;
-      this.faultBlock = block.number;
-      this.faultOperation = operation;
-      return 1;
+      return this.failed(error, block, operation);
     }
     if (pool.codeChanges === before) return 0;
     this.refresh();
@@ -595,12 +631,22 @@ export class Core {
   /** Code changed in the middle of a block: what follows this instruction may no longer stand. */
   private stopAfter(block: StreamBlock, operation: number): void {
     const mark = instructionOf(block.code, operation) + 1;
-    if (mark < block.marks.length) this.stopAt(block, mark);
+    if (mark < block.instructions) this.stopAt(block, mark);
+  }
+
+  /** Where instruction `mark` begins: word from the header | bytes from the block's address << 16. */
+  private markOf(block: StreamBlock, mark: number): number {
+    return this.pool.words[block.base / 4 + block.words - block.instructions + mark];
+  }
+
+  /** Address of the block's instruction `mark`. */
+  addressOf(block: StreamBlock, mark: number): number {
+    return block.address + (this.markOf(block, mark) >>> 16);
   }
 
   /** Puts a stop before the block's instruction number `mark`. */
   stopAt(block: StreamBlock, mark: number): void {
-    const at = block.header + block.marks[mark] * 4;
+    const at = block.header + (this.markOf(block, mark) & 0xffff) * 4;
     const { view } = this.pool;
     const word = view.getInt32(at, true);
     if (word === CASE.boundary) return;

@@ -136,12 +136,13 @@ export class StreamEncoder {
   private clobbering = false;
   /** Absolute address of each operation's value; 0 none. */
   homes = new Int32Array(0);
-  /** Word index, from the header, where each instruction begins. */
-  readonly marks = new Uint16Array(4096);
-  markCount = 0;
+  /** Where each instruction begins: word from the header | bytes from the block's start << 16. */
+  private readonly marks = new Uint32Array(4096);
+  private markCount = 0;
+  private textLength = 0;
   /** Bytes of constants before the header. */
   constants = 0;
-  /** Words written: constants, header, operations. */
+  /** Words written: constants, header, operations, marks. */
   length = 0;
 
   constructor(cpu: number) {
@@ -182,6 +183,7 @@ export class StreamEncoder {
     this.out = place.words;
     this.outAt = place.at;
     this.markCount = 0;
+    this.textLength = 0;
     this.shuffles = 0;
     this.setHead.fill(0);
     this.occupantHead.fill(0);
@@ -197,6 +199,7 @@ export class StreamEncoder {
     this.outAt += HEADER / 4;
     const { dead } = this.analysis;
     for (let i = 0; i < this.count; i++) if (dead[i] === 0) this.operation(i);
+    for (let i = 0; i < this.markCount; i++) this.put(this.marks[i]);
     this.length = this.outAt - place.at;
     return true;
   }
@@ -401,7 +404,8 @@ export class StreamEncoder {
     const c = code[at + 3];
     switch (op) {
       case IR.insn:
-        this.marks[this.markCount++] = this.outAt - this.header;
+        this.marks[this.markCount++] = (this.outAt - this.header) | (this.textLength << 16);
+        this.textLength += c;
         return;
       case IR.const:
       case IR.fence:

@@ -230,7 +230,7 @@ class Run {
     const pc = core.field(CPU.pc);
     const stop = core.stops.find(({ at }) => at === pc);
     assert(stop !== undefined, 'a stop that was put there');
-    core.rip = addressOf(stop.block.code, stop.mark).address;
+    core.rip = core.addressOf(stop.block, stop.mark);
     this.left += stop.block.instructions - stop.mark;
     core.clearStops();
   }

@@ -155,7 +155,10 @@ class RunWriter extends DispatchWriter {
 
   /** Runs the operation whose number is word i the slow way. */
   private slow(i: number): void {
-    const { a } = this;
+    const { a, places } = this;
+    a.i32(places.cpu);
+    a.get(this.pc);
+    a.store(32, CPU.pc);
     a.get(this.block);
     this.word(i);
     a.get(this.fuel);

@@ -5,11 +5,12 @@
 //   6 index: records of RECORD words, ascending by position
 //     0 position in the file   1 length | instructions << 16   2 position of its code   3 bytes of code that are compared
 //     4 position of its stream   5 words of it   6 of these, constants   7 executions   8 checksum of the stream
-//   streams: constants, header, operations (layout.ts); a word ~n means the address n bytes after the first constant
+//   streams: constants, header, operations, marks (layout.ts); a word ~n means the address n bytes after the first constant
 //   code: for each record the guest's bytes, with those after the block that its end may depend on
 //
 // A record holds where the guest's memory has the bytes that it was made from.
 import type { CodeStore } from '../code-store.ts';
+import type { StreamBlock } from './stream-block.ts';
 
 const MAGIC = 0x4547_4643;
 const FORMAT = 1;
@@ -193,19 +194,21 @@ export function unseal(sealed: Uint8Array): Uint8Array | undefined {
   return checksum(words, 3, words.length) === sum ? sealed.subarray(12, 12 + length) : undefined;
 }
 
-/** The stored form of a stream at `at`, whose constants stand at byte address `base`. */
+/** The stored form of the block's stream. */
 export function storedStream(
   words: Uint32Array,
-  at: number,
-  count: number,
+  block: Pick<StreamBlock, 'base' | 'words' | 'instructions'>,
   constants: number,
-  base: number,
 ): Int32Array {
+  const { base, words: count, instructions } = block;
+  const at = base / 4;
   const out = new Int32Array(count);
+  // what is last, the marks of the instructions, are no addresses
+  const operations = count - instructions;
   const end = base + 4 * constants;
   for (let i = 0; i < count; i++) {
     const word = words[at + i];
-    out[i] = i >= constants && word >= base && word < end ? ~(word - base) : word;
+    out[i] = i >= constants && i < operations && word >= base && word < end ? ~(word - base) : word;
   }
   // the header: executions and number are of one run
   out[constants + 1] = 0;

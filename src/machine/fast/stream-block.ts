@@ -1,13 +1,10 @@
-// A block of guest code that has a stream. What only slow paths and the translator want (IR, where values live, where
-// instructions begin) is made again from the code's bytes when it is asked for: most blocks run without.
+// A block of guest code that has a stream. What only slow paths and the translator want (IR, where values live) is made again from the code's bytes when it is asked for: most blocks run without.
 
 /** What is known of a block besides its stream. */
 export interface BlockDetail {
   readonly code: Int32Array;
   /** Absolute address of each operation's value; 0 none. */
   readonly homes: Int32Array;
-  /** Word index, from the header, where each instruction begins. */
-  readonly marks: Uint16Array;
 }
 
 export interface BlockFacts {
@@ -91,9 +88,6 @@ export class StreamBlock implements BlockFacts {
   }
   get homes(): Int32Array {
     return this.detail.homes;
-  }
-  get marks(): Uint16Array {
-    return this.detail.marks;
   }
 }
 

@@ -85,13 +85,13 @@ export class Translator {
 
   /** The interpreter met a block that has become hot. */
   hot(block: StreamBlock, space: PagedSpace): void {
+    if (block.region === undefined && !this.core.eager && this.restore(block, space)) return;
     if (!translatable(block)) return;
     if (block.region !== undefined) {
       // it ran as a stream since the region does not stand in some other space
       this.core.fill(block, space);
       return;
     }
-    if (!this.core.eager && this.restore(block, space)) return;
     if (!this.queue.includes(block)) this.queue.push(block);
     const executions = this.core.executionsOf(block);
     if (this.queue.length < BATCH && executions < URGENT * this.core.hot && !this.core.eager) return;

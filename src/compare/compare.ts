@@ -1,11 +1,13 @@
 // The law: what a program does in the machine is what it does on a host. Two trees of processes are laid beside each
 // other and their effects compared: which there are, how often, in which order.
 //
-// Values that the environment decides (numbers, names made up at run time) may differ: such pairs are counted and are
-// no difference. How often a program reads and writes depends on what arrives when: only whether it does is compared.
-import { printEffect } from '../effect/index.ts';
+// What is no difference is counted as tolerated and listed, never dropped: values that the environment decides
+// (values.ts), and how often a program transfers data or repeats what a timer drives, which depends on what arrives
+// when.
+import { type Effect, printEffect } from '../effect/index.ts';
 import { commonSubsequence } from '../model/index.ts';
 import type { Happening, ProcessRun } from './runs.ts';
+import { sameButForValues, type Values, valuesOf } from './values.ts';
 
 export type DifferenceKind =
   /** Only one side has such an effect. */
@@ -28,39 +30,71 @@ export interface Difference {
   readonly count: number;
 }
 
+export type ToleranceKind =
+  /** The same but for values of the environment. */
+  | 'value'
+  /** READ and WRITE: both do it, not as often. */
+  | 'transfers'
+  /** Both do it ten times or more, as often but for a fifth: a timer's rounds. */
+  | 'rounds';
+
+export interface Tolerance {
+  readonly kind: ToleranceKind;
+  readonly where: string;
+  /** As on the host and as in the machine; with its count where that is what differs. */
+  readonly host: string;
+  readonly machine: string;
+}
+
 export interface Comparison {
   readonly differences: readonly Difference[];
-  /** Effects that both sides have, and of these pairs that differ in values of the environment alone. */
+  readonly tolerated: readonly Tolerance[];
+  /** Effects that both sides have. */
   readonly common: number;
-  readonly environment: number;
 }
 
 export function compareRuns(host: ProcessRun, machine: ProcessRun): Comparison {
-  const comparer = new Comparer();
+  const comparer = new Comparer(valuesOf(happeningsOf(host)), valuesOf(happeningsOf(machine)));
   comparer.processes(host, machine, '');
   return comparer.result();
 }
 
+function* happeningsOf(run: ProcessRun): Generator<Happening> {
+  for (const { effects } of run.threads) yield* effects;
+  for (const child of run.children) yield* happeningsOf(child);
+}
+
+/** One effect with its error, however often. */
 interface Entry {
   readonly text: string;
-  count: number;
+  readonly effect: Effect;
+  /** Negative errno, or 0. */
+  readonly error: number;
+  readonly count: number;
 }
 
 class Comparer {
-  private readonly differences = new Map<string, { difference: Difference; count: number }>();
+  private readonly differences = new Map<string, Difference>();
+  private readonly tolerated: Tolerance[] = [];
+  private readonly hostValues: Values;
+  private readonly machineValues: Values;
   private common = 0;
-  private environment = 0;
+
+  constructor(hostValues: Values, machineValues: Values) {
+    this.hostValues = hostValues;
+    this.machineValues = machineValues;
+  }
 
   result(): Comparison {
-    const differences = [...this.differences.values()].map(({ difference, count }) => ({
-      ...difference,
-      count,
-    }));
-    return { differences, common: this.common, environment: this.environment };
+    return {
+      differences: [...this.differences.values()],
+      tolerated: this.tolerated,
+      common: this.common,
+    };
   }
 
   processes(host: ProcessRun, machine: ProcessRun, above: string): void {
-    const where = above === '' ? nameOf(machine) : `${above} > ${nameOf(machine)}`;
+    const where = placeOf(above, machine);
     this.effects(host, machine, where);
     const pairs = commonSubsequence(host.children.map(signature), machine.children.map(signature));
     const left = { host: new Set(host.children), machine: new Set(machine.children) };
@@ -82,41 +116,70 @@ class Comparer {
   }
 
   private effects(host: ProcessRun, machine: ProcessRun, where: string): void {
-    if (host.threads.length !== machine.threads.length) {
-      const more = host.threads.length > machine.threads.length;
-      const count = Math.abs(host.threads.length - machine.threads.length);
-      this.add(more ? 'host-task' : 'machine-task', where, 'thread', count);
-    }
+    const threads = host.threads.length - machine.threads.length;
+    if (threads !== 0)
+      this.add(threads > 0 ? 'host-task' : 'machine-task', where, 'thread', Math.abs(threads));
     // Which thread does a piece of work is chance: effects are compared over the process, order in the
     // main thread.
-    this.sets(host, machine, where);
-    const [a, b] = [host, machine].map(({ threads }) => sequence(threads[0]?.effects ?? []));
-    this.order(a, b, where);
+    const twins = this.sets(host, machine, where);
+    const ours = sequence(host.threads[0]?.effects ?? []).map((text) => twins.get(text) ?? text);
+    this.order(ours, sequence(machine.threads[0]?.effects ?? []), where);
   }
 
-  private sets(host: ProcessRun, machine: ProcessRun, where: string): void {
+  /** Returns, for effects of the host that differ in values, how the machine has them. */
+  private sets(host: ProcessRun, machine: ProcessRun, where: string): Map<string, string> {
     const [ours, theirs] = [host, machine].map((side) =>
       tally(side.threads.flatMap(({ effects }) => effects)),
     );
+    const twins = new Map<string, string>();
     for (const [key, entry] of [...ours]) {
       const other = theirs.get(key);
-      if (other === undefined) continue;
-      ours.delete(key);
-      theirs.delete(key);
-      this.common += Math.min(entry.count, other.count);
-      if (entry.count !== other.count && !isTransfer(entry.text))
-        this.add('count', where, `${entry.text} (host ${entry.count}, machine ${other.count})`);
+      if (other !== undefined) this.both(ours, theirs, [entry, other], where);
     }
-    for (const [key, entry] of [...ours]) {
-      const twin = [...theirs].find(([, other]) => sameButForValues(entry.text, other.text));
-      if (twin === undefined) continue;
-      ours.delete(key);
-      theirs.delete(twin[0]);
-      this.common += 1;
-      this.environment += 1;
+    for (const entry of [...ours.values()]) {
+      const other = this.twin(entry, theirs.values());
+      if (other === undefined) continue;
+      twins.set(entry.text, other.text);
+      this.tolerated.push({ kind: 'value', where, host: entry.text, machine: other.text });
+      this.both(ours, theirs, [entry, other], where);
     }
     for (const { text, count } of ours.values()) this.add('host-only', where, text, count);
     for (const { text, count } of theirs.values()) this.add('machine-only', where, text, count);
+    return twins;
+  }
+
+  private twin(entry: Entry, others: Iterable<Entry>): Entry | undefined {
+    for (const other of others) {
+      if (other.error !== entry.error) continue;
+      if (sameButForValues(entry.effect, other.effect, this.hostValues, this.machineValues)) return other;
+    }
+    return undefined;
+  }
+
+  private both(
+    ours: Map<string, Entry>,
+    theirs: Map<string, Entry>,
+    [host, machine]: readonly [Entry, Entry],
+    where: string,
+  ): void {
+    ours.delete(host.text);
+    theirs.delete(machine.text);
+    this.common += Math.min(host.count, machine.count);
+    if (host.count === machine.count) return;
+    const kind = isTransfer(host.text)
+      ? 'transfers'
+      : areRounds(host.count, machine.count)
+        ? 'rounds'
+        : undefined;
+    if (kind === undefined)
+      this.add('count', where, `${machine.text} (host ${host.count}, machine ${machine.count})`);
+    else
+      this.tolerated.push({
+        kind,
+        where,
+        host: `${host.text} ×${host.count}`,
+        machine: `${machine.text} ×${machine.count}`,
+      });
   }
 
   private order(host: readonly string[], machine: readonly string[], where: string): void {
@@ -132,14 +195,15 @@ class Comparer {
 
   private add(kind: DifferenceKind, where: string, effect: string, count = 1): void {
     const key = JSON.stringify([kind, where, effect]);
-    const found = this.differences.get(key);
-    if (found === undefined) this.differences.set(key, { difference: { kind, where, effect, count }, count });
-    else found.count += count;
+    const sofar = this.differences.get(key)?.count ?? 0;
+    this.differences.set(key, { kind, where, effect, count: sofar + count });
   }
 }
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 const nameOf = ({ programs }: ProcessRun): string => programs.map(baseName).join(' → ') || '(fork)';
+const placeOf = (above: string, run: ProcessRun): string =>
+  above === '' ? nameOf(run) : `${above} > ${nameOf(run)}`;
 
 /** Programs of a process and of those that it makes: what tells children of one parent apart. */
 const signature = (run: ProcessRun): string =>
@@ -157,13 +221,15 @@ function describe({ effect, result }: Happening): string {
 
 const isTransfer = (text: string): boolean => /^(?:READ|WRITE) /.test(text);
 
+const areRounds = (a: number, b: number): boolean =>
+  Math.min(a, b) >= 10 && Math.abs(a - b) <= Math.max(a, b) / 5;
+
 function tally(happenings: readonly Happening[]): Map<string, Entry> {
   const out = new Map<string, Entry>();
   for (const happening of happenings) {
     const text = describe(happening);
-    const found = out.get(text);
-    if (found === undefined) out.set(text, { text, count: 1 });
-    else found.count++;
+    const count = (out.get(text)?.count ?? 0) + 1;
+    out.set(text, { text, effect: happening.effect, error: Math.min(0, happening.result), count });
   }
   return out;
 }
@@ -178,20 +244,3 @@ function sequence(happenings: readonly Happening[]): string[] {
     return true;
   });
 }
-
-/** Equal but for words with digits in them, and words of the same length that a program makes up. */
-export function sameButForValues(a: string, b: string): boolean {
-  const [x, y] = [a, b].map((text) => text.split(/([0-9A-Za-z]+)/));
-  if (x.length !== y.length) return false;
-  return x.every((word, i) => {
-    const other = y[i];
-    if (word === other) return true;
-    if (i % 2 === 0) return false;
-    if (/\d/.test(word) && /\d/.test(other)) return true;
-    return i > 1 && word.length === other.length && word.length >= 6 && looksMade(word) && looksMade(other);
-  });
-}
-
-/** Mixed case or digits, as templates of temporary names give. */
-const looksMade = (word: string): boolean =>
-  /\d/.test(word) || (/[a-z]/.test(word) && /[A-Z]/.test(word.slice(1)));

@@ -4,13 +4,24 @@ export {
   compareRuns,
   type Difference,
   type DifferenceKind,
-  sameButForValues,
+  type Tolerance,
+  type ToleranceKind,
 } from './compare.ts';
+export { type HostRun, type HostRunOptions, readHostRun } from './host.ts';
+export {
+  type Course,
+  firstEffect,
+  type MachineRun,
+  type MachineRunOptions,
+  runInMachine,
+} from './machine.ts';
 export {
   type Happening,
-  hostHappenings,
-  machineHappenings,
+  HostHappenings,
+  type MachineEvent,
+  machineHappening,
   type ProcessRun,
   processRun,
   startingAt,
 } from './runs.ts';
+export { sameButForValues, type Values, valuesOf } from './values.ts';

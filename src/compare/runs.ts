@@ -1,17 +1,18 @@
 // What happened, as a tree of processes: from effects of the machine and from observations of a host, the same shape.
 import type { Effect } from '../effect/index.ts';
-import type { Step } from '../explore/index.ts';
-import { type Observation, processKey } from '../telemetry/index.ts';
+import { type Observation, type ProcessId, processKey } from '../telemetry/index.ts';
 
 /** One effect of one thread; `result` as the system call returned it, the child's id for CLONE. */
 export interface Happening {
+  /** ns; where it counts from is its source's affair. */
+  readonly time: bigint;
   /** Any text that names the process. */
   readonly process: string;
   readonly tid: number;
   readonly effect: Effect;
   readonly result: number;
-  /** CLONE that succeeded: the new process, where it is one. */
-  readonly child: string | undefined;
+  /** CLONE that succeeded: the new process as `process` names it, or the new thread's `tid`. */
+  readonly child: string | number | undefined;
 }
 
 export interface ThreadRun {
@@ -27,41 +28,86 @@ export interface ProcessRun {
   readonly children: readonly ProcessRun[];
 }
 
-export function machineHappenings(steps: readonly Step[]): Happening[] {
-  return steps.flatMap((step): Happening[] => {
-    if (step.kind !== 'effect') return [];
-    const { pid, tid, effect, result } = step.event;
-    const child = bornProcess(effect, result) ? String(result) : undefined;
-    return [{ process: String(pid), tid, effect, result, child }];
-  });
+/** An effect as the machine's kernel tells it (linux/events.ts), with the machine's time. */
+export interface MachineEvent {
+  readonly pid: number;
+  readonly tid: number;
+  readonly effect: Effect;
+  readonly result: number;
 }
 
-const bornProcess = ({ op, resource }: Effect, result: number): boolean =>
-  op === 'CLONE' && result > 0 && resource.kind === 'task' && resource.what === 'process';
+export function machineHappening({ pid, tid, effect, result }: MachineEvent, time: bigint): Happening {
+  const what = bornOf(effect, result);
+  const child = what === 'process' ? String(result) : what === 'thread' ? result : undefined;
+  return { time, process: String(pid), tid, effect, result, child };
+}
 
-/** Exact events of a source. Both sides tell of a clone: the parent's record is kept. */
-export function hostHappenings(observations: Iterable<Observation>): Happening[] {
-  const out: Happening[] = [];
-  const latest = new Map<number, string>();
-  const clones: { at: number; pid: number }[] = [];
-  for (const observation of observations) {
-    if (observation.kind === 'process') {
-      const { id } = observation.process;
-      latest.set(id.pid, processKey(id));
-      for (const clone of clones.filter(({ pid }) => pid === id.pid)) {
-        out[clone.at] = { ...out[clone.at], child: processKey(id) };
-        clones.splice(clones.indexOf(clone), 1);
-      }
+/** What a CLONE that succeeded made. */
+function bornOf({ op, resource }: Effect, result: number): 'process' | 'thread' | undefined {
+  if (op !== 'CLONE' || result <= 0 || resource.kind !== 'task') return undefined;
+  return resource.what === 'process' ? 'process' : 'thread';
+}
+
+/**
+ * Exact events of a source. Both sides tell of a clone, in any order: the parent's record is kept. It has the child's
+ * number as the parent knows it, which in a namespace is another one than the recorder's, so the two are put together
+ * by who the parent is and by order.
+ */
+export class HostHappenings {
+  readonly list: Happening[] = [];
+  private readonly seen = new Set<string>();
+  private readonly births = new Map<string, Births>();
+
+  observe(observation: Observation): void {
+    if (observation.kind === 'process') this.process(observation.process.id, observation.process.parent);
+    if (observation.kind !== 'event') return;
+    const { task, effect, ret, time } = observation;
+    const process = processKey(task.process);
+    if (effect.op === 'CLONE' && ret === 0) {
+      if (effect.resource.kind === 'task' && effect.resource.what === 'thread')
+        this.born(`${process} thread`, task.tid);
+      return;
     }
-    if (observation.kind !== 'event') continue;
-    const { task, effect, ret } = observation;
-    if (effect.op === 'CLONE' && ret === 0) continue;
-    // the child may have been told of before its parent's call returned
-    const known = bornProcess(effect, ret) ? latest.get(ret) : undefined;
-    if (bornProcess(effect, ret) && known === undefined) clones.push({ at: out.length, pid: ret });
-    out.push({ process: processKey(task.process), tid: task.tid, effect, result: ret, child: known });
+    const at = this.list.length;
+    this.list.push({ time, process, tid: task.tid, effect, result: ret, child: undefined });
+    const what = bornOf(effect, ret);
+    if (what !== undefined) this.bore(`${process} ${what}`, at);
   }
-  return out;
+
+  private process(id: ProcessId, parent: ProcessId | undefined): void {
+    const key = processKey(id);
+    if (this.seen.has(key)) return;
+    this.seen.add(key);
+    if (parent !== undefined) this.born(`${processKey(parent)} process`, key);
+  }
+
+  /** A child is there. */
+  private born(key: string, child: string | number): void {
+    const { calls, children } = this.birthsOf(key);
+    const at = calls.shift();
+    if (at === undefined) children.push(child);
+    else this.list[at] = { ...this.list[at], child };
+  }
+
+  /** The call that made one has returned. */
+  private bore(key: string, at: number): void {
+    const { calls, children } = this.birthsOf(key);
+    const child = children.shift();
+    if (child === undefined) calls.push(at);
+    else this.list[at] = { ...this.list[at], child };
+  }
+
+  private birthsOf(key: string): Births {
+    let births = this.births.get(key);
+    if (births === undefined) this.births.set(key, (births = { calls: [], children: [] }));
+    return births;
+  }
+}
+
+/** Halves of births that wait for their other half. */
+interface Births {
+  readonly calls: number[];
+  readonly children: (string | number)[];
 }
 
 /** What the process does from its first exec of this program on, and all that comes of it; undefined without such. */
@@ -86,10 +132,11 @@ export function processRun(happenings: readonly Happening[]): ProcessRun {
     seen.add(process);
     const own = byProcess.get(process) ?? [];
     const children = own.flatMap(({ child }) =>
-      child === undefined || seen.has(child) ? [] : [build(child)],
+      typeof child !== 'string' || seen.has(child) ? [] : [build(child)],
     );
     return { programs: programsOf(own), threads: threadsOf(own), children };
   };
+  if (happenings.length === 0) return { programs: [], threads: [], children: [] };
   return build(happenings[0].process);
 }
 
@@ -101,14 +148,14 @@ function programsOf(own: readonly Happening[]): string[] {
 
 function threadsOf(own: readonly Happening[]): ThreadRun[] {
   const threads = new Map<number, Happening[]>();
+  const thread = (tid: number): Happening[] => {
+    let list = threads.get(tid);
+    if (list === undefined) threads.set(tid, (list = []));
+    return list;
+  };
   for (const happening of own) {
-    const { tid, effect, result } = happening;
-    const list = threads.get(tid);
-    if (list === undefined) threads.set(tid, [happening]);
-    else list.push(happening);
-    const isThread =
-      effect.op === 'CLONE' && effect.resource.kind === 'task' && effect.resource.what === 'thread';
-    if (isThread && result > 0 && !threads.has(result)) threads.set(result, []);
+    thread(happening.tid).push(happening);
+    if (typeof happening.child === 'number') thread(happening.child);
   }
   return [...threads.values()].map((effects) => ({ effects }));
 }

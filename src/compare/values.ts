@@ -1,0 +1,60 @@
+// Which values may differ between two runs because the environment decides them: task ids, ports that the kernel
+// chose, names made at run time, times. Everything else that differs is a difference.
+import { type Effect, resourceShape, resourceTexts } from '../effect/index.ts';
+import type { Happening } from './runs.ts';
+
+/** A run's own values of the environment. */
+export interface Values {
+  /** In decimal, every process and thread. */
+  readonly taskIds: ReadonlySet<string>;
+}
+
+/** Ids as the run's programs see them: their own is told by who made them; the first process is 1. */
+export function valuesOf(happenings: Iterable<Happening>): Values {
+  const taskIds = new Set(['1']);
+  for (const { effect, result } of happenings)
+    if (effect.op === 'CLONE' && result > 0) taskIds.add(String(result));
+  return { taskIds };
+}
+
+/** Whether two effects are one but for values of the environment. Equal effects are. */
+export function sameButForValues(a: Effect, b: Effect, valuesA: Values, valuesB: Values): boolean {
+  if (a.op !== b.op || a.access !== b.access) return false;
+  if (resourceShape(a.resource) !== resourceShape(b.resource)) return false;
+  const [x, y] = [resourceTexts(a.resource), resourceTexts(b.resource)];
+  const differ = x.flatMap((text, i) => (text === y[i] ? [] : [i]));
+  if (differ.length === 0) return true;
+  if (a.resource.kind === 'net' && b.resource.kind === 'net') {
+    // texts are local address and port, peer's address and port
+    return differ.every((i) => i % 2 === 1 && isEphemeral(x[i]) && isEphemeral(y[i]));
+  }
+  if (a.resource.kind !== 'file' && a.resource.kind !== 'program') return false;
+  return differ.every((i) => sameText(x[i], y[i], valuesA, valuesB));
+}
+
+/** Linux's ip_local_port_range; nothing that a service is configured to listen on. */
+const isEphemeral = (port: string): boolean => Number(port) >= 32_768 && Number(port) <= 60_999;
+
+function sameText(a: string, b: string, valuesA: Values, valuesB: Values): boolean {
+  const [x, y] = [a, b].map((text) => text.split(/([0-9A-Za-z_]+)/));
+  if (x.length !== y.length) return false;
+  return x.every((word, i) => word === y[i] || (i % 2 === 1 && sameWord(word, y[i], valuesA, valuesB)));
+}
+
+function sameWord(a: string, b: string, valuesA: Values, valuesB: Values): boolean {
+  if (valuesA.taskIds.has(a) && valuesB.taskIds.has(b)) return true;
+  if (isNumber(a) && isNumber(b)) return a.length >= 6 && b.length >= 6;
+  if (a.length === b.length && a.length >= 6 && looksMade(a) && looksMade(b)) return true;
+  return withIds(a, valuesA) === withIds(b, valuesB);
+}
+
+/** A word with its numbers that are task ids taken out, `worker12` or `12abc`. */
+const withIds = (word: string, { taskIds }: Values): string =>
+  word.replace(/\d+/g, (digits) => (taskIds.has(digits) ? '#' : digits));
+
+/** Times, inodes, random numbers: long enough that no version or size is meant. */
+const isNumber = (word: string): boolean => /^\d+$/.test(word);
+
+/** Mixed case, or letters with digits, as templates of temporary names give. */
+const looksMade = (word: string): boolean =>
+  (/\d/.test(word) && /[A-Za-z]/.test(word)) || (/[a-z]/.test(word) && /[A-Z]/.test(word.slice(1)));

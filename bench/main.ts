@@ -7,6 +7,7 @@ import { benchEngine } from './engine.ts';
 import { benchMachine } from './machine.ts';
 import { benchModel } from './model.ts';
 import { benchMonitor } from './monitor.ts';
+import { benchPrograms } from './programs.ts';
 import { type BenchRow, benchSysflow } from './sysflow.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'effigy-bench-'));
@@ -18,6 +19,7 @@ try {
   const parts: readonly (readonly [string, () => BenchRow[] | Promise<BenchRow[]>])[] = [
     ['machine', () => benchMachine()],
     ['engine', () => benchEngine(scratch)],
+    ['programs', () => benchPrograms(scratch)],
     ['model', () => benchModel(scratch)],
     ['telemetry', () => benchSysflow()],
     ['monitor', () => benchMonitor()],

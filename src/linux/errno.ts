@@ -53,6 +53,7 @@ export const E = {
   USERS: 87,
   NOTSOCK: 88,
   DESTADDRREQ: 89,
+  BADFD: 77,
   MSGSIZE: 90,
   PROTOTYPE: 91,
   NOPROTOOPT: 92,

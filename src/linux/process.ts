@@ -121,6 +121,7 @@ function inherit(child: Process, from: Process): void {
   child.rlimits = from.rlimits.map(([soft, hard]) => [soft, hard]);
   child.dumpable = from.dumpable;
   child.oomScoreAdj = from.oomScoreAdj;
+  child.loginUid = from.loginUid;
   child.keepCaps = from.keepCaps;
   child.personality = from.personality;
   child.nice = from.nice;

@@ -2,7 +2,7 @@
 // resident is not counted.
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import type { Process, Task } from './task.ts';
+import { NO_LOGIN, type Process, type Task } from './task.ts';
 import { type Mount, type MountFlags, placePath } from './vfs-inode.ts';
 
 type Text = string | Uint8Array | number;
@@ -394,7 +394,7 @@ export const PROCESS_FILES: Readonly<Record<string, readonly [mode: number, make
   oom_score: [0o444, () => '0\n'],
   oom_adj: [0o644, () => '0\n'],
   oom_score_adj: [0o644, (_kernel, process) => `${process.oomScoreAdj}\n`],
-  loginuid: [0o644, () => '4294967295'],
+  loginuid: [0o644, (_kernel, process) => process.loginUid],
   sessionid: [0o444, () => '4294967295'],
   io: [
     0o400,
@@ -431,6 +431,14 @@ export function storeProcessFile(
       // Lowering takes CAP_SYS_RESOURCE, which containers lack.
       if (value < process.oomScoreAdj) return -E.ACCES;
       process.oomScoreAdj = value;
+      return text.length;
+    }
+    case 'loginuid': {
+      const value = Number.parseInt(text, 10);
+      if (Number.isNaN(value) || value < 0 || value > 0xffff_ffff) return -E.INVAL;
+      // Changing it again takes CAP_AUDIT_CONTROL, which containers lack.
+      if (process.loginUid !== NO_LOGIN) return -E.PERM;
+      process.loginUid = String(value);
       return text.length;
     }
     case 'oom_adj':

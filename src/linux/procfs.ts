@@ -6,6 +6,7 @@ import { EventFile } from './eventfd.ts';
 import type { OpenFile } from './file.ts';
 import type { Kernel } from './kernel.ts';
 import { PipeFile } from './pipe.ts';
+import { IpcListInode } from './procfs-ipc.ts';
 import { NETWORK_FILES } from './procfs-net.ts';
 import { PROCESS_FILES, storeProcessFile } from './procfs-process.ts';
 import { sysctlTree } from './procfs-sysctl.ts';
@@ -432,9 +433,9 @@ export function createProc(superblock: Superblock): Dentry {
     ...system,
     sys: sysctlTree(superblock),
     sysvipc: {
-      shm: '       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap\n',
-      sem: '       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n',
-      msg: '       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n',
+      shm: new IpcListInode(superblock, 'shm'),
+      sem: new IpcListInode(superblock, 'sem'),
+      msg: new IpcListInode(superblock, 'msg'),
     },
     pressure: { cpu: PRESSURE, memory: PRESSURE, io: PRESSURE },
     // Covered by the runtime's masks.

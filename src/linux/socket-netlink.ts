@@ -1,8 +1,10 @@
 // NETLINK_ROUTE, as far as resolvers and runtimes use it: dumps of links, addresses and routes, and nothing that
 // changes them. Groups never receive anything, since nothing of the network changes while the container runs.
+// NETLINK_AUDIT: messages of programs are taken, as the kernel does of containers in its own user namespace.
 
 import { encodeText } from '../bytes/index.ts';
 import type { FileType, Resource } from '../effect/index.ts';
+import { CAP } from './abi-process.ts';
 import { AF, bytesOfIp, MSG, SO, type SocketAddress } from './abi-socket.ts';
 import { E } from './errno.ts';
 import { POLL } from './file.ts';
@@ -10,9 +12,14 @@ import type { Kernel } from './kernel.ts';
 import { interfacesOf } from './net-interfaces.ts';
 import { type Incoming, type Outgoing, received, Socket } from './socket.ts';
 import type { Task } from './task.ts';
+import { actorOf, capable } from './vfs-permission.ts';
 import type { Block } from './wait.ts';
 
 const NLMSG = { ERROR: 2, DONE: 3 } as const;
+const PROTOCOL = { ROUTE: 0, AUDIT: 9 } as const;
+export const isNetlink = (protocol: number): boolean =>
+  protocol === PROTOCOL.ROUTE || protocol === PROTOCOL.AUDIT;
+
 const NLM_F = { REQUEST: 1, MULTI: 2, ACK: 4, DUMP: 0x300 } as const;
 const RTM = {
   NEWLINK: 16,
@@ -21,6 +28,16 @@ const RTM = {
   GETROUTE: 26,
   GETNEIGH: 30,
   GETRULE: 34,
+} as const;
+/** Of an answer: without the request's payload. */
+const NLM_F_CAPPED = 0x100;
+/** Types of messages (linux/audit.h). */
+const AUDIT = {
+  USER: 1005,
+  MESSAGES: [
+    [1100, 1199],
+    [2100, 2999],
+  ],
 } as const;
 const IFLA = {
   ADDRESS: 1,
@@ -209,10 +226,27 @@ export class NetlinkSocket extends Socket {
         sequence: view.getUint32(at + 8, true),
         pid: this.pid,
       };
-      this.answer(kernel, task, header, bytes.subarray(at, at + length));
+      const whole = bytes.subarray(at, at + length);
+      if (this.protocol === PROTOCOL.AUDIT) this.audit(task, header, whole);
+      else this.answer(kernel, task, header, whole);
       at += align4(length);
     }
     return bytes.length;
+  }
+
+  /** A program's message is written to the log (audit_receive_msg of the kernel); asking and setting is the host's. */
+  private audit(task: Task, request: Header, whole: Uint8Array): void {
+    const { type } = request;
+    const ofProgram = type === AUDIT.USER || AUDIT.MESSAGES.some(([from, to]) => type >= from && type <= to);
+    const allowed = ofProgram && capable(actorOf(task), CAP.AUDIT_WRITE);
+    if (!allowed) this.fail(request, E.PERM, whole);
+    else if ((request.flags & NLM_F.ACK) !== 0) this.acknowledge(request, whole);
+  }
+
+  private acknowledge(request: Header, whole: Uint8Array): void {
+    const payload = concat([u32(0), whole.subarray(0, 16)]);
+    this.inbox.push(message({ ...request, type: NLMSG.ERROR, flags: NLM_F_CAPPED }, payload));
+    this.queue.wake(POLL.IN | POLL.RDNORM);
   }
 
   private answer(kernel: Kernel, task: Task, request: Header, whole: Uint8Array): void {

@@ -18,6 +18,7 @@ import { DirectoryInode, type Inode, type Place, placePath } from './vfs-inode.t
 import { permissions } from './vfs-open.ts';
 import { actorOf, capable, MAY, permission } from './vfs-permission.ts';
 import { PlacedFile } from './vfs-placed.ts';
+import { GeneratedFile, GeneratedInode } from './vfs-pseudo.ts';
 import { SocketInode, StoredSuperblock, StoredSymlink, TreeDirectory } from './vfs-tree.ts';
 import type { SysResult } from './wait.ts';
 
@@ -213,7 +214,7 @@ function truncate(kernel: Kernel, task: Task, args: SysArgs): SysResult {
 function truncatePlace(kernel: Kernel, task: Task, place: Place, size: number): number {
   const { inode } = place.dentry;
   if (inode instanceof DirectoryInode) return -E.ISDIR;
-  if (!(inode instanceof RegularInode)) return -E.INVAL;
+  if (!(inode instanceof RegularInode || inode instanceof GeneratedInode)) return -E.INVAL;
   const denied = permission(actorOf(task), inode, MAY.WRITE);
   if (denied !== 0) return denied;
   if (place.mount.flags.readOnly) return -E.ROFS;
@@ -228,7 +229,7 @@ function ftruncate(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   if (open === undefined) return -E.BADF;
   const size = args.long(1);
   const result =
-    size < 0n || !(open instanceof RegularFile) || !writable(open.flags)
+    size < 0n || !(open instanceof RegularFile || open instanceof GeneratedFile) || !writable(open.flags)
       ? -E.INVAL
       : Number(size) > fileSizeLimit(task)
         ? -E.FBIG

@@ -85,12 +85,7 @@ export const refusedRows: readonly SyscallRow[] = [
     'get_thread_area',
     'uretprobe',
   ].map((name) => refused(name, E.NOSYS, 'not in Linux on x86-64')),
-  ...[
-    'landlock_create_ruleset',
-    'landlock_add_rule',
-    'landlock_restrict_self',
-    'lsm_get_self_attr',
-    'lsm_set_self_attr',
-    'lsm_list_modules',
-  ].map((name) => refused(name, E.OPNOTSUPP, 'as a kernel without that security module')),
+  ...['lsm_get_self_attr', 'lsm_set_self_attr', 'lsm_list_modules'].map((name) =>
+    refused(name, E.OPNOTSUPP, 'as a kernel without that security module'),
+  ),
 ];

@@ -4,7 +4,7 @@ import { row } from './catalogue.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { Socket } from './socket.ts';
-import { NetlinkSocket } from './socket-netlink.ts';
+import { isNetlink, NetlinkSocket } from './socket-netlink.ts';
 import { TcpSocket } from './socket-tcp.ts';
 import { UdpSocket } from './socket-udp.ts';
 import { effectName, UnixSocket } from './socket-unix.ts';
@@ -59,7 +59,7 @@ function makeSocket(
       return refuse(kind === SOCK.RAW ? E.PERM : E.SOCKTNOSUPPORT);
     case AF.NETLINK:
       if (kind !== SOCK.RAW && kind !== SOCK.DGRAM) return -E.SOCKTNOSUPPORT;
-      return protocol === 0 ? new NetlinkSocket(parts) : refuse(E.PROTONOSUPPORT);
+      return isNetlink(protocol) ? new NetlinkSocket(parts) : refuse(E.PROTONOSUPPORT);
     case AF.PACKET:
       return refuse(E.PERM);
     default:

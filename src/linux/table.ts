@@ -1,5 +1,6 @@
 // The system call table: the rows of every family joined, and a `missing` row for each call that no family has.
 import { catalogue } from './catalogue.ts';
+import { landlockRows } from './landlock.ts';
 import { aioRows } from './sys-aio.ts';
 import { fileRows } from './sys-file.ts';
 import { futexRows } from './sys-futex.ts';
@@ -47,6 +48,7 @@ export const families: readonly (readonly SyscallRow[])[] = [
   aioRows,
   miscRows,
   prctlRows,
+  landlockRows,
   refusedRows,
 ];
 

@@ -6,6 +6,9 @@ import type { MemoryMark } from './memory-marks.ts';
 import type { Place } from './vfs-inode.ts';
 import type { Block, WaitQueue } from './wait.ts';
 
+/** loginuid of a process that nobody logged in: -1. */
+export const NO_LOGIN = '4294967295';
+
 export interface Credentials {
   uid: number;
   euid: number;
@@ -139,6 +142,8 @@ export class Process {
   dumpable = 1;
   /** /proc/PID/oom_score_adj; inherited. */
   oomScoreAdj = 0;
+  /** /proc/PID/loginuid; inherited. */
+  loginUid = NO_LOGIN;
   keepCaps = false;
   childSubreaper = false;
   /** Signal to the parent at exit. */

@@ -78,6 +78,7 @@ export class RegularInode extends Inode implements Backing {
     this.superblock.used += this.data.stored - before;
     kernel.machine.memory.backingChanged(this, offset, fitting.length);
     if (task !== undefined) this.mode = withoutPrivileges(actorOf(task), this);
+    this.xattrs?.delete('security.capability');
     this.touch(kernel);
     return fitting.length;
   }
@@ -101,6 +102,7 @@ export class RegularInode extends Inode implements Backing {
     this.superblock.used += this.data.stored - before;
     kernel.machine.memory.backingChanged(this, size, Number.MAX_SAFE_INTEGER - size);
     this.mode = withoutPrivileges(actor, this);
+    this.xattrs?.delete('security.capability');
     this.touch(kernel);
     return 0;
   }

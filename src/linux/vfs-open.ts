@@ -154,6 +154,7 @@ function openUnnamed(
     task,
     flags: flags & ~(O.CLOEXEC | O.EXCL | O_TMPFILE_BIT | O.DIRECTORY),
     place: { mount: place.mount, dentry },
-    name: `${name}/#${inode.ino}`,
+    // It has no name: effects have the directory's, as the caller gave it.
+    name,
   });
 }

@@ -86,7 +86,15 @@ static void like_a_container(void) {
   syscall(SYS_capset, &header, data);
 }
 
+/* What the program does instead when it has executed itself (HELPER in the environment). */
+__attribute__((weak)) void helper(void);
+
 static int run_all(const struct named *list, size_t count) {
+  if (getenv("HELPER") != NULL && helper != NULL) {
+    current = "helper";
+    helper();
+    return 0;
+  }
   like_a_container();
   umask(022);
   setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});

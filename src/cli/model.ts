@@ -213,7 +213,16 @@ function runModel({ opened, container, deployment, notes }: Target, settings: Se
   }
 }
 
-function report({ policy, output }: ModelResult, file: string, seconds: number): void {
+/** The failed boot's processes, with their last calls. */
+function whereItStopped(stopped: ModelResult['stopped']): string[] {
+  return stopped.flatMap(({ pid, exe, how, stack, calls }) => [
+    `  ${printable(exe)} (pid ${pid}): ${how}`,
+    ...stack.map((frame) => `      at ${printable(frame)}`),
+    ...calls.map((call) => `      ${printable(call)}`),
+  ]);
+}
+
+function report({ policy, output, stopped }: ModelResult, file: string, seconds: number): void {
   const lines = [
     `${file}: ${count(policy.automata.length, 'program')}, ${count(total(policy, 'states'), 'state')}, ${count(total(policy, 'edges'), 'edge')}, ${count(policy.cuts.length, 'cut')}`,
     `${policy.coverage.instructions.toLocaleString('en')} instructions in ${seconds.toFixed(1)} s; ${count(policy.coverage.scenarios, 'scenario')}; listens: ${policy.coverage.listeners.join(', ') || 'nothing'}`,
@@ -227,6 +236,8 @@ function report({ policy, output }: ModelResult, file: string, seconds: number):
     process.stderr.write(`cut: … ${policy.cuts.length - 10} more, see effigy show ${file}\n`);
   if (policy.complete) return;
   process.stderr.write(`INCOMPLETE: ${printable(policy.incomplete)}\n`);
+  const where = whereItStopped(stopped);
+  if (where.length > 0) process.stderr.write(`where it stopped:\n${where.join('\n')}\n`);
   if (output !== '')
     process.stderr.write(`the service said:\n${output.slice(-2000).replace(/^/gm, '    ')}\n`);
 }

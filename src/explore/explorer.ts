@@ -25,6 +25,7 @@ import { type NamePlace, type NameSearch, namesAt } from './names.ts';
 import { keptPaths, type RestartWay } from './restarts.ts';
 import { type Action, encodePayload, type Scenario } from './scenario.ts';
 import type { ScenarioTrace, Step } from './trace.ts';
+import { type Stopped, Trail } from './trail.ts';
 import { wordsOf } from './words.ts';
 
 export interface Budgets {
@@ -145,6 +146,17 @@ export class Explorer {
     const boot = this.start(kernel, recorder);
     kernel.release();
     return boot;
+  }
+
+  /** The boot again, up to where it stopped, with an eye on what led there. */
+  trail(): readonly Stopped[] {
+    const trail = new Trail();
+    const kernel = createKernel(this.kernelOptions(trail));
+    kernel.spawnInit(this.launch.spec);
+    kernel.run({ maxInstructions: this.budgets.boot, horizon: this.budgets.bootHorizon });
+    const stopped = trail.stopped(kernel);
+    kernel.release();
+    return stopped;
   }
 
   /** Syscall numbers made in all scenarios played so far. */

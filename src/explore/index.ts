@@ -19,3 +19,4 @@ export {
   wordScenarios,
 } from './scenario.ts';
 export type { EntryStep, EnvironmentTrace, ScenarioTrace, Step, WaitStep } from './trace.ts';
+export type { Stopped } from './trail.ts';

@@ -19,6 +19,7 @@ import {
   type Scenario,
   type ScenarioTrace,
   type Step,
+  type Stopped,
   signalScenarios,
   wordScenarios,
 } from '../explore/index.ts';
@@ -57,6 +58,8 @@ export interface ModelResult {
   readonly policy: Policy;
   /** What the service wrote to its standard output and error in the first boot. */
   readonly output: string;
+  /** Where an incomplete boot stopped, the first process last; empty where it is complete. */
+  readonly stopped: readonly Stopped[];
 }
 
 /** Derives the policy of an image. Nothing of the image runs on the host. */
@@ -126,7 +129,8 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
     explorers.map((explorer) => (path) => explorer.linkAt(path)),
   );
   const policy = Object.keys(links).length === 0 ? plain : { ...plain, links };
-  return { policy, output: explorers[0].boot.output };
+  const failed = explorers.find((explorer) => incompleteBecause(explorer) !== '');
+  return { policy, output: explorers[0].boot.output, stopped: failed?.trail() ?? [] };
 }
 
 /** One boot under each environment; a boot that exceeds its budget would do so again, so it is the last. */

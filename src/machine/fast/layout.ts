@@ -56,7 +56,7 @@ export const LEAVES = 32;
 export const WINDOWS = 40;
 export const WINDOW_SIZE = 32;
 /** Exits that a region remembers, and the offset of its pages. */
-export const EXITS = 16;
+export const EXITS = 64;
 export const DESCRIPTOR_PAGES = 8 + 8 * EXITS;
 
 /** Absolute byte addresses. */

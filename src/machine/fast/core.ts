@@ -4,29 +4,23 @@ import { assert } from '../../bytes/index.ts';
 import { IR, IR_OPS, type Lifter, WORDS } from '../../isa/index.ts';
 import type { CodeStore } from '../code-store.ts';
 import { GuestFault } from '../fault.ts';
-import { FLAG_FUNCTIONS } from '../flags.ts';
 import { FRAME_SIZE, type FramePool } from '../frames.ts';
 import type { HelperEnvironment } from '../helpers.ts';
 import { Frame, HANDLERS } from '../interpret.ts';
 import { MemoryFault, PAGE_SIZE } from '../memory.ts';
 import { ENTRY } from '../page-table.ts';
-import { LAYOUT, RegisterFile } from '../registers.ts';
 import type { PagedSpace } from '../space.ts';
 import { operandsOf, widthOfValue } from './analysis.ts';
+import { firstExit, instructionOf } from './block-code.ts';
 import { CASE, PLAIN_ACCESSES, type PlainAccess } from './cases.ts';
+import { coreInstance, rareStatus } from './core-instance.ts';
+import { CpuArea } from './cpu-area.ts';
+import { DispatchTable } from './dispatch-table.ts';
 import { StreamEncoder } from './encode.ts';
-import {
-  compileModule,
-  createTable,
-  instantiate,
-  type WasmInstance,
-  type WasmModule,
-  type WasmTable,
-} from './host.ts';
-import { coreModule } from './interpreter.ts';
-import { CPU, ENTRIES, ENTRY_SIZE, LEAVES, type Places, WINDOW_SIZE, WINDOWS } from './layout.ts';
+import { createTable, type WasmTable } from './host.ts';
+import { CPU, ENTRIES, ENTRY_SIZE, type Places } from './layout.ts';
 import { Library, type Unit } from './library.ts';
-import { type BlockRecord, stored, storedStream } from './stored-code.ts';
+import { type BlockRecord, storedStream } from './stored-code.ts';
 import { Shelf } from './stored-regions.ts';
 import {
   type BlockDetail,
@@ -47,28 +41,8 @@ const CHUNK_FRAMES = 64;
 /** Blocks at most; then all are forgotten and their places used again. */
 const CAPACITY = 600_000;
 
-/** So many entries of the dispatch table are emptied one by one. */
-const FEW = 4096;
-
 const HANDLER_TABLE = IR_OPS.map((row) => HANDLERS[row[0]]);
 const YIELDS = IR_OPS.map((row) => row[2] !== '');
-const MODULES = new Map<string, WasmModule>();
-
-function coreInstance(
-  places: Places,
-  hot: number,
-  store: CodeStore | undefined,
-  imports: Parameters<typeof instantiate>[1],
-): WasmInstance {
-  const key = `${places.cpu}.${places.table}.${places.emptyLeaf}.${hot}`;
-  let module = MODULES.get(key);
-  if (module === undefined) {
-    module = compileModule(stored(store, `core.${key}`, () => coreModule(places, hot)));
-    MODULES.set(key, module);
-  }
-  return instantiate(module, imports);
-}
-
 export interface CoreEnvironment extends Omit<HelperEnvironment, 'tsc'> {
   readonly tsc: (() => bigint) | undefined;
   /** Translate everything before it first runs: for tests. */
@@ -84,11 +58,9 @@ const HOT = 8192;
 /** A block that was hot in an earlier run is again after so many executions. */
 const SOON = 16;
 
-export class Core {
+export class Core extends CpuArea {
   readonly eager: boolean;
   readonly hot: number;
-  readonly pool: FramePool;
-  readonly places: Places;
   readonly table: WasmTable;
   readonly exports: Readonly<Record<string, (...values: never[]) => unknown>>;
   readonly run: (fuel: number) => number;
@@ -101,6 +73,7 @@ export class Core {
   private readonly library: Library | undefined;
   private readonly shelves = new Map<string, Shelf>();
   private readonly store: CodeStore | undefined;
+  private readonly entries: DispatchTable;
   private readonly detailOf = (block: StreamBlock): BlockDetail => this.detail(block);
   private readonly blocks = new Map<number, StreamBlock[]>();
   readonly byNumber: StreamBlock[] = [];
@@ -110,10 +83,6 @@ export class Core {
   private readonly chunks: number[] = [];
   /** codeChanges of the pool when the dispatch table was last right. */
   private changes: number;
-  private epoch = 0;
-  /** Entries of the dispatch table written since it was empty, where they are few. */
-  private readonly filled = new Int32Array(FEW);
-  private filledCount = 0;
   /** What the last slow operation threw. */
   error: unknown;
   /** Where it did: block and operation. */
@@ -134,11 +103,11 @@ export class Core {
   }
 
   private constructor(pool: FramePool, lifter: Lifter, environment: CoreEnvironment, places: Places) {
-    this.pool = pool;
+    super(pool, places);
     this.lifter = lifter;
     this.eager = environment.eager;
     this.hot = this.eager ? 2 : HOT;
-    this.places = places;
+    this.entries = new DispatchTable(pool, places.table);
     this.encoder = new StreamEncoder(places.cpu);
     const { store, features } = environment;
     this.store = store;
@@ -168,30 +137,13 @@ export class Core {
 
   /** Empties the dispatch table. */
   flush(): void {
-    const { table } = this.places;
-    const { bytes, view } = this.pool;
-    if (this.filledCount <= FEW) {
-      for (let i = 0; i < this.filledCount; i++)
-        bytes.fill(0, table + this.filled[i] * ENTRY_SIZE, table + (this.filled[i] + 1) * ENTRY_SIZE);
-    } else bytes.fill(0, table, table + ENTRIES * ENTRY_SIZE);
-    this.filledCount = 0;
-    // no other entry can be taken for that of address 0
-    view.setInt32(table, -1, true);
-    view.setInt32(table + 4, -1, true);
+    this.entries.clear();
     this.changes = this.pool.codeChanges;
   }
 
   /** Makes the dispatch table right after code may have changed. */
   refresh(): void {
     if (this.pool.codeChanges !== this.changes) this.flush();
-  }
-
-  /** The register file in linear memory; renewed when memory grew. */
-  cpu(): RegisterFile {
-    const { frame } = this;
-    if (frame.cpu === undefined || frame.cpu.buffer !== this.pool.linear.buffer)
-      frame.cpu = new RegisterFile(this.pool.linear.buffer, this.places.cpu);
-    return frame.cpu;
   }
 
   // blocks
@@ -206,24 +158,11 @@ export class Core {
 
   /** Makes the dispatch table lead to the block: to its region where that stands in `space`, else to its stream. */
   fill(block: StreamBlock, space: PagedSpace | undefined): void {
-    const { view } = this.pool;
     const region =
       space !== undefined && block.region !== undefined && this.stands(block.region, space)
         ? block.region
         : undefined;
-    const low = (block.address % 2 ** 32) | 0;
-    const hash = (low ^ ((Math.floor(block.address / 8192) % 2 ** 32) | 0)) & (ENTRIES - 1);
-    const at = this.places.table + hash * ENTRY_SIZE;
-    if (this.filledCount < FEW) this.filled[this.filledCount] = hash;
-    if (this.filledCount <= FEW) this.filledCount++;
-    view.setUint32(at, low >>> 0, true);
-    view.setUint32(at + 4, Math.floor(block.address / 2 ** 32), true);
-    view.setUint32(at + 8, block.frame, true);
-    view.setUint32(at + 12, region?.descriptor ?? block.frame2, true);
-    view.setUint32(at + 16, region?.target ?? block.header, true);
-    view.setUint32(at + 20, block.header, true);
-    view.setUint32(at + 24, 0, true);
-    view.setUint32(at + 28, region?.entry ?? 0, true);
+    this.entries.put(block, region);
   }
 
   /** The region's pages are what they were, and where they were; pages not touched yet are. */
@@ -660,91 +599,6 @@ export class Core {
     for (const stop of this.stops) view.setInt32(stop.at, stop.word, true);
     this.stops.length = 0;
   }
-
-  // registers
-
-  load(registers: RegisterFile, root: number): void {
-    const { bytes, view } = this.pool;
-    const at = this.places.cpu;
-    bytes.set(new Uint8Array(registers.buffer, registers.offset, LAYOUT.size), at);
-    view.setInt32(at + CPU.pending, -1, true);
-    view.setUint32(at + CPU.root, root * 4, true);
-    this.epoch = (this.epoch % 0x3fff_ffff) + 1;
-    view.setUint32(at + CPU.epoch, this.epoch, true);
-  }
-
-  /** The page table may have changed. */
-  private closeWindows(): void {
-    const first = this.places.cpu + CPU.windows;
-    this.pool.bytes.fill(0, first, first + WINDOWS * WINDOW_SIZE);
-  }
-
-  /** The address space is another one. */
-  forgetLeaves(): void {
-    const first = this.places.cpu + CPU.leaves;
-    this.pool.bytes.fill(0xff, first, first + LEAVES * 16);
-  }
-
-  save(registers: RegisterFile): void {
-    this.settle();
-    const at = this.places.cpu;
-    new Uint8Array(registers.buffer, registers.offset, LAYOUT.size).set(
-      this.pool.bytes.subarray(at, at + LAYOUT.size),
-    );
-  }
-
-  setRoot(root: number): void {
-    this.pool.view.setUint32(this.places.cpu + CPU.root, root * 4, true);
-  }
-
-  /** Low and high halves of rip; the second is 0 in user space for addresses below 2^47. */
-  get ripHigh(): number {
-    return this.pool.view.getUint32(this.places.cpu + LAYOUT.rip + 4, true);
-  }
-  get rip(): number {
-    return this.ripHigh * 2 ** 32 + this.pool.view.getUint32(this.places.cpu + LAYOUT.rip, true);
-  }
-  set rip(value: number) {
-    const { view } = this.pool;
-    view.setUint32(this.places.cpu + LAYOUT.rip, value % 2 ** 32, true);
-    view.setUint32(this.places.cpu + LAYOUT.rip + 4, Math.floor(value / 2 ** 32), true);
-  }
-  field(offset: number): number {
-    return this.pool.view.getInt32(this.places.cpu + offset, true);
-  }
-}
-
-/** Number, from 0, of the instruction that an operation belongs to. */
-export function instructionOf(code: Int32Array, operation: number): number {
-  let number = -1;
-  for (let i = 0; i <= operation; i++) if ((code[i * WORDS] & 0xff) === IR.insn) number++;
-  return number;
-}
-
-/** Address of the instruction with this number. */
-export function addressOf(
-  code: Int32Array,
-  number: number,
-): { readonly address: number; readonly length: number } {
-  let seen = -1;
-  for (let at = 0; at < code.length; at += WORDS) {
-    if ((code[at] & 0xff) === IR.insn && ++seen === number)
-      return { address: (code[at + 2] >>> 0) * 2 ** 32 + (code[at + 1] >>> 0), length: code[at + 3] };
-  }
-  throw new Error('internal error: no such instruction');
-}
-
-/** Number of the first instruction with an `exit`, -1 none. */
-function firstExit(code: Int32Array): number {
-  for (let at = 0; at < code.length; at += WORDS)
-    if ((code[at] & 0xff) === IR.exit) return instructionOf(code, at / WORDS);
-  return -1;
-}
-
-function rareStatus(kw: number, a: bigint, b: bigint, c: bigint, before: number): number {
-  const width = kw >>> 8;
-  const cut = (value: bigint): bigint => BigInt.asUintN(width, value);
-  return (before & ~0x8d5) | FLAG_FUNCTIONS[kw & 0xff](width, cut(a), cut(b), cut(c), before);
 }
 
 function pageAfter(address: number): number {

@@ -1,0 +1,79 @@
+// The CPU area of a core in linear memory (layout.ts): registers in and out, fields, what regions remember.
+import type { FramePool } from '../frames.ts';
+import type { Frame } from '../interpret.ts';
+import { LAYOUT, RegisterFile } from '../registers.ts';
+import { CPU, LEAVES, type Places, WINDOW_SIZE, WINDOWS } from './layout.ts';
+
+export abstract class CpuArea {
+  readonly pool: FramePool;
+  readonly places: Places;
+  /** State of slow operations. */
+  abstract readonly frame: Frame;
+  protected abstract settle(): number;
+  private epoch = 0;
+
+  constructor(pool: FramePool, places: Places) {
+    this.pool = pool;
+    this.places = places;
+  }
+
+  /** The register file in linear memory; renewed when memory grew. */
+  cpu(): RegisterFile {
+    const { frame } = this;
+    if (frame.cpu === undefined || frame.cpu.buffer !== this.pool.linear.buffer)
+      frame.cpu = new RegisterFile(this.pool.linear.buffer, this.places.cpu);
+    return frame.cpu;
+  }
+
+  // registers
+
+  load(registers: RegisterFile, root: number): void {
+    const { bytes, view } = this.pool;
+    const at = this.places.cpu;
+    bytes.set(new Uint8Array(registers.buffer, registers.offset, LAYOUT.size), at);
+    view.setInt32(at + CPU.pending, -1, true);
+    view.setUint32(at + CPU.root, root * 4, true);
+    this.epoch = (this.epoch % 0x3fff_ffff) + 1;
+    view.setUint32(at + CPU.epoch, this.epoch, true);
+  }
+
+  /** The page table may have changed. */
+  protected closeWindows(): void {
+    const first = this.places.cpu + CPU.windows;
+    this.pool.bytes.fill(0, first, first + WINDOWS * WINDOW_SIZE);
+  }
+
+  /** The address space is another one. */
+  forgetLeaves(): void {
+    const first = this.places.cpu + CPU.leaves;
+    this.pool.bytes.fill(0xff, first, first + LEAVES * 16);
+  }
+
+  save(registers: RegisterFile): void {
+    this.settle();
+    const at = this.places.cpu;
+    new Uint8Array(registers.buffer, registers.offset, LAYOUT.size).set(
+      this.pool.bytes.subarray(at, at + LAYOUT.size),
+    );
+  }
+
+  setRoot(root: number): void {
+    this.pool.view.setUint32(this.places.cpu + CPU.root, root * 4, true);
+  }
+
+  /** Low and high halves of rip; the second is 0 in user space for addresses below 2^47. */
+  get ripHigh(): number {
+    return this.pool.view.getUint32(this.places.cpu + LAYOUT.rip + 4, true);
+  }
+  get rip(): number {
+    return this.ripHigh * 2 ** 32 + this.pool.view.getUint32(this.places.cpu + LAYOUT.rip, true);
+  }
+  set rip(value: number) {
+    const { view } = this.pool;
+    view.setUint32(this.places.cpu + LAYOUT.rip, value % 2 ** 32, true);
+    view.setUint32(this.places.cpu + LAYOUT.rip + 4, Math.floor(value / 2 ** 32), true);
+  }
+  field(offset: number): number {
+    return this.pool.view.getInt32(this.places.cpu + offset, true);
+  }
+}

@@ -1,0 +1,52 @@
+// The dispatch table in linear memory (layout.ts): from an address to the stream or region there.
+import type { FramePool } from '../frames.ts';
+import { ENTRIES, ENTRY_SIZE } from './layout.ts';
+import type { RegionEntry, StreamBlock } from './stream-block.ts';
+
+/** So many entries are emptied one by one. */
+const FEW = 4096;
+
+export class DispatchTable {
+  private readonly pool: FramePool;
+  private readonly first: number;
+  /** Entries written since the table was empty, where they are few. */
+  private readonly filled = new Int32Array(FEW);
+  private filledCount = 0;
+
+  /** `first`: byte address of the table, whose bytes are 0. */
+  constructor(pool: FramePool, first: number) {
+    this.pool = pool;
+    this.first = first;
+  }
+
+  clear(): void {
+    const { first } = this;
+    const { bytes, view } = this.pool;
+    if (this.filledCount <= FEW) {
+      for (const entry of this.filled.subarray(0, this.filledCount))
+        bytes.fill(0, first + entry * ENTRY_SIZE, first + (entry + 1) * ENTRY_SIZE);
+    } else bytes.fill(0, first, first + ENTRIES * ENTRY_SIZE);
+    this.filledCount = 0;
+    // no other entry can be taken for that of address 0
+    view.setInt32(first, -1, true);
+    view.setInt32(first + 4, -1, true);
+  }
+
+  /** Leads to the region where there is one, else to the stream. */
+  put(block: StreamBlock, region: RegionEntry | undefined): void {
+    const { view } = this.pool;
+    const low = (block.address % 2 ** 32) | 0;
+    const hash = (low ^ ((Math.floor(block.address / 8192) % 2 ** 32) | 0)) & (ENTRIES - 1);
+    const at = this.first + hash * ENTRY_SIZE;
+    if (this.filledCount < FEW) this.filled[this.filledCount] = hash;
+    if (this.filledCount <= FEW) this.filledCount++;
+    view.setUint32(at, low >>> 0, true);
+    view.setUint32(at + 4, Math.floor(block.address / 2 ** 32), true);
+    view.setUint32(at + 8, block.frame, true);
+    view.setUint32(at + 12, region?.descriptor ?? block.frame2, true);
+    view.setUint32(at + 16, region?.target ?? block.header, true);
+    view.setUint32(at + 20, block.header, true);
+    view.setUint32(at + 24, 0, true);
+    view.setUint32(at + 28, region?.entry ?? 0, true);
+  }
+}

@@ -126,3 +126,59 @@ test('pages that go away, lose a permission or come back', () => {
     assert.equal(once(), 'page');
   }
 });
+
+/** A jump through a table, calls from two places, a call within a call. */
+const SWITCH =
+  '89cd 83e503 488d1544000000 ff24ea 4883c305 e81e000000 eb17 e81f000000 48c1c303 eb0c 51 e80b000000 59 eb03 4831cb' +
+  'ffc9 75cb cc 39cb 7703 48ffc6 c3 4883ec08 e8efffffff 4883c408 c3 0f1f40' +
+  '000f104000000000001a1040000000000025104000000000002e10400000000000';
+
+test('computed jumps, calls and returns in a hot loop', () => {
+  for (const engine of engines()) {
+    const [expected, actual] = [machine(SWITCH), machine(SWITCH)];
+    for (const { registers } of [expected, actual]) registers.gpr[1] = 40_000n;
+    const wanted = createReferenceEngine().run(expected.registers, expected.space, 2_000_000);
+    // in pieces: regions are left and entered where the pieces end
+    let stop = engine.run(actual.registers, actual.space, 77_777);
+    while (stop.kind === 'budget') stop = engine.run(actual.registers, actual.space, 77_777);
+    assert.deepEqual(stop, wanted);
+    assert.deepEqual(actual.registers.gpr, expected.registers.gpr);
+    assert.equal(actual.registers.rip, expected.registers.rip);
+    assert.equal(actual.registers.rflags, expected.registers.rflags);
+  }
+});
+
+test('a pointer that walks over pages faults where they end, or may not be written, or no address is', () => {
+  // back: mov [rdi], rax; mov rax, [rdi]; add rdi, 3; inc rbx; jmp back
+  const walk = '488907 488b07 4883c703 48ffc3 ebf1';
+  const starts = [
+    0x20000n,
+    0x22ff0n,
+    0x50000n,
+    2n ** 63n,
+    2n ** 63n + 8n,
+    2n ** 64n - 4n,
+    2n ** 47n - 20n,
+    0n,
+  ];
+  for (const readOnly of [false, true]) {
+    for (const engine of engines()) {
+      for (const start of readOnly ? starts.slice(0, 2) : starts) {
+        const [expected, actual] = [machine(walk), machine(walk)];
+        for (const { registers, space } of [expected, actual]) {
+          // touched in an order in which frames do not follow each other
+          space.map({ address: 0x20000, length: 0xc000, prot: PROT.READ | PROT.WRITE });
+          for (const page of [0, 1, 2, 3, 4, 5, 6, 7, 9, 8, 11]) space.write8(0x20000 + page * 0x1000, page);
+          if (readOnly) space.protect(0x2b000, 0x1000, PROT.READ);
+          registers.gpr[0] = 0x1122_3344_5566_7788n;
+          registers.gpr[7] = start;
+        }
+        const wanted = createReferenceEngine().run(expected.registers, expected.space, 200_000);
+        assert.deepEqual(engine.run(actual.registers, actual.space, 200_000), wanted);
+        assert.deepEqual(actual.registers.gpr, expected.registers.gpr);
+        assert.equal(actual.registers.rip, expected.registers.rip);
+        assert.deepEqual(actual.space.read(0x20000, 0xc000), expected.space.read(0x20000, 0xc000));
+      }
+    }
+  }
+});

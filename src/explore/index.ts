@@ -3,7 +3,7 @@ export { ENVIRONMENTS, type Environment, knownTexts } from './environments.ts';
 export { type BootResult, type Budgets, DEFAULT_BUDGETS, Explorer } from './explorer.ts';
 export { type Entry, type Launch, launchOf, launchScenarios, plainLaunch } from './launch.ts';
 export { type NamePlace, NameSearch, namesAt } from './names.ts';
-export { type RestartWay, restartWays } from './restarts.ts';
+export { LONG_BOOT, type RestartWay, restartWays } from './restarts.ts';
 export {
   type Action,
   askingForNames,

@@ -11,8 +11,8 @@ export type RestartWay =
   /** A new container gets the volumes of one that was stopped. */
   | 'replaced';
 
-/** Instructions of a boot beyond which only the first way is tried. */
-const LONG_BOOT = 300_000_000;
+/** Instructions of a boot beyond which fewer are compared, and only the first way is tried. */
+export const LONG_BOOT = 400_000_000;
 
 /** Ways that can lead to another start than the first, by what a run wrote. */
 export function restartWays(

@@ -11,6 +11,7 @@ import {
   Explorer,
   knownTexts,
   type Launch,
+  LONG_BOOT,
   launchScenarios,
   NameSearch,
   PAYLOADS,
@@ -133,6 +134,10 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
   return { policy, output: explorers[0].boot.output, stopped: failed?.trail() ?? [] };
 }
 
+/** Of long boots this many are compared, later starts as well: two tell what the environment decides. */
+const LONG_BOOTS = 2;
+const isLong = ({ boot }: Explorer): boolean => boot.instructions > LONG_BOOT;
+
 /** One boot under each environment; a boot that exceeds its budget would do so again, so it is the last. */
 function bootAll(image: Image, options: ModelOptions): Explorer[] {
   const { machine, budgets } = options;
@@ -142,25 +147,27 @@ function bootAll(image: Image, options: ModelOptions): Explorer[] {
     const explorer = new Explorer({ tree: image.tree, launch, machine, budgets });
     explorers.push(explorer);
     if (explorer.boot.stop.kind === 'budget') break;
+    if (isLong(explorer) && explorers.length >= LONG_BOOTS) break;
   }
   return explorers;
 }
 
-/** Environments under which later starts are compared. */
+/** Environments under which later starts are compared; of a long boot one start, beside the first ones. */
 const RESTARTED = 2;
 
 /** Later starts: one row a way, one boot an environment. */
 function restartAll(explorers: readonly Explorer[], options: ModelOptions): BootResult[][] {
   const [first] = explorers;
   if (first.boot.stop.kind === 'budget') return [];
+  const count = Math.min(isLong(first) ? 1 : RESTARTED, explorers.length);
   const ways = restartWays(first.boot.steps, first.launch, first.boot.instructions);
   return ways.flatMap((way, done) => {
     options.onProgress?.({ pass: 'boot again', done, of: ways.length });
     const row = explorers
-      .slice(0, RESTARTED)
+      .slice(0, count)
       .flatMap((explorer) => explorer.restart(way, options.stopSignal) ?? []);
     // one that did not end says nothing of what corresponds to what
-    return row.length === Math.min(RESTARTED, explorers.length) ? [row] : [];
+    return row.length === count ? [row] : [];
   });
 }
 
@@ -298,7 +305,9 @@ function foldRuns(
     return places;
   });
   for (const row of restarts) {
-    const patterns = alignRuns(row.map((boot, i) => ({ ...runs[i], events: eventsOf(boot.steps) })));
+    // what it has in common with the first starts differs as it does there
+    const again = row.map((boot, i): Run => ({ ...runs[i], events: eventsOf(boot.steps) }));
+    const patterns = alignRuns([...runs, ...again]);
     for (const boot of row) {
       const places = builder.start(boot.first.tid, boot.first.exe, firstArgs);
       builder.add(boot.steps, places, { phase: 'boot', patterns, entered: new Map() }, 'executed');

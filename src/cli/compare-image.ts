@@ -98,7 +98,19 @@ export function compareImage({ image, path, trace, features }: CompareImageOptio
     ...[...host.gaps].map(([reason, count]) => `not understood in the trace: ${reason} ×${count}`),
     ...run.cuts.map(({ kind, what, consequence }) => `in the machine: ${kind} ${what}: ${consequence}`),
   ];
-  return { ...compareRuns(processRun(host.happenings), processRun(run.happenings)), notes };
+  const comparison = compareRuns(processRun(host.happenings), processRun(run.happenings), (name) =>
+    byOwnName(image, name),
+  );
+  return { ...comparison, notes };
+}
+
+/** A path without links of the image in its directories. */
+function byOwnName(image: Image, path: string): string {
+  const at = path.lastIndexOf('/');
+  // pipe:, @abstract and what is at the top
+  if (at <= 0 || !path.startsWith('/')) return path;
+  const directory = image.tree.realpath(path.slice(0, at));
+  return directory === undefined ? path : `${directory === '/' ? '' : directory}${path.slice(at)}`;
 }
 
 function checkImage({ platform }: Image, path: string): void {

@@ -7,7 +7,7 @@
 import { type Effect, printEffect } from '../effect/index.ts';
 import { commonSubsequence } from '../model/index.ts';
 import type { Happening, ProcessRun } from './runs.ts';
-import { sameButForValues, type Values, valuesOf } from './values.ts';
+import { comparable, type Resolve, resolved, sameButForValues, type Values, valuesOf } from './values.ts';
 
 export type DifferenceKind =
   /** Only one side has such an effect. */
@@ -33,6 +33,8 @@ export interface Difference {
 export type ToleranceKind =
   /** The same but for values of the environment. */
   | 'value'
+  /** The same file by another name: through symbolic links of the image. */
+  | 'name'
   /** READ and WRITE: both do it, not as often. */
   | 'transfers'
   /** Both do it ten times or more, as often but for a fifth: a timer's rounds. */
@@ -53,8 +55,14 @@ export interface Comparison {
   readonly common: number;
 }
 
-export function compareRuns(host: ProcessRun, machine: ProcessRun): Comparison {
-  const comparer = new Comparer(valuesOf(happeningsOf(host)), valuesOf(happeningsOf(machine)));
+/** `resolve` follows links of the image; without it another name is another file. */
+export function compareRuns(
+  host: ProcessRun,
+  machine: ProcessRun,
+  resolve: Resolve = (path) => path,
+): Comparison {
+  const values = { host: valuesOf(happeningsOf(host)), machine: valuesOf(happeningsOf(machine)) };
+  const comparer = new Comparer(values, resolve);
   comparer.processes(host, machine, '');
   return comparer.result();
 }
@@ -76,13 +84,13 @@ interface Entry {
 class Comparer {
   private readonly differences = new Map<string, Difference>();
   private readonly tolerated: Tolerance[] = [];
-  private readonly hostValues: Values;
-  private readonly machineValues: Values;
+  private readonly values: { readonly host: Values; readonly machine: Values };
+  private readonly resolve: Resolve;
   private common = 0;
 
-  constructor(hostValues: Values, machineValues: Values) {
-    this.hostValues = hostValues;
-    this.machineValues = machineValues;
+  constructor(values: { readonly host: Values; readonly machine: Values }, resolve: Resolve) {
+    this.values = values;
+    this.resolve = resolve;
   }
 
   result(): Comparison {
@@ -140,7 +148,8 @@ class Comparer {
       const other = this.twin(entry, theirs.values());
       if (other === undefined) continue;
       twins.set(entry.text, other.text);
-      this.tolerated.push({ kind: 'value', where, host: entry.text, machine: other.text });
+      const kind = this.alike(entry.effect, other.effect) ? 'value' : 'name';
+      this.tolerated.push({ kind, where, host: entry.text, machine: other.text });
       this.both(ours, theirs, [entry, other], where);
     }
     for (const { text, count } of ours.values()) this.add('host-only', where, text, count);
@@ -149,11 +158,16 @@ class Comparer {
   }
 
   private twin(entry: Entry, others: Iterable<Entry>): Entry | undefined {
-    for (const other of others) {
-      if (other.error !== entry.error) continue;
-      if (sameButForValues(entry.effect, other.effect, this.hostValues, this.machineValues)) return other;
-    }
-    return undefined;
+    const same = [...others].filter((other) => other.error === entry.error);
+    const own = resolved(entry.effect, this.resolve);
+    return (
+      same.find((other) => this.alike(entry.effect, other.effect)) ??
+      same.find((other) => this.alike(own, resolved(other.effect, this.resolve)))
+    );
+  }
+
+  private alike(host: Effect, machine: Effect): boolean {
+    return sameButForValues(host, machine, this.values.host, this.values.machine);
   }
 
   private both(
@@ -209,13 +223,14 @@ const placeOf = (above: string, run: ProcessRun): string =>
 const signature = (run: ProcessRun): string =>
   `${run.programs.join(' ')} [${run.children.map((child) => child.programs.join(' ')).join(', ')}]`;
 
-function describe({ effect, result }: Happening): string {
+function describe({ effect: given, result }: Happening): string {
+  const effect = comparable(given);
   const text =
     effect.op === 'CLONE'
       ? `CLONE ${effect.resource.kind === 'task' ? effect.resource.what : ''}`
       : printEffect(effect);
   // an endpoint that nobody is at yet has no other side
-  const plain = text.replace(/ <-> (?:0\.0\.0\.0|\[::\]):0$/, '');
+  const plain = text.replace(/ <-> 0\.0\.0\.0:0$/, '');
   return result < 0 ? `${plain} = errno ${-result}` : plain;
 }
 
@@ -229,7 +244,12 @@ function tally(happenings: readonly Happening[]): Map<string, Entry> {
   for (const happening of happenings) {
     const text = describe(happening);
     const count = (out.get(text)?.count ?? 0) + 1;
-    out.set(text, { text, effect: happening.effect, error: Math.min(0, happening.result), count });
+    out.set(text, {
+      text,
+      effect: comparable(happening.effect),
+      error: Math.min(0, happening.result),
+      count,
+    });
   }
   return out;
 }

@@ -24,4 +24,4 @@ export {
   processRun,
   startingAt,
 } from './runs.ts';
-export { sameButForValues, type Values, valuesOf } from './values.ts';
+export { comparable, type Resolve, resolved, sameButForValues, type Values, valuesOf } from './values.ts';

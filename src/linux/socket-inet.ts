@@ -19,6 +19,8 @@ export abstract class InetSocket extends Socket implements PortUser {
   readonly uid: number;
   local: InetAddress | undefined = undefined;
   peer: InetAddress | undefined = undefined;
+  /** Whom a connect that failed was for: effects go on naming it. */
+  protected wanted: InetAddress | undefined = undefined;
   /** By bind(2), not by the kernel's choice of a port. */
   protected bound = false;
 
@@ -56,7 +58,7 @@ export abstract class InetSocket extends Socket implements PortUser {
   }
 
   resourceWith(other: SocketAddress | undefined): Resource {
-    const peer = other !== undefined && 'port' in other ? other : this.peer;
+    const peer = other !== undefined && 'port' in other ? other : (this.peer ?? this.wanted);
     const end = (address: InetAddress | undefined) =>
       address === undefined
         ? { address: '', port: '' }

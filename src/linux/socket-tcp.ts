@@ -153,7 +153,7 @@ export class TcpSocket extends InetSocket {
     if (!net.isReachable(target.address)) return -E.NETUNREACH;
     const error = this.settle(kernel, target.address);
     if (error !== 0) return error;
-    this.peer = target;
+    this.peer = this.wanted = target;
     if (net.isLocal(target.address)) this.connectInside(kernel, target);
     else this.connectOutside(kernel, target);
     if (this.nonblocking) return -E.INPROGRESS;

@@ -10,6 +10,7 @@ import type { Kernel } from './kernel.ts';
 import { effectOn, fileOf, pathAt } from './sys-file-common.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Task } from './task.ts';
+import { hasAcls, isAcl, removeAcl, setAcl } from './vfs-acl.ts';
 import { type Inode, type Place, realTime } from './vfs-inode.ts';
 import {
   actorOf,
@@ -255,7 +256,7 @@ function mayUseAttribute(task: Task, inode: Inode, name: string, write: boolean)
       return write && !capable(actor, needed) ? -E.PERM : 0;
     }
     case 'system.':
-      return -E.OPNOTSUPP; // POSIX ACLs: the file systems here have none
+      return isAcl(name) && hasAcls(inode) ? 0 : -E.OPNOTSUPP;
     default:
       return -E.OPNOTSUPP;
   }
@@ -272,6 +273,7 @@ function setxattr(kernel: Kernel, task: Task, target: Target | number, args: Sys
     const denied = mayUseAttribute(task, inode, name, true);
     if (denied !== 0) return denied;
     if (/^(user|trusted|security)\.$/.test(name)) return -E.INVAL;
+    if (isAcl(name)) return keptAcl(kernel, task, setAcl(actorOf(task), inode, name, value));
     const known = inode.xattrs?.has(name) === true;
     if ((flags & 1) !== 0 && known) return -E.EXIST;
     if ((flags & 2) !== 0 && !known) return -E.NODATA;
@@ -281,12 +283,23 @@ function setxattr(kernel: Kernel, task: Task, target: Target | number, args: Sys
   });
 }
 
+function keptAcl(kernel: Kernel, task: Task, result: number | 'kept'): number {
+  if (result !== 'kept') return result;
+  kernel.cutHere(task, {
+    kind: 'syscall-option',
+    what: 'access control list of named users or groups, or for new files',
+    consequence: 'kept; the mode decides',
+  });
+  return 0;
+}
+
 function removexattr(kernel: Kernel, task: Task, target: Target | number, args: SysArgs): SysResult {
   const name = attributeName(task, args.pointer(1));
   if (typeof name === 'number') return name;
   return apply(kernel, task, 'SETXATTR', target, (inode) => {
     const denied = mayUseAttribute(task, inode, name, true);
     if (denied !== 0) return denied;
+    if (isAcl(name)) return keptAcl(kernel, task, removeAcl(actorOf(task), inode, name));
     return inode.xattrs?.delete(name) === true ? 0 : -E.NODATA;
   });
 }

@@ -31,6 +31,7 @@ import { POLICY_FORMAT } from '../policy/index.ts';
 import { alignRuns, generalizeTexts, type Run } from './generalize.ts';
 import { GraphBuilder, type Places } from './graph.ts';
 import { policyLinks } from './links.ts';
+import { Novelty } from './novelty.ts';
 import { ProgramTable } from './programs.ts';
 
 export interface ModelOptions {
@@ -68,7 +69,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
   const executedBefore = options.machine.engine.executed;
   const explorers = bootAll(image, options);
   const restarts = restartAll(explorers, options);
-  const serve = options.probes ? serveAll(explorers, options) : [];
+  const { rows: serve, tried } = options.probes ? serveAll(explorers, options) : { rows: [], tried: 0 };
   options.onProgress?.({ pass: 'graph', done: 0, of: 1 });
   const programs = new ProgramTable(image.tree);
   const builder = new GraphBuilder((path) => programs.index(path));
@@ -103,7 +104,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
     incomplete,
     coverage: {
       boots: explorers.length + restarts.flat().length,
-      scenarios: serve.length,
+      scenarios: tried,
       instructions: options.machine.engine.executed - executedBefore,
       effects: effects.reduce((sum, steps) => sum + steps.filter((step) => step.kind === 'effect').length, 0),
       listeners:
@@ -192,10 +193,16 @@ export function describeStatus(status: number): string {
 
 const lastLine = (output: string): string => output.trimEnd().split('\n').at(-1) || '(no output)';
 
-/** Rows of corresponding traces: one row a scenario, one trace an environment. */
-function serveAll(explorers: readonly Explorer[], options: ModelOptions): ScenarioTrace[][] {
+interface Served {
+  readonly rows: ScenarioTrace[][];
+  /** Scenarios that were played, with those that showed nothing new. */
+  readonly tried: number;
+}
+
+/** Rows of corresponding traces that showed something: one row a scenario, one trace an environment. */
+function serveAll(explorers: readonly Explorer[], options: ModelOptions): Served {
   const [first] = explorers;
-  if (first.boot.stop.kind !== 'quiescent') return [];
+  if (first.boot.stop.kind !== 'quiescent') return { rows: [], tried: 0 };
   // Scenarios name listeners by index: what every boot has at the same index.
   const listeners = first.boot.listeners.filter((listener, i) =>
     explorers.every(({ boot }) => boot.listeners[i]?.protocol === listener.protocol),
@@ -224,56 +231,64 @@ function serveAll(explorers: readonly Explorer[], options: ModelOptions): Scenar
     known.flatMap((word) => wordScenarios({ index, stream }, word)),
   );
   const total = plain.length + words.length + 1 + probing.length;
-  const tick = (): void =>
-    options.onProgress?.({ pass: 'serve', done: rows.length, of: Math.max(total, rows.length) });
+  let tried = 0;
+  const tick = (): void => {
+    const done = rows.length + tried;
+    options.onProgress?.({ pass: 'serve', done, of: Math.max(total, done) });
+  };
   for (const scenario of plain) {
     tick();
     rows.push(explorers.map((explorer) => explorer.play(scenario)));
   }
+  const novelty = new Novelty(first.boot.steps, [...knownTexts(first.environment), ...first.launch.unknown]);
+  for (const row of rows) novelty.isNew(row[0]);
+  /** Plays under the first environment, and under the others where that showed anything new. */
+  const tryOut = (
+    scenario: Scenario,
+    search: NameSearch | undefined,
+    nameOf: (i: number) => string | undefined,
+  ) => {
+    tick();
+    const trace = first.play(scenario, { ...(search === undefined ? {} : { search }), name: nameOf(0) });
+    if (novelty.isNew(trace))
+      rows.push([
+        trace,
+        ...explorers.slice(1).map((explorer, i) => explorer.play(scenario, { name: nameOf(i + 1) })),
+      ]);
+    else tried++;
+    return trace;
+  };
+  /** The same again, asking for what is there: each environment for another name, so that names generalize. */
+  const tryNames = (search: NameSearch, scenarios: readonly Scenario[]): void => {
+    for (const place of search.places()) {
+      const names = first.namesAt(place, MAX_NAMES);
+      for (const scenario of scenarios) {
+        const named = askingForNames(scenario, place.directory);
+        names.forEach((_, shift) => {
+          tryOut(named, undefined, (i) => names[(shift + i) % names.length]);
+        });
+      }
+    }
+  };
   const lasting: Scenario[] = [];
   for (const scenario of words) {
-    tick();
     const search = new NameSearch(first.environment.token);
-    const row = explorers.map((explorer, i) => explorer.play(scenario, i === 0 ? { search } : {}));
-    if (!row.some((trace) => trace.ended)) lasting.push(scenario);
-    rows.push(row);
-    playNamed(explorers, search, [scenario], rows, tick);
+    if (!tryOut(scenario, search, noName).ended) lasting.push(scenario);
+    tryNames(search, [scenario]);
   }
-  rows.push(explorers.map((explorer) => explorer.play(chainScenario(lasting))));
+  tryOut(chainScenario(lasting), undefined, noName);
   for (const { scenario, listener, payload, name } of probing) {
-    tick();
     const search = new NameSearch(first.environment.token);
-    rows.push(explorers.map((explorer, i) => explorer.play(scenario, i === 0 ? { search } : {})));
-    if (!payload.includes('{token}')) continue;
-    playNamed(explorers, search, payloadScenarios(listener, name, payload).slice(0, 1), rows, tick);
+    tryOut(scenario, search, noName);
+    if (payload.includes('{token}')) tryNames(search, payloadScenarios(listener, name, payload).slice(0, 1));
   }
-  return rows;
+  return { rows, tried: tried + rows.length };
 }
+
+const noName = (): undefined => undefined;
 
 /** Names that are there, tried per place. */
 const MAX_NAMES = 6;
-
-/** The same again, asking for what is there: each environment for another name, so that names generalize. */
-function playNamed(
-  explorers: readonly Explorer[],
-  search: NameSearch,
-  scenarios: readonly Scenario[],
-  rows: ScenarioTrace[][],
-  tick: () => void,
-): void {
-  for (const place of search.places()) {
-    const names = explorers[0].namesAt(place, MAX_NAMES);
-    for (const scenario of scenarios) {
-      const named = askingForNames(scenario, place.directory);
-      names.forEach((_, shift) => {
-        tick();
-        rows.push(
-          explorers.map((explorer, i) => explorer.play(named, { name: names[(shift + i) % names.length] })),
-        );
-      });
-    }
-  }
-}
 
 /** Aligns corresponding runs and folds all of them into the graph. */
 function foldRuns(

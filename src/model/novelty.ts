@@ -1,0 +1,66 @@
+// Whether a run shows anything that earlier runs did not: an effect in a context that is new, or known ones in a new
+// order. What is not new would change nothing in the graph and need not be compared under other environments.
+import { type Pattern, resourceShape, resourceTexts } from '../effect/index.ts';
+import type { ScenarioTrace, Step } from '../explore/index.ts';
+import { withoutKnown } from './generalize.ts';
+import { stackKey } from './stack.ts';
+
+export class Novelty {
+  /** Pairs of a context and what came after it. */
+  private readonly seen = new Set<string>();
+  private readonly afterBoot: ReadonlyMap<number, string>;
+  private readonly known: readonly string[];
+  private readonly texts = new Map<string, Pattern>();
+
+  /** `known`: texts of the environment that all runs are under. */
+  constructor(boot: readonly Step[], known: readonly string[]) {
+    this.known = known;
+    this.afterBoot = this.walk(boot, new Map(), '').contexts;
+  }
+
+  /** Whether the run, which starts after boot, has something new; from now on it is known. */
+  isNew({ steps, chosen }: ScenarioTrace): boolean {
+    return this.walk(steps, this.afterBoot, chosen).fresh;
+  }
+
+  private walk(
+    steps: readonly Step[],
+    before: ReadonlyMap<number, string>,
+    chosen: string,
+  ): { fresh: boolean; contexts: ReadonlyMap<number, string> } {
+    const contexts = new Map(before);
+    let fresh = false;
+    for (const step of steps) {
+      const tid = step.kind === 'effect' ? step.event.tid : step.tid;
+      const context = this.contextOf(step, chosen);
+      const pair = `${contexts.get(tid) ?? 'start'}\n${context}`;
+      if (!this.seen.has(pair)) {
+        this.seen.add(pair);
+        fresh = true;
+      }
+      contexts.set(tid, context);
+      if (step.kind === 'effect' && step.event.effect.op === 'CLONE' && step.event.result > 0)
+        contexts.set(step.event.result, `child ${context}`);
+    }
+    return { fresh, contexts };
+  }
+
+  private contextOf(step: Step, chosen: string): string {
+    if (step.kind === 'wait') return `wait ${step.syscall} ${stackKey(step.stack)}`;
+    if (step.kind === 'entry') return `entry ${step.entry}`;
+    const { effect, exe, result, stack } = step.event;
+    const texts = resourceTexts(effect.resource).map((text) => this.pattern(text, chosen));
+    const shape = resourceShape(effect.resource);
+    return `${effect.op} ${effect.access} ${shape} ${Math.min(result, 0)} ${exe} ${JSON.stringify(texts)} ${stackKey(stack)}`;
+  }
+
+  private pattern(text: string, chosen: string): Pattern {
+    const key = `${chosen}\n${text}`;
+    let found = this.texts.get(key);
+    if (found === undefined) {
+      found = withoutKnown(text, this.known, chosen);
+      if (this.texts.size < 100_000) this.texts.set(key, found);
+    }
+    return found;
+  }
+}

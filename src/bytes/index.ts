@@ -3,4 +3,4 @@ export { assert, InputError, unreachable } from './error.ts';
 export { Fields, parseJson } from './fields.ts';
 export { hex, unbase64, unhex } from './hex.ts';
 export { ByteReader } from './reader.ts';
-export { decodeText, encodeText, printable } from './text.ts';
+export { decodeText, encodeText, grouped, printable } from './text.ts';

@@ -70,3 +70,6 @@ export function printable(text: string): string {
     return byte > 0xff ? `\\u{${byte.toString(16)}}` : `\\x${byte.toString(16).padStart(2, '0')}`;
   });
 }
+
+/** A whole number for people: `1,234,567`. (Asking the platform loads its locales first, which takes 0.1 s.) */
+export const grouped = (n: number): string => String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ',');

@@ -159,6 +159,8 @@ function hostLike(environment: Environment): Environment {
     values: {
       ...environment.values,
       hostName: CONTAINER_ID,
+      // the recorder's containers have no network outside
+      nameserver: '',
       cpus: cpus().length,
       memory: totalmem(),
       kernelRelease: release(),

@@ -2,7 +2,7 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { InputError, printable } from '../bytes/index.ts';
+import { grouped, InputError, printable } from '../bytes/index.ts';
 import { DEFAULT_BUDGETS, ENVIRONMENTS, launchOf } from '../explore/index.ts';
 import { openCodeCache } from '../host/index.ts';
 import { openImage } from '../image/index.ts';
@@ -225,7 +225,7 @@ function whereItStopped(stopped: ModelResult['stopped']): string[] {
 function report({ policy, output, stopped }: ModelResult, file: string, seconds: number): void {
   const lines = [
     `${file}: ${count(policy.automata.length, 'program')}, ${count(total(policy, 'states'), 'state')}, ${count(total(policy, 'edges'), 'edge')}, ${count(policy.cuts.length, 'cut')}`,
-    `${policy.coverage.instructions.toLocaleString('en')} instructions in ${seconds.toFixed(1)} s; ${count(policy.coverage.scenarios, 'scenario')}; listens: ${policy.coverage.listeners.join(', ') || 'nothing'}`,
+    `${grouped(policy.coverage.instructions)} instructions in ${seconds.toFixed(1)} s; ${count(policy.coverage.scenarios, 'scenario')}; listens: ${policy.coverage.listeners.join(', ') || 'nothing'}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
   for (const cut of policy.cuts.slice(0, 10))
@@ -242,6 +242,6 @@ function report({ policy, output, stopped }: ModelResult, file: string, seconds:
     process.stderr.write(`the service said:\n${output.slice(-2000).replace(/^/gm, '    ')}\n`);
 }
 
-const count = (n: number, what: string): string => `${n.toLocaleString('en')} ${what}${n === 1 ? '' : 's'}`;
+const count = (n: number, what: string): string => `${grouped(n)} ${what}${n === 1 ? '' : 's'}`;
 const total = (policy: Policy, what: 'states' | 'edges'): number =>
   policy.automata.reduce((sum, automaton) => sum + automaton[what].length, 0);

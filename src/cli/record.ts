@@ -1,6 +1,6 @@
 // `effigy record`: a command or an image, run under strace, to a SysFlow file.
 import type { Command } from 'commander';
-import { InputError, printable } from '../bytes/index.ts';
+import { grouped, InputError, printable } from '../bytes/index.ts';
 import { type RecordSummary, record } from '../record/index.ts';
 
 interface RecordCommandOptions {
@@ -134,7 +134,7 @@ function describe(summary: RecordSummary): string {
         ? `exit status ${ending.code}`
         : `killed by signal ${ending.signal}`;
   const lines = [
-    `${summary.output}: ${summary.records.toLocaleString('en')} records of ${summary.calls.toLocaleString('en')} system calls in ${summary.seconds.toFixed(1)} s; ${ended}`,
+    `${summary.output}: ${grouped(summary.records)} records of ${grouped(summary.calls)} system calls in ${summary.seconds.toFixed(1)} s; ${ended}`,
   ];
   if (container !== undefined)
     lines.push(`container ${container.id} ${printable(container.name)}, image ${printable(container.image)}`);

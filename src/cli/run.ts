@@ -1,7 +1,7 @@
 // `effigy run`: an image's program in the machine, nothing of it on the host; what it writes, traces, disassembly.
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
-import { decodeText, InputError, printable } from '../bytes/index.ts';
+import { decodeText, grouped, InputError, printable } from '../bytes/index.ts';
 import { openCodeCache } from '../host/index.ts';
 import { type Image, openImage } from '../image/index.ts';
 import type { FeatureSet } from '../isa/index.ts';
@@ -257,7 +257,7 @@ function endText({ stop, waiting, instructions, cuts, traceNeverStarted }: RunRe
       `cut: ${cut.kind} ${printable(cut.what)} ×${count} in ${printable(cut.exe)} ${printable(cut.at?.symbol ?? '')}: ${cut.consequence}`,
   );
   if (traceNeverStarted) lines.push(`--trace-from ${from}: never reached`);
-  lines.push(`${endPhrase(stop)}; ${instructions.toLocaleString('en')} instructions`);
+  lines.push(`${endPhrase(stop)}; ${grouped(instructions)} instructions`);
   for (const { pid, tid, exe, syscall, reason, stack } of waiting)
     lines.push(
       `  ${pid}${tid === pid ? '' : `/${tid}`} ${printable(exe)}: ${syscall === '' ? '' : `${syscall}: `}${reason}`,

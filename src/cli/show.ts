@@ -1,7 +1,7 @@
 // `effigy show`: what a policy holds, for people; its graph as a picture.
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { printable } from '../bytes/index.ts';
+import { grouped, printable } from '../bytes/index.ts';
 import { isLiteral, printEffect, resourceTexts } from '../effect/index.ts';
 import { policyToDot, policyToSvg } from '../export/index.ts';
 import { type Policy, type PolicyAutomaton, readPolicy } from '../policy/index.ts';
@@ -69,7 +69,7 @@ export function describePolicy(policy: Policy, effects: boolean): string {
     ...(policy.deployment === undefined
       ? []
       : [`deployed   ${printable(policy.deployment.container)} of ${printable(policy.deployment.name)}`]),
-    `model      ${policy.complete ? 'complete' : `INCOMPLETE: ${policy.incomplete}`}; ${coverage.boots} boots, ${coverage.scenarios} scenarios, ${coverage.effects} effects, ${coverage.instructions.toLocaleString('en')} instructions`,
+    `model      ${policy.complete ? 'complete' : `INCOMPLETE: ${policy.incomplete}`}; ${coverage.boots} boots, ${coverage.scenarios} scenarios, ${coverage.effects} effects, ${grouped(coverage.instructions)} instructions`,
     `listens    ${coverage.listeners.join(', ') || '(nothing)'}`,
     `syscalls   ${policy.syscalls.boot.length} in boot, ${policy.syscalls.serve.length} serving`,
     '',

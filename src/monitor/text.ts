@@ -1,5 +1,5 @@
 // Incidents, notes and summaries as text for people. Control characters of what a container named are escaped.
-import { printable } from '../bytes/index.ts';
+import { grouped, printable } from '../bytes/index.ts';
 import type {
   ContainerRef,
   EffectText,
@@ -143,7 +143,7 @@ export function printSummary({ counters, containers, incidents, moreIncidents }:
   return `${lines.join('\n')}\n`;
 }
 
-const number = (n: number): string => n.toLocaleString('en');
+const number = (n: number): string => grouped(n);
 const plural = (n: number, noun: string): string => `${number(n)} ${noun}${n === 1 ? '' : 's'}`;
 
 const containerText = ({ id, name, image }: ContainerRef): string =>

@@ -269,7 +269,7 @@ function limits(_kernel: Kernel, process: Process): string {
     (value === undefined || value === 0xffffffffffffffffn ? 'unlimited' : String(value)).padEnd(20);
   const rows = LIMITS.map(
     ([name, index, unit]) =>
-      `${name.padEnd(25)} ${text(process.rlimits[index]?.[0])} ${text(process.rlimits[index]?.[1])} ${unit.padEnd(10)}`,
+      `${name.padEnd(25)} ${text(process.rlimits[index]?.[0])} ${text(process.rlimits[index]?.[1])} ${unit === '' ? '' : unit.padEnd(10)}`,
   );
   return `${`${'Limit'.padEnd(25)} ${'Soft Limit'.padEnd(20)} ${'Hard Limit'.padEnd(20)} ${'Units'.padEnd(10)}`}\n${rows.join('\n')}\n`;
 }

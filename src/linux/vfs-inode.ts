@@ -98,7 +98,8 @@ export abstract class Inode {
     return 0;
   }
   get blksize(): number {
-    return 4096;
+    // procfs's blocks are smaller than pages: the C library's buffers go by it.
+    return this.superblock.type === 'proc' ? 1024 : 4096;
   }
   get rdevMajor(): number {
     return 0;

@@ -303,7 +303,7 @@ function mountEtc(builder: Builder, environment: EnvironmentValues): void {
   });
   builder.mount(
     '/etc/resolv.conf',
-    builder.file(superblock, `nameserver ${environment.nameserver}\n`),
+    builder.file(superblock, environment.nameserver === '' ? '' : `nameserver ${environment.nameserver}\n`),
     PLAIN,
     column('resolv.conf'),
   );

@@ -83,6 +83,12 @@ function sameId(a: string, b: string): boolean {
   return a === b || (a.length >= 12 && b.length >= 12 && (a.startsWith(b) || b.startsWith(a)));
 }
 
+/** The same without its tag. */
+export function repositoryOf(image: string): string {
+  const name = normalizeImage(image);
+  return name.slice(0, name.lastIndexOf(':'));
+}
+
 /** `docker.io/library/nginx:latest` for all the ways to write it. Digests are taken off. */
 export function normalizeImage(image: string): string {
   let name = image.replace(/@sha256:[0-9a-f]+$/i, '').replace(/^docker-pullable:\/\//, '');

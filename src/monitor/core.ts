@@ -1,6 +1,8 @@
 // What the parts of a monitor share: tables, counters, the calendar, incidents.
 import type { Op } from '../effect/index.ts';
+import type { Amendment } from '../policy/index.ts';
 import type { SourceTraits } from '../telemetry/index.ts';
+import { Allowed } from './allowed.ts';
 import type { Assignment } from './binding.ts';
 import type { CompiledPolicy } from './compiled.ts';
 import { type Counters, newCounters } from './counters.ts';
@@ -25,6 +27,7 @@ export interface Limits {
 export interface CoreOptions {
   readonly policies: readonly CompiledPolicy[];
   readonly assignments: readonly Assignment[];
+  readonly amendments: readonly Amendment[];
   readonly limits: Limits;
   readonly onFinding: (finding: Finding) => void;
   readonly onNote: (note: Note) => void;
@@ -38,6 +41,7 @@ export class Core {
   readonly containers = new Map<string, Container>();
   readonly processes: Processes;
   readonly incidents: Incidents;
+  readonly allowed: Allowed;
   readonly note: (note: Note) => void;
   readonly order: Order;
   /** The latest time of any observation. */
@@ -52,14 +56,16 @@ export class Core {
   private saidHost = false;
   private lostAt: Moment = Number.NEGATIVE_INFINITY;
 
-  constructor({ policies, assignments, limits, onFinding, onNote }: CoreOptions) {
+  constructor({ policies, assignments, amendments, limits, onFinding, onNote }: CoreOptions) {
     this.policies = policies;
     this.assignments = assignments;
     this.note = onNote;
     this.processes = new Processes(limits.processes ?? 200_000);
     this.pendingLimit = limits.pending ?? 1_000_000;
+    this.allowed = new Allowed(amendments, policies);
     this.incidents = new Incidents(this.counters, this.clock, {
       limit: limits.incidents ?? 10_000,
+      allowed: this.allowed,
       onFinding,
     });
     this.order = new Order(
@@ -82,6 +88,11 @@ export class Core {
     if (delay > this.delay) this.delay = delay;
     if (this.calendar.length === 0) this.calendar.setDelay(this.delay);
     for (const container of this.containers.values()) this.see(container);
+  }
+
+  /** Whether an OPEN without rights is one whose rights the source does not tell. */
+  get anyRights(): boolean {
+    return this.traits?.access === false || this.flows;
   }
 
   /** Whether the source folds reads and writes into flows. */

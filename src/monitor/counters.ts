@@ -36,6 +36,10 @@ export interface Counters {
   /** Observations that were waiting for their process or container and had to be dropped. */
   dropped: number;
   findings: number;
+  /** Of those: not told one by one, because there were too many. */
+  unreported: number;
+  /** What would have been a finding, but for an amendment. */
+  allowed: number;
   /** Findings again, not counting the first time. */
   repeated: number;
 }
@@ -62,5 +66,7 @@ export const newCounters = (): Counters => ({
   gaps: 0,
   dropped: 0,
   findings: 0,
+  unreported: 0,
+  allowed: 0,
   repeated: 0,
 });

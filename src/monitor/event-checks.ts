@@ -87,7 +87,7 @@ export class EventChecks {
       op,
       accessMask(effect.access),
       resources,
-      matchOf(op, effect.access, this.verdict.core.flows),
+      matchOf(op, effect.access, op === OP.OPEN ? this.verdict.core.anyRights : this.verdict.core.flows),
     );
     if (letter >= 0 && allowed(policy, letter, segment)) {
       if (this.verdict.passes(task, segment, letter, time, op, effect.access, effect.resource))

@@ -162,6 +162,14 @@ export class Executions {
     const expected = () => (policy === undefined ? [] : nearest(policy, automata, effect, serving));
     const base = { kind: 'foreign-program', time, process, tid, effect, why: () => why, expected } as const;
     const incident = this.core.incidents.report(base);
+    const known = incident.silent ? (policy?.automataOf(exe, args, false) ?? []) : [];
+    if (known.length > 0) {
+      // Allowed, and a program of the image: it is held to what that does.
+      const next: Watched = { since: time, kind: 'watched', automata: known };
+      process.segments.push(next);
+      this.core.later(time, ITEM.resync, process.main, next);
+      return;
+    }
     process.foreignProgram = true;
     makeForeign(process, incident, process.segments.length === 0 ? Number.NEGATIVE_INFINITY : time);
   }

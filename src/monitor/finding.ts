@@ -1,5 +1,5 @@
 // What the monitor says: findings, the incidents that they belong to, and notes. Shapes only.
-import type { Op } from '../effect/index.ts';
+import type { Op, Resource } from '../effect/index.ts';
 import type { Phase, Provenance } from '../policy/index.ts';
 
 /**
@@ -55,9 +55,34 @@ export interface ContainerRef {
   readonly id: string;
   readonly name: string;
   readonly image: string;
+  /** As the source gives it; '' where it does not. */
+  readonly imageId: string;
+  readonly privileged: boolean;
+}
+
+/** A process as it was when a finding was made. */
+export interface ProcessRef {
+  readonly pid: number;
+  /** Epoch ns; 0 where the source does not say. */
+  readonly created: bigint;
+  readonly exe: string;
+  /** Arguments after argv[0], joined by spaces. */
+  readonly args: string;
+  /** -1 where the source does not say. */
+  readonly uid: number;
+  readonly gid: number;
+  /** Names; '' where the source has none. */
+  readonly user: string;
+  readonly group: string;
+  readonly tty: boolean;
+  readonly cwd: string;
+  /** First process of its container. */
+  readonly entry: boolean;
 }
 
 export interface Finding {
+  /** Incident and number of the finding within it: unique within a run, the same in each run over the same input. */
+  readonly id: string;
   /** Epoch ns. */
   readonly time: bigint;
   readonly kind: FindingKind;
@@ -69,6 +94,14 @@ export interface Finding {
   /** Arguments after argv[0], joined by spaces. */
   readonly args: string;
   readonly effect: EffectText;
+  /** What the effect was on; `effect.resource` is its text. */
+  readonly target: Resource;
+  readonly process: ProcessRef;
+  /** Ancestors within the container, parent first, at most 16. */
+  readonly ancestors: readonly ProcessRef[];
+  /** Name of the policy, and of the automata that the task followed; none where nothing in the policy explains it. */
+  readonly policy: string;
+  readonly automata: readonly string[];
   /** One sentence. */
   readonly why: string;
   /** Nearest first; empty where the policy allows nothing there. */

@@ -1,6 +1,7 @@
 // Findings by cause. A process has at most one incident; foreign processes pass theirs on to what they start. The same
 // finding again is counted, not repeated; what foreign processes do is counted and summed up, not found one by one.
 import { type Effect, OPS, printResource, type Resource } from '../effect/index.ts';
+import type { Allowed } from './allowed.ts';
 import type { Counters } from './counters.ts';
 import {
   type ContainerRef,
@@ -10,16 +11,19 @@ import {
   type FindingKind,
   type Incident,
   type IncidentProcess,
+  type ProcessRef,
   SEVERITIES,
   type Severity,
 } from './finding.ts';
 import { severityOf, techniqueOf } from './rules.ts';
 import type { Clock, Container, Moment, Process } from './tables.ts';
+import { Throttle } from './throttle.ts';
 
 /** Findings that one incident keeps; the rest is counted. */
 const keptFindings = 200;
 const keptProcesses = 200;
 const keptExamples = 5;
+const keptAncestors = 16;
 
 type Growing<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -31,12 +35,15 @@ export class OpenIncident implements Incident {
   severity: Severity = 'low';
   readonly findings: Growing<Finding>[] = [];
   more = 0;
+  /** Of what amendments allow: nobody is told of it. */
+  readonly silent: boolean;
   private readonly known = new Map<string, Growing<Finding>>();
   private readonly tree = new Map<Process, Growing<IncidentProcess>>();
   private readonly counts = new Map<number, { count: number; readonly examples: Set<string> }>();
 
-  constructor(id: string, container: ContainerRef, time: bigint) {
+  constructor(id: string, container: ContainerRef, time: bigint, silent = false) {
     this.id = id;
+    this.silent = silent;
     this.container = container;
     this.time = time;
     this.lastTime = time;
@@ -61,18 +68,30 @@ export class OpenIncident implements Incident {
     return true;
   }
 
-  /** Whether it is to be reported. */
-  add(key: string, finding: Growing<Finding>): boolean {
-    this.touch(finding.time);
-    if (SEVERITIES.indexOf(finding.severity) > SEVERITIES.indexOf(this.severity))
-      this.severity = finding.severity;
-    if (this.findings.length >= keptFindings) {
-      this.more++;
-      return false;
-    }
+  get full(): boolean {
+    return this.findings.length >= keptFindings;
+  }
+
+  /** Id of the finding that is added next. */
+  get nextId(): string {
+    return `${this.id}.${this.findings.length + 1}`;
+  }
+
+  add(key: string, finding: Growing<Finding>): void {
+    this.weigh(finding.severity, finding.time);
     this.known.set(key, finding);
     this.findings.push(finding);
-    return true;
+  }
+
+  /** A finding that is counted only. */
+  count(severity: Severity, time: bigint): void {
+    this.weigh(severity, time);
+    this.more++;
+  }
+
+  private weigh(severity: Severity, time: bigint): void {
+    this.touch(time);
+    if (SEVERITIES.indexOf(severity) > SEVERITIES.indexOf(this.severity)) this.severity = severity;
   }
 
   /** Puts a process, as it is now, into the tree. */
@@ -121,6 +140,8 @@ export interface Discovery {
   readonly expected: () => readonly Expected[];
   /** Findings of an incident with the same key are the same; default: kind, program and effect. */
   readonly key?: string;
+  /** Who made the process or thread that it is about, where that is what is wrong. */
+  readonly maker?: Process;
 }
 
 export class Incidents {
@@ -131,63 +152,147 @@ export class Incidents {
   private readonly clock: Clock;
   private readonly limit: number;
   private readonly onFinding: (finding: Finding) => void;
+  private readonly allowed: Allowed;
+  private readonly throttle = new Throttle();
   private readonly numbers = new Map<string, number>();
+  /** By container: its last incident, and the one of what amendments allow. */
+  private readonly last = new Map<string, OpenIncident>();
+  private readonly silent = new Map<string, OpenIncident>();
 
   constructor(
     counters: Counters,
     clock: Clock,
-    options: { readonly limit: number; readonly onFinding: (finding: Finding) => void },
+    options: {
+      readonly limit: number;
+      readonly allowed: Allowed;
+      readonly onFinding: (finding: Finding) => void;
+    },
   ) {
     this.counters = counters;
     this.clock = clock;
     this.limit = options.limit;
+    this.allowed = options.allowed;
     this.onFinding = options.onFinding;
   }
 
   /** The incident of this process, a new one where it has none. */
   of(process: Process, time: Moment): OpenIncident {
-    if (process.incident !== undefined) return process.incident;
+    if (process.incident !== undefined && !process.incident.silent) return process.incident;
     const container = process.container as Container;
     const number = (this.numbers.get(container.id) ?? 0) + 1;
     this.numbers.set(container.id, number);
     const incident = new OpenIncident(`${container.id}-${number}`, container.ref, this.clock.time(time));
     if (this.all.length < this.limit) this.all.push(incident);
     else this.more++;
+    this.last.set(container.id, incident);
     process.incident = incident;
     return incident;
   }
 
+  /** Whether an amendment covers it: then it is counted, and no finding. */
+  allows(discovery: Discovery): boolean {
+    const { kind, process, effect, maker } = discovery;
+    const { container } = process;
+    const found = this.allowed.take({
+      kind,
+      effect,
+      image: container?.info?.image ?? '',
+      policy: container?.policy?.policy,
+      programs: maker === undefined ? [process.exe] : [process.exe, maker.exe],
+      automata: automataOf(discovery),
+      time: this.clock.time(discovery.time),
+    });
+    if (found) this.counters.allowed++;
+    return found;
+  }
+
+  /** Where all goes that processes do which an amendment allows as a whole. */
+  silentOf(process: Process): OpenIncident {
+    const { id, ref } = process.container as Container;
+    let found = this.silent.get(id);
+    if (found === undefined) this.silent.set(id, (found = new OpenIncident(`${id}-allowed`, ref, 0n, true)));
+    return found;
+  }
+
   report(discovery: Discovery): OpenIncident {
-    const { kind, process, tid, effect } = discovery;
-    const incident = this.of(process, discovery.time);
+    const { kind, process, effect } = discovery;
     const time = this.clock.time(discovery.time);
-    const resource = printResource(effect.resource);
     const key = discovery.key ?? `${kind} ${process.exe} ${effect.op} ${effect.access} ${dedupeText(effect)}`;
-    if (incident.again(key, time)) {
+    if (process.incident?.again(key, time)) {
       this.counters.repeated++;
+      return process.incident;
+    }
+    if (this.allows(discovery)) return this.silentOf(process);
+    this.counters.findings++;
+    const expected = discovery.expected();
+    const severity = severityOf(kind, effect, expected);
+    const { id } = process.container as Container;
+    const last = this.last.get(id);
+    const passes = this.throttle.passes(id, `${kind} ${effect.op} ${severity}`, discovery.time);
+    // Those beyond the measure make no incidents of their own either.
+    if (!passes && last !== undefined && (process.incident?.silent ?? true)) process.incident = last;
+    const incident = this.of(process, discovery.time);
+    incident.include(process, false);
+    if (!passes || incident.full) {
+      this.counters.unreported++;
+      incident.count(severity, time);
       return incident;
     }
-    incident.include(process, false);
-    const finding: Growing<Finding> = {
-      time,
+    const finding = { ...this.finding(discovery, incident), severity, expected };
+    incident.add(key, finding);
+    this.onFinding(finding);
+    return incident;
+  }
+
+  private finding(
+    discovery: Discovery,
+    incident: OpenIncident,
+  ): Growing<Omit<Finding, 'severity' | 'expected'>> {
+    const { kind, process, tid, effect } = discovery;
+    return {
+      id: incident.nextId,
+      time: this.clock.time(discovery.time),
       kind,
-      severity: severityOf(kind, effect),
       container: incident.container,
       pid: process.id.pid,
       tid,
       exe: process.exe,
       args: process.args,
-      effect: { op: effect.op, access: effect.access, resource },
+      effect: { op: effect.op, access: effect.access, resource: printResource(effect.resource) },
+      target: effect.resource,
+      process: refOf(process),
+      ancestors: ancestorsOf(process),
+      policy: process.container?.policy?.name ?? '',
+      automata: automataOf(discovery),
       why: discovery.why(),
-      expected: discovery.expected(),
       technique: techniqueOf(kind, effect),
       incident: incident.id,
       count: 1,
     };
-    this.counters.findings++;
-    if (incident.add(key, finding)) this.onFinding(finding);
-    return incident;
   }
+}
+
+function automataOf({ process, maker = process, time }: Discovery): readonly string[] {
+  const policy = process.container?.policy?.policy;
+  const segment = maker.at(time);
+  return policy === undefined || segment?.kind !== 'watched'
+    ? []
+    : segment.automata.map((a) => policy.automata[a].name);
+}
+
+function refOf({ id, exe, args, uid, gid, entry, info }: Process): ProcessRef {
+  const { user = '', group = '', tty = false, cwd = '' } = info ?? {};
+  return { pid: id.pid, created: id.created, exe, args, uid, gid, user, group, tty, cwd, entry };
+}
+
+function ancestorsOf(process: Process): ProcessRef[] {
+  const out: ProcessRef[] = [];
+  let each = process.parent;
+  while (each !== undefined && each.container === process.container && out.length < keptAncestors) {
+    out.push(refOf(each));
+    each = each.parent;
+  }
+  return out;
 }
 
 /** The side of a connection whose port the kernel chose is not part of what makes findings different. */

@@ -1,5 +1,6 @@
 // monitor: holds telemetry of running containers against policies and tells findings. Floor 3.
-export { type Assignment, normalizeImage } from './binding.ts';
+export { type AmendmentUse, allowanceFor } from './allowed.ts';
+export { type Assignment, normalizeImage, repositoryOf } from './binding.ts';
 export type { Limits } from './core.ts';
 export type { Counters } from './counters.ts';
 export {
@@ -13,6 +14,7 @@ export {
   type Incident,
   type IncidentProcess,
   type Note,
+  type ProcessRef,
   SEVERITIES,
   type Severity,
   type Technique,

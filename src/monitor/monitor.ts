@@ -1,7 +1,8 @@
 // The monitor: takes observations one by one and tells findings and notes as they come up. Pure: it reads no files, no
 // clock, and keeps nothing outside of itself.
-import type { Policy } from '../policy/index.ts';
+import type { Amendment, Policy } from '../policy/index.ts';
 import type { Observation, SourceTraits } from '../telemetry/index.ts';
+import type { AmendmentUse } from './allowed.ts';
 import type { Assignment } from './binding.ts';
 import { Checks } from './checks.ts';
 import { CompiledPolicy } from './compiled.ts';
@@ -22,6 +23,8 @@ export interface MonitorOptions {
   readonly onNote?: (note: Note) => void;
   /** Which policy is for which container, where image digest and name do not say; first match wins. */
   readonly assignments?: readonly Assignment[];
+  /** Reviewed exceptions, beyond those that the policies themselves have. */
+  readonly amendments?: readonly Amendment[];
   readonly limits?: Limits;
 }
 
@@ -43,6 +46,8 @@ export interface MonitorSummary {
   readonly counters: Readonly<Counters>;
   readonly containers: readonly ContainerSummary[];
   readonly incidents: readonly Incident[];
+  /** All amendments, with what became of them. */
+  readonly amendments: readonly AmendmentUse[];
   /** Incidents beyond the number that is kept. */
   readonly moreIncidents: number;
   /** Processes that are known now, and those that were forgotten for want of room. */
@@ -75,6 +80,7 @@ class Watch implements Monitor {
     this.core = new Core({
       policies: policies.map(({ policy, name }) => new CompiledPolicy(policy, name)),
       assignments: options.assignments ?? [],
+      amendments: options.amendments ?? [],
       limits: options.limits ?? {},
       onFinding: options.onFinding ?? (() => {}),
       onNote: options.onNote ?? (() => {}),
@@ -145,6 +151,7 @@ class Watch implements Monitor {
         fromStart: container.sawStart,
       })),
       incidents: core.incidents.all,
+      amendments: core.allowed.uses,
       moreIncidents: core.incidents.more,
       processes: core.processes.size,
       evicted: core.processes.evicted,

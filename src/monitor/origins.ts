@@ -10,7 +10,7 @@ import type { Core } from './core.ts';
 import { type Execution, Executions, execEffect } from './executions.ts';
 import { nearest } from './explain.ts';
 import { checkIdentity } from './identity.ts';
-import type { OpenIncident } from './incidents.ts';
+import type { Discovery } from './incidents.ts';
 import { ITEM } from './queue.ts';
 import { isRuntime, isUnnamed } from './runtime.ts';
 import { type Container, type Moment, makeForeign, Process, type Segment, Task } from './tables.ts';
@@ -96,6 +96,7 @@ export class Origins {
       process = this.create(info);
       core.processes.add(process);
     }
+    process.info = info;
     process.parent ??= info.parent === undefined ? undefined : core.processes.get(info.parent);
     if (process.container !== container) {
       process.container = container;
@@ -247,20 +248,19 @@ export class Origins {
 
   /** A child of a program that makes no processes. */
   private unknownChild(process: Process, parent: Process, segment: Watched, born: Moment): void {
+    const { pid } = process.id;
+    parent.rogueClones--;
+    const why = `${parent.exe || 'its parent'} makes no processes`;
+    const discovery = this.unknown(process, pid, born, clone('process'), segment, why);
+    if (this.core.incidents.allows(discovery)) {
+      this.follow(process, process.main, segment, born);
+      return;
+    }
     const incident = this.core.incidents.of(parent, born);
     process.incident = incident;
     incident.include(parent, false);
-    parent.rogueClones--;
     // Its CLONE was found already: one cause, one finding.
-    if (parent.rogueClones < 0)
-      this.unknown(
-        process,
-        process.id.pid,
-        born,
-        clone('process'),
-        segment,
-        `${parent.exe || 'its parent'} makes no processes`,
-      );
+    if (parent.rogueClones < 0) this.core.incidents.report(discovery);
     makeForeign(process, incident, Number.NEGATIVE_INFINITY);
   }
 
@@ -300,15 +300,28 @@ export class Origins {
       }
     }
     process.incident = container.outside;
-    container.outside = this.unknown(
-      process,
-      process.id.pid,
-      moment,
-      execEffect(process.exe, process.args),
-      undefined,
-      'it was not made by any process of the container: it came in from outside',
+    const incident = this.core.incidents.report(
+      this.unknown(
+        process,
+        process.id.pid,
+        moment,
+        execEffect(process.exe, process.args),
+        undefined,
+        'it was not made by any process of the container: it came in from outside',
+      ),
     );
-    makeForeign(process, container.outside, Number.NEGATIVE_INFINITY);
+    if (!incident.silent) container.outside = incident;
+    makeForeign(process, incident, Number.NEGATIVE_INFINITY);
+  }
+
+  /** A task that an amendment allows: it does as its maker's program does, from wherever. */
+  private follow(process: Process, task: Task, { automata }: Watched, since: Moment): void {
+    const { container } = process;
+    if (container?.view === undefined) return;
+    if (process.segments.length === 0)
+      process.segments = [{ since: Number.NEGATIVE_INFINITY, kind: 'watched', automata }];
+    this.core.order.begin(task, container.view.all(automata));
+    task.servedSince = Math.min(task.servedSince, since);
   }
 
   /** A record may be made of a process some time after it was born. */
@@ -327,11 +340,11 @@ export class Origins {
     effect: Effect,
     segment: Watched | undefined,
     why: string,
-  ): OpenIncident {
+  ): Discovery {
     const policy = process.container?.policy;
     const what = tid === process.id.pid ? 'process' : 'thread';
     const maker = what === 'process' ? (process.parent ?? process) : process;
-    return this.core.incidents.report({
+    return {
       kind: 'unknown-task',
       time,
       process,
@@ -342,7 +355,8 @@ export class Origins {
         policy === undefined || segment === undefined
           ? []
           : nearest(policy, segment.automata, effect, maker.main.servedSince < time),
-    });
+      maker,
+    };
   }
 
   /** It was there before the monitor. */
@@ -400,17 +414,15 @@ export class Origins {
       process.bore(time);
       return task;
     }
-    const incident = this.core.incidents.of(process, time);
     process.rogueClones--;
-    if (process.rogueClones < 0)
-      this.unknown(
-        process,
-        tid,
-        time,
-        clone('thread'),
-        segment,
-        `${process.exe || 'its program'} makes no threads`,
-      );
+    const why = `${process.exe || 'its program'} makes no threads`;
+    const discovery = this.unknown(process, tid, time, clone('thread'), segment, why);
+    if (this.core.incidents.allows(discovery)) {
+      this.follow(process, task, segment, time);
+      return task;
+    }
+    const incident = this.core.incidents.of(process, time);
+    if (process.rogueClones < 0) this.core.incidents.report(discovery);
     task.incident = incident;
     return task;
   }

@@ -1,7 +1,7 @@
 // What the monitor knows of containers, processes and tasks. Mutable state and lookups only; what it means is decided
 // in origin.ts (where tasks come from), check.ts (the verdict at once) and order.ts (the verdict on order).
 import type { Letter, Subset } from '../automaton/index.ts';
-import type { ContainerInfo, Observation, ProcessId } from '../telemetry/index.ts';
+import type { ContainerInfo, Observation, ProcessId, ProcessInfo } from '../telemetry/index.ts';
 import type { CompiledPolicy, TaskKind } from './compiled.ts';
 import type { ContainerRef } from './finding.ts';
 import type { OpenIncident } from './incidents.ts';
@@ -76,7 +76,8 @@ export class Container {
   }
 
   get ref(): ContainerRef {
-    return { id: this.id, name: this.info?.name ?? '', image: this.info?.image ?? '' };
+    const { name = '', image = '', imageId = '', privileged = false } = this.info ?? {};
+    return { id: this.id, name, image, imageId, privileged };
   }
 }
 
@@ -89,6 +90,8 @@ export class Process {
   uid: number;
   gid: number;
   entry: boolean;
+  /** Its last record. */
+  info: ProcessInfo | undefined;
   /** What it is, since when; ascending. Empty: not decided, because its parent is not known yet. */
   segments: Segment[] = [];
   /** Live tasks by tid. */

@@ -116,9 +116,12 @@ export function saysOf(policy: CompiledPolicy, letter: number, automata: readonl
 export const allowed = (policy: CompiledPolicy, letter: number, { automata }: Watched): boolean =>
   (saysOf(policy, letter, automata) & Says.allowed) !== 0;
 
-/** Opening must be with exactly the rights of an edge; the other operations have none that sources of flows tell. */
-export function matchOf(op: number, access: string, flows: boolean): number {
-  if (op === OP.OPEN) return flows && access === '' ? Match.anyAccess : Match.exact;
-  if (op === OP.MMAP) return flows || access === '' ? Match.anyAccess : Match.exact;
+/**
+ * Opening must be with exactly the rights of an edge, unless the source may not tell them (`unknown`); the other
+ * operations have none that sources of flows tell.
+ */
+export function matchOf(op: number, access: string, unknown: boolean): number {
+  if (op === OP.OPEN) return unknown && access === '' ? Match.anyAccess : Match.exact;
+  if (op === OP.MMAP) return unknown || access === '' ? Match.anyAccess : Match.exact;
   return Match.anyAccess;
 }

@@ -1,10 +1,11 @@
 // Reading and writing policy files. Reading validates everything: JSON, schema, then what a schema cannot say
 // (indices, patterns, order), so that a policy that loads can be used without further checks.
-import { type ErrorObject, Ajv2020 as Validator } from 'ajv/dist/2020.js';
 import { InputError } from '../bytes/index.ts';
 import { parsePattern, resourceTexts } from '../effect/index.ts';
+import { checkAmendments } from './amendment.ts';
 import { POLICY_FORMAT, type Policy, type PolicyAutomaton } from './policy.ts';
 import { POLICY_PROPERTIES, POLICY_SCHEMA } from './schema.ts';
+import { checkerOf } from './validate.ts';
 
 /** Largest policy file that is read, in characters. */
 export const MAX_POLICY_LENGTH = 512 * 1024 * 1024;
@@ -13,7 +14,10 @@ export const MAX_POLICY_LENGTH = 512 * 1024 * 1024;
 export function writePolicy(policy: Policy): string {
   const lines: string[] = ['{'];
   const names = (Object.keys(POLICY_PROPERTIES) as (keyof Policy)[]).filter(
-    (name) => policy[name] !== undefined && (name !== 'links' || Object.keys(policy.links ?? {}).length > 0),
+    (name) =>
+      policy[name] !== undefined &&
+      (name !== 'amendments' || (policy.amendments ?? []).length > 0) &&
+      (name !== 'links' || Object.keys(policy.links ?? {}).length > 0),
   );
   names.forEach((name, i) => {
     const end = i === names.length - 1 ? '' : ',';
@@ -52,7 +56,7 @@ function writeAutomaton(automaton: PolicyAutomaton): string {
   return `    ${head},\n     "states": ${list(automaton.states, '      ', '     ')},\n     "edges": ${list(automaton.edges, '      ', '     ')}}`;
 }
 
-let validate: ReturnType<Validator['compile']> | undefined;
+const check = checkerOf(POLICY_SCHEMA);
 
 /** A checked policy. `name` (the file's) is used in errors. */
 export function readPolicy(content: string, name: string): Policy {
@@ -81,23 +85,13 @@ export function readPolicy(content: string, name: string): Policy {
       'use a newer effigy',
     );
   }
-  validate ??= new Validator({ allErrors: false, strict: false }).compile(POLICY_SCHEMA);
-  if (!validate(parsed))
-    throw new InputError(
-      `not a policy: ${describe(validate.errors?.[0])}`,
-      name,
-      'make one with: effigy model IMAGE -o FILE',
-    );
+  const wrong = check(parsed);
+  if (wrong !== undefined)
+    throw new InputError(`not a policy: ${wrong}`, name, 'make one with: effigy model IMAGE -o FILE');
   const policy = parsed as unknown as Policy;
+  checkAmendments(policy.amendments ?? [], name);
   checkReferences(policy, name);
   return policy;
-}
-
-function describe(error: ErrorObject | undefined): string {
-  if (error === undefined) return 'does not fit the schema';
-  const detail =
-    error.keyword === 'additionalProperties' ? ` (${String(error.params['additionalProperty'])})` : '';
-  return `${error.instancePath === '' ? 'the top level' : error.instancePath} ${error.message ?? 'is wrong'}${detail}`;
 }
 
 function checkReferences(policy: Policy, name: string): void {

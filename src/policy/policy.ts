@@ -123,6 +123,8 @@ export interface Policy {
   /** Names of all syscalls that were made, by phase, sorted. */
   readonly syscalls: Readonly<Record<Phase, readonly string[]>>;
   readonly cuts: readonly PolicyCut[];
+  /** Exceptions that were kept when this policy was made; absent where there are none. */
+  readonly amendments?: readonly Amendment[];
   /** False where boot did not reach quiescence (or an orderly exit): then `incomplete` says why. */
   readonly complete: boolean;
   readonly incomplete: string;
@@ -134,4 +136,34 @@ export interface Policy {
     /** Listening endpoints that the environment acted on. */
     readonly listeners: readonly string[];
   };
+}
+
+/**
+ * How much an amendment allows.
+ * - order: the program has the effect; it may come at any point of the phase that has it.
+ * - phase: the program has the effect for its start; it may come while it serves, too.
+ * - effect: the program may do this, whenever.
+ */
+export const ALLOWANCES = ['order', 'phase', 'effect'] as const;
+export type Allowance = (typeof ALLOWANCES)[number];
+
+/** A reviewed, named exception to a policy; see amendment.ts. */
+export interface Amendment {
+  /** Unique within a file; what notes and summaries call it. */
+  readonly name: string;
+  /** Pattern on the repository, `docker.io/library/nginx`, without tag: amendments outlive versions. */
+  readonly image: Pattern;
+  /** Pattern on the path of the program that does it. */
+  readonly program: Pattern;
+  /** Name of the automaton that its task follows; '' for any, or none. */
+  readonly automaton: string;
+  readonly allows: Allowance;
+  readonly effect: Effect<Pattern>;
+  readonly why: string;
+  readonly by: string;
+  /** ISO 8601, UTC. */
+  readonly created: string;
+  readonly expires?: string;
+  /** The finding that it was made from, for those who review it. */
+  readonly finding?: { readonly id: string; readonly kind: string; readonly time: string };
 }

@@ -1,6 +1,6 @@
 // The policy file's JSON Schema (draft 2020-12). schema/policy.schema.json is this, published; a test compares them.
 import { OPS } from '../effect/index.ts';
-import { POLICY_FORMAT } from './policy.ts';
+import { ALLOWANCES, POLICY_FORMAT } from './policy.ts';
 
 const index = { type: 'integer', minimum: 0 } as const;
 const text = { type: 'string' } as const;
@@ -11,7 +11,7 @@ const pattern = {
 } as const;
 const digest = { type: 'string', pattern: '^(sha256:[0-9a-f]{64})?$' } as const;
 
-function object(
+export function object(
   properties: Readonly<Record<string, unknown>>,
   optional: readonly string[] = [],
 ): Readonly<Record<string, unknown>> {
@@ -44,6 +44,40 @@ const resource = {
     object({ kind: { const: 'id' }, value: pattern }),
   ],
 } as const;
+
+/** An effect of patterns. */
+export const EFFECT_SCHEMA = object({
+  op: { enum: OPS },
+  resource,
+  access: { type: 'string', pattern: '^r?w?c?t?a?x?$' },
+});
+
+const line = {
+  type: 'string',
+  minLength: 1,
+  pattern: '^[^\\u0000-\\u001f\\u007f]*\\S[^\\u0000-\\u001f\\u007f]*$',
+} as const;
+const time = {
+  type: 'string',
+  pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?Z$',
+  description: 'ISO 8601, UTC',
+} as const;
+
+/** Properties of an amendment, in the order in which they are written. */
+export const AMENDMENT_PROPERTIES = {
+  name: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' },
+  image: { ...pattern, description: 'pattern on the repository, docker.io/library/nginx, without tag' },
+  program: { ...pattern, description: 'pattern on the path of the program that does it' },
+  automaton: { ...text, description: 'what its task follows in the policy; empty: any, or nothing' },
+  allows: { enum: ALLOWANCES },
+  effect: EFFECT_SCHEMA,
+  why: line,
+  by: line,
+  created: time,
+  expires: time,
+  finding: object({ id: text, kind: text, time: text }),
+} as const;
+export const AMENDMENT_ITEM = object(AMENDMENT_PROPERTIES, ['expires', 'finding']);
 
 /** Properties of the top level, in the order in which they are written. */
 export const POLICY_PROPERTIES = {
@@ -108,11 +142,7 @@ export const POLICY_PROPERTIES = {
           {
             from: index,
             to: index,
-            effect: object({
-              op: { enum: OPS },
-              resource,
-              access: { type: 'string', pattern: '^r?w?c?t?a?x?$' },
-            }),
+            effect: EFFECT_SCHEMA,
             succeeds: { type: 'boolean' },
             errors: { type: 'array', items: index },
             provenance: { enum: ['executed', 'explored', 'inferred'] },
@@ -130,10 +160,11 @@ export const POLICY_PROPERTIES = {
     type: 'array',
     items: object({ kind: text, what: text, consequence: text, program: text, at: text, count: index }),
   },
+  amendments: { type: 'array', items: AMENDMENT_ITEM },
 } as const;
 
 export const POLICY_SCHEMA = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   title: 'Effigy policy: the effect graph of one container image',
-  ...object(POLICY_PROPERTIES, ['links', 'deployment', 'entries']),
+  ...object(POLICY_PROPERTIES, ['links', 'deployment', 'entries', 'amendments']),
 } as const;

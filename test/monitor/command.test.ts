@@ -9,7 +9,7 @@ import { addMonitorCommand } from '../../src/cli/monitor.ts';
 import { writePolicy } from '../../src/policy/index.ts';
 import type { Observation } from '../../src/telemetry/index.ts';
 import { boot, CLIENT, ECHO, end, exploit, healthy, serve } from './echo.ts';
-import { container, flow } from './kit.ts';
+import { container, DIGEST, flow } from './kit.ts';
 import { sysFlowFile } from './sysflow.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'effigy-monitor-'));
@@ -105,9 +105,15 @@ test('effigy monitor --json: one object a finding', () => {
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
   assert.equal(findings.length, 2);
-  const { expected, ...first } = findings[0];
+  const { expected, process, ancestors, ...first } = findings[0];
   assert.ok(Array.isArray(expected) && expected.length === 3);
+  assert.equal((process as { readonly pid: number }).pid, 10);
+  assert.deepEqual(
+    (ancestors as readonly { readonly exe: string }[]).map(({ exe }) => exe),
+    ['/usr/bin/dash'],
+  );
   assert.deepEqual(first, {
+    id: '0123456789ab-1.1',
     time: '1600000000300000000',
     kind: 'foreign-effect',
     severity: 'medium',
@@ -119,6 +125,11 @@ test('effigy monitor --json: one object a finding', () => {
     exe: '/srv/echo',
     args: '/etc/echo.conf',
     effect: { op: 'CLONE', access: '', resource: '' },
+    target: { kind: 'task', what: '' },
+    policy: 'echo.policy.json',
+    automata: ['echo'],
+    imageId: DIGEST.slice(7),
+    privileged: false,
     why: 'echo never does CLONE',
     incident: '0123456789ab-1',
     count: 1,

@@ -147,13 +147,21 @@ const symlink =
       to: text(event, 0),
     });
 
+/** As /proc/PID/maps names it, without the root of all such names. */
+const memfdName = (name: string): string => `memfd:${name}`;
+
 /** The result is a descriptor of something without a name. */
 const anonymous: Handler = (_tracker, process, event, ret) => {
   if (ret < 0) return;
   const name = event.target?.kind === 'anon' ? event.target.name : `[${event.name}]`;
   // Which argument holds the flags differs; the bit is the same one everywhere but for memfd_create.
   const flags = event.name === 'memfd_create' ? number(event, 1) << 19 : number(event, event.args.length - 1);
-  opened(process, ret, { kind: 'anon', name: event.name === 'memfd_create' ? '[memfd]' : name }, flags);
+  opened(
+    process,
+    ret,
+    { kind: 'anon', name: event.name === 'memfd_create' ? memfdName(text(event, 0)) : name },
+    flags,
+  );
 };
 
 const duplicate =
@@ -283,8 +291,13 @@ const connect: Handler = (tracker, process, event, ret) => {
 const bind: Handler = (tracker, process, event, ret) => {
   const at = fileAt(tracker, process, event, 0);
   const local = address(event.args[1]);
-  if (at?.file.kind === 'socket' && ret >= 0 && local !== undefined) at.file.bound = at.file.local = local;
+  const socket = at?.file.kind === 'socket' && local !== undefined ? at.file : undefined;
+  const before = socket?.local;
+  if (socket !== undefined) socket.local = local;
+  if (socket !== undefined && ret >= 0) socket.bound = local;
   onDescriptor(tracker, process, event, 'BIND', at);
+  // A failed attempt names the address that it was for, and no more than that.
+  if (socket !== undefined && ret < 0) socket.local = before;
 };
 
 const listen: Handler = (tracker, process, event, ret) => {

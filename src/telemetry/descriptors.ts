@@ -22,7 +22,7 @@ export interface OpenPipe {
 
 export interface OpenAnon {
   readonly kind: 'anon';
-  /** `[eventfd]` … */
+  /** `[eventfd]` …, `memfd:NAME`. */
   readonly name: string;
 }
 
@@ -167,7 +167,7 @@ export function learn(socket: OpenSocket, target: DescriptorTarget | undefined):
 export function agrees(file: OpenFile, target: DescriptorTarget): boolean {
   if (file.kind === 'file')
     return target.kind === 'path' || /^\/(dev|proc)\//.test(file.path) || sameTarget(file.behind, target);
-  if (file.kind === 'anon' && file.name === '[memfd]') return target.kind === 'path';
+  if (file.kind === 'anon' && file.name.startsWith('memfd:')) return target.kind === 'path';
   if (target.kind === 'path') return false;
   if (target.kind === 'pipe') return file.kind === 'pipe' && file.inode === target.inode;
   return file.kind === target.kind;

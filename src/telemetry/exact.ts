@@ -170,11 +170,13 @@ function resourceOf({ file, peer, op }: Extract<Activity, { kind: 'descriptor' }
     case 'pipe':
       return { kind: 'file', type: 'p', path: 'pipe:' };
     case 'anon':
-      return { kind: 'file', type: '?', path: `anon:${file.name}` };
+      return anonymous(file.name);
     default:
       if (file.family === 'unix') {
         const named = op === 'CONNECT' || !file.refused ? file : { ...file, peer: undefined };
-        return { kind: 'file', type: 'u', path: unixPath(named) };
+        // Without a name of its own or of its peer: whom the message is to or from.
+        const other = peer?.kind === 'unix' ? peer.path : '';
+        return { kind: 'file', type: 'u', path: unixPath(named) || other };
       }
       if (file.family === 'netlink') return { kind: 'file', type: '?', path: 'netlink:' };
       if (file.family === 'other') return { kind: 'file', type: '?', path: 'anon:[socket]' };
@@ -186,6 +188,12 @@ function resourceOf({ file, peer, op }: Extract<Activity, { kind: 'descriptor' }
         peer: endpoint(file.peer ?? peer, file.family),
       };
   }
+}
+
+/** Linux puts most of their names in brackets (not inotify's); effects have all in them. */
+function anonymous(name: string): Resource {
+  if (name.startsWith('memfd:')) return { kind: 'file', type: 'f', path: `/${name}` };
+  return { kind: 'file', type: '?', path: `anon:${name.startsWith('[') ? name : `[${name}]`}` };
 }
 
 function protocolOf(socket: OpenSocket): Protocol {

@@ -10,7 +10,9 @@ export {
 } from './avro-compile.ts';
 export { type AvroType, parseSchema } from './avro-schema.ts';
 export type { OpenFile, OpenSocket } from './descriptors.ts';
+export { detectBytes, detectSource, SOURCE_NAMES, SOURCES, type SourceName } from './detect.ts';
 export { ExactObserver, openStrace, type StraceSourceOptions, straceTraits } from './exact.ts';
+export type { Feed, FeedOptions, MakeFeed } from './feed.ts';
 export { SysFlowCollector, type SysFlowCollectorOptions } from './flows.ts';
 export * from './observation.ts';
 export { defaultOcfLimits, type OcfItem, type OcfLimits, OcfReader } from './ocf.ts';
@@ -30,6 +32,7 @@ export {
   type SysFlowSource,
   sysFlowTraits,
 } from './sysflow.ts';
+export { SysFlowRecords } from './sysflow-feed.ts';
 export {
   type ContainerRecord,
   type ContainerType,

@@ -106,6 +106,8 @@ export interface SourceTraits {
   readonly failures: boolean;
   /** Whether IPv6 sockets are reported. */
   readonly ipv6: boolean;
+  /** False: an OPEN without rights ('') is one whose rights the source does not tell. Absent: as `flows`, negated. */
+  readonly access?: boolean | undefined;
   /** True: reads and writes are folded into flows, delivered late and out of order. */
   readonly flows: boolean;
   /** How late a record may be: a flow is written at most this many ns after it began (SysFlow: 30 s export + 60 s idle). */

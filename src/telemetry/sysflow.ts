@@ -73,6 +73,7 @@ export class SysFlowDecoder {
   private out: Observation[] = [];
   private readonly sink: Sink;
   private readonly records: RecordDecoder<Sink>;
+  private padded = Buffer.alloc(8192);
 
   constructor(schema: string, where: string) {
     this.sink = new Sink((observation) => this.out.push(observation));
@@ -86,18 +87,41 @@ export class SysFlowDecoder {
     this.sink.bytes = bytes;
     let at = 0;
     for (let i = 0; i < count; i++) {
-      try {
-        const next = this.records.decode(bytes, at, bytes.length, this.sink);
-        if (next === at) throw new DecodeError('record without bytes');
-        at = next;
-      } catch (error) {
-        // A RangeError is a value nested until the stack ends.
-        if (!(error instanceof DecodeError) && !(error instanceof RangeError)) throw error;
-        this.out.push({ kind: 'gap', reason: `damaged record: ${error.message}`, records: count - i });
-        return;
-      }
+      const next = this.decode(bytes, at, count - i);
+      if (next === undefined) return;
+      at = next;
     }
     if (at !== data.length) this.out.push({ kind: 'gap', reason: 'bytes left over in a block', records: 1 });
+  }
+
+  /**
+   * Decodes a record on its own (a datagram). Fields that a later schema appends are passed over; two that an earlier
+   * one has not, the working directory and environment of a process, are empty, which is a zero each.
+   */
+  record(data: Uint8Array): void {
+    const missing = 2;
+    if (this.padded.length < data.length + missing) this.padded = Buffer.alloc(2 * data.length + missing);
+    const bytes = this.padded.subarray(0, data.length + missing);
+    bytes.set(data);
+    bytes.fill(0, data.length);
+    this.sink.bytes = bytes;
+    this.decode(bytes, 0, 1);
+  }
+
+  /** Position after the record; undefined where it is damaged, and what it may have said is taken back. */
+  private decode(bytes: Uint8Array, at: number, records: number): number | undefined {
+    const said = this.out.length;
+    try {
+      const next = this.records.decode(bytes, at, bytes.length, this.sink);
+      if (next === at) throw new DecodeError('record without bytes');
+      return next;
+    } catch (error) {
+      // A RangeError is a value nested until the stack ends.
+      if (!(error instanceof DecodeError) && !(error instanceof RangeError)) throw error;
+      this.out.length = said;
+      this.out.push({ kind: 'gap', reason: `damaged record: ${error.message}`, records });
+      return undefined;
+    }
   }
 
   /** Records read so far, by name. */

@@ -27,9 +27,10 @@ export class DispatchTable {
         bytes.fill(0, first + entry * ENTRY_SIZE, first + (entry + 1) * ENTRY_SIZE);
     } else bytes.fill(0, first, first + ENTRIES * ENTRY_SIZE);
     this.filledCount = 0;
-    // no other entry can be taken for that of address 0
-    view.setInt32(first, -1, true);
-    view.setInt32(first + 4, -1, true);
+    // address 0 is looked up in the first entry, where no other may seem to be it: address 1, which is looked up
+    // elsewhere, stands there
+    view.setUint32(first, 1, true);
+    view.setUint32(first + 4, 0, true);
   }
 
   /** Leads to the region where there is one, else to the stream. */

@@ -16,7 +16,7 @@
 //   3584  slots of 16 bytes for the interpreter's values
 //
 //   Dispatch table, from `table`: ENTRIES entries of 32 bytes, by hash of the address
-//      0  rip (i64, 0 empty; -1 in the place of rip 0)   8 frame   12 frame of the next page where code reaches into it, else 0; of a region its
+//      0  rip (i64, 0 empty; 1 in the place of rip 0)   8 frame   12 frame of the next page where code reaches into it, else 0; of a region its
 //         descriptor
 //     16  target: header of a stream block, or index in the function table << 1 | 1   20 header of the stream block
 //     24  epoch in which frames and pages were as they should be   28 number of the entry into the region

@@ -394,6 +394,12 @@ const unlinkat: Handler = (tracker, process, event) => {
   });
 };
 
+/** Without a path (futimens): the descriptor itself. */
+const utimensat: Handler = (tracker, process, event, ret) => {
+  const way = event.args[1]?.kind === 'string' ? named('UTIME', 0, 1) : descriptor('UTIME');
+  way(tracker, process, event, ret);
+};
+
 /** The effective id after the call: argument `effective`, or the first where that is -1. */
 const identity =
   (op: 'SETUID' | 'SETGID', effective: number): Handler =>
@@ -459,7 +465,7 @@ export const CALLS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['utime', named('UTIME', undefined, 0)],
   ['utimes', named('UTIME', undefined, 0)],
   ['futimesat', named('UTIME', 0, 1)],
-  ['utimensat', named('UTIME', 0, 1)],
+  ['utimensat', utimensat],
   ['setxattr', named('SETXATTR', undefined, 0)],
   ['lsetxattr', named('SETXATTR', undefined, 0)],
   ['chdir', changeDirectory],

@@ -47,6 +47,8 @@ export interface Known {
   tty: boolean;
   entry: boolean;
   ended: boolean;
+  /** Nothing was heard of it but its birth. */
+  forked: boolean;
 }
 
 /** Exited processes that a later event may still name. */
@@ -91,8 +93,13 @@ export class ProcessBook {
     const known = this.known(facts);
     if (known === undefined) return this.create(facts, facts.parent, true);
     const { exe } = facts;
-    if (exe !== undefined && exe !== '' && exe !== known.exe && (!this.execs || known.exe === ''))
+    const told = exe !== undefined && exe !== '';
+    if (told && exe !== known.exe && (!this.execs || known.exe === ''))
       return this.create({ ...facts, created: undefined }, successor(known), true);
+    // It may have executed something since it was made, and no one says what.
+    if (!told && known.forked && !this.execs)
+      return this.create({ ...facts, created: undefined }, undefined, true);
+    known.forked = false;
     const before = `${known.exe}\0${known.uid}\0${known.gid}`;
     learn(known, facts);
     if (before !== `${known.exe}\0${known.uid}\0${known.gid}`) this.tell(known, facts.time, false);
@@ -142,6 +149,7 @@ export class ProcessBook {
     const { exe, args, uid, gid, user, cwd, tty } = parent;
     const own = this.create({ exe, args, uid, gid, user, cwd, tty, ...defined(child) }, parent, false);
     this.event(own, child.pid, time, clone('process'), 0);
+    own.forked = true;
     return own;
   }
 
@@ -186,7 +194,8 @@ export class ProcessBook {
     const known: Known = {
       id: { pid, created: created ?? time },
       key,
-      parent,
+      // A program without a name is no one's child: nothing is known of it.
+      parent: again && (facts.exe ?? '') === '' ? undefined : parent,
       containerId,
       exe: '',
       args: '',
@@ -197,6 +206,7 @@ export class ProcessBook {
       tty: false,
       entry: false,
       ended: false,
+      forked: false,
     };
     learn(known, facts);
     this.byPid.set(pid, known);

@@ -24,6 +24,11 @@ export function calls(observations: readonly Observation[]): Call[] {
   const latest = new Map<number, ProcessInfo>();
   const found: Call[] = [];
   let container: ContainerInfo | undefined;
+  // Flows of what was inherited begin before their process does.
+  const births = new Map<number, bigint>();
+  for (const each of observations)
+    if (each.kind === 'process' && !births.has(each.process.id.pid))
+      births.set(each.process.id.pid, each.process.time);
   for (const each of observations) {
     if (each.kind === 'container') container = each.container;
     else if (each.kind === 'process') latest.set(each.process.id.pid, each.process);
@@ -41,7 +46,9 @@ export function calls(observations: readonly Observation[]): Call[] {
       const span = each.end - each.start;
       for (const [i, op] of ops.entries()) {
         const last = op === 'CLOSE' || op === 'SHUTDOWN';
-        const time = last ? each.end : each.start + (span * BigInt(i)) / BigInt(ops.length);
+        const at = last ? each.end : each.start + (span * BigInt(i)) / BigInt(ops.length);
+        const birth = births.get(task.process.pid) ?? 0n;
+        const time = at > birth ? at : birth + 1_000_000n;
         found.push({
           ...base,
           time,

@@ -36,6 +36,8 @@ export interface HostRecording {
   readonly scratch: string;
   /** Where strace's text goes. */
   readonly strace: string;
+  /** Milliseconds that a service has to listen, after which it is taken for one that doesn't; 10,000 where not given. */
+  readonly ready?: number;
 }
 
 /** Runs an image here; returns the recorder's notes. Needs root. */
@@ -48,6 +50,7 @@ export async function recordOnHost(options: HostRecording): Promise<readonly str
     drive: `sleep ${options.idle}`,
     containerId: CONTAINER_ID,
     net: 'own',
+    readyTimeout: options.ready,
     strace: options.strace,
   });
   return summary.notes;

@@ -11,7 +11,7 @@ import {
   PROT,
 } from '../machine/index.ts';
 import { RLIMIT, USER_HZ } from './abi-process.ts';
-import { SIG, SS } from './abi-signal.ts';
+import { SS } from './abi-signal.ts';
 import { credentialsAfterExec } from './credentials.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
@@ -250,7 +250,7 @@ function buildProgramStack(kernel: Kernel, task: Task, space: AddressSpace, next
 /** The other threads end, descriptors and handlers become the process's own, futexes and vfork are settled. */
 function leaveOldProgram(kernel: Kernel, task: Task): void {
   const { process } = task;
-  for (const other of [...process.tasks]) if (other !== task) exitTask(kernel, other, SIG.KILL);
+  for (const other of [...process.tasks]) if (other !== task) exitTask(kernel, other, 0);
   if (task.tid !== process.pid) {
     kernel.tasks.delete(task.tid);
     task.tid = process.pid;

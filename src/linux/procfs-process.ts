@@ -355,6 +355,13 @@ export const PROCESS_FILES: Readonly<Record<string, readonly [mode: number, make
       strings(process, process.layout.auxv, process.layout.auxv + process.layout.auxvLength),
   ],
   status: [0o444, status],
+  mem: [
+    0o600,
+    (kernel, _process, _task, reader) => {
+      kernel.cutHere(reader, { kind: 'file', what: '/proc/PID/mem', consequence: 'reading answers EIO' });
+      return -E.IO;
+    },
+  ],
   personality: [0o400, (_kernel, process) => `${hex(process.personality, 8)}\n`],
   limits: [0o444, limits],
   comm: [0o644, (_kernel, process, task) => `${commOf(process, task)}\n`],

@@ -9,7 +9,7 @@ import { IN, InotifyFile } from './inotify.ts';
 import type { Kernel } from './kernel.ts';
 import { SignalFile } from './signalfd.ts';
 import { temporaryMask } from './signals.ts';
-import { effectOn, fileOf, install, pathAt } from './sys-file-common.ts';
+import { fileOf, install, pathAt } from './sys-file-common.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Task } from './task.ts';
 import { absoluteToNow } from './time.ts';
@@ -294,9 +294,7 @@ function timerfdCreate(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   if ((flags & ~(O.CLOEXEC | O.NONBLOCK)) !== 0 || !TIMER_CLOCKS.includes(clock)) return -E.INVAL;
   if (clock >= 8) return -E.PERM; // CAP_WAKE_ALARM
   const file = new TimerFile(O.RDWR | (flags & O.NONBLOCK), clock);
-  const fd = install(kernel, task, file, (flags & O.CLOEXEC) !== 0);
-  kernel.effect(task, effectOn('OPEN', file.resource(), 'rw'), fd);
-  return fd;
+  return install(kernel, task, file, (flags & O.CLOEXEC) !== 0);
 }
 
 function giveTimer(kernel: Kernel, task: Task, file: TimerFile, address: number): void {

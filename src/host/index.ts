@@ -25,6 +25,8 @@ export {
   isRoot,
   scanDirectory,
 } from './directory.ts';
+export { type FollowOptions, type FollowSink, follow } from './follow.ts';
 export { gunzip, gzip, inflateRaw, inflateRawSync, type Taps } from './inflate.ts';
+export { type PacketHelper, type PacketOptions, type PacketSink, servePackets } from './seqpacket.ts';
 export { createSpool, type Spool, type SpoolOptions } from './spool.ts';
 export { unzstd } from './zstd.ts';

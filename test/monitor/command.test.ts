@@ -157,7 +157,7 @@ test('effigy monitor: a directory in the order of its numbers, with what is no t
   writeFileSync(join(rotated, 'notes.txt'), 'not a trace');
   const { out, err, status } = effigy('-p', policy, rotated);
   assert.deepEqual([out, status], ['no findings\n', 0]);
-  assert.match(err, /notes.txt: not a SysFlow trace; skipped/);
+  assert.match(err, /notes.txt: not a trace; skipped/);
 });
 
 test('effigy monitor: containers without a policy are said, and may be given one', () => {

@@ -7,20 +7,22 @@ import { hostError } from '../host/index.ts';
 import {
   type Assignment,
   createMonitor,
-  type Finding,
   type Monitor,
   type NamedPolicy,
   type Note,
-  printIncident,
   printNote,
   printSummary,
 } from '../monitor/index.ts';
 import { readPolicy } from '../policy/index.ts';
+import { loadAmendments } from './amendments.ts';
 import { type InputOptions, inputHelp, inputOptions, readInputs } from './inputs.ts';
+import { type Outputs, openOutputs } from './outputs.ts';
 
 interface MonitorCommandOptions extends InputOptions {
   readonly policy: readonly string[];
   readonly container: readonly string[];
+  readonly output: readonly string[];
+  readonly allow: readonly string[];
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -41,7 +43,14 @@ export function addMonitorCommand(program: Command): void {
       collect,
       [],
     )
-    .option('--json', 'print each finding as one line of JSON, as it is made')
+    .option(
+      '-o, --output <format[=file]>',
+      'text, json, sysflow, ecs, ocsf, falco, sarif or syslog; on standard output, or to a file (repeatable)',
+      collect,
+      [],
+    )
+    .option('--json', 'the same as --output json: each finding as one line, as it is made')
+    .option('--allow <file>', 'reviewed exceptions, made by effigy allow (repeatable)', collect, [])
     .option('-q, --quiet', 'no notes and no summary on standard error')
     .addHelpText(
       'after',
@@ -54,6 +63,7 @@ that follow from one cause are one incident. Notes and a summary go to standard 
 Example:
   effigy monitor --policy shop.policy.json /var/log/sysflow/
   effigy monitor --policy shop.policy.json --container shop-1 --json trace.sf
+  effigy monitor --policy shop.policy.json -o ecs=findings.ndjson -o text --allow shop.allow.json trace.sf
   effigy monitor --policy shop.policy.json --listen /var/run/sysflow.sock
   tail -F tetragon.log | effigy monitor --policy shop.policy.json -
 
@@ -67,37 +77,35 @@ function runMonitor(traces: readonly string[], options: MonitorCommandOptions): 
   if (options.policy.length === 0)
     throw new InputError('no policy to hold the traces against', 'effigy monitor', 'add --policy FILE');
   const policies = options.policy.map(loadPolicy);
+  const amendments = loadAmendments(options.allow);
+  const outputs = openOutputs(options.output, options.json === true);
   const say = (text: string): void => {
     if (!options.quiet) process.stderr.write(text);
   };
   const monitor = createMonitor(policies, {
     assignments: options.container.map((text) => assignment(text, options.policy)),
+    amendments,
     onNote: (note) => {
       // The summary has these.
       if (!summarized.has(note.kind)) say(`effigy: ${printNote(note)}\n`);
     },
-    onFinding: (finding) => {
-      if (options.json) process.stdout.write(`${findingJson(finding)}\n`);
-    },
+    onFinding: outputs.finding,
   });
   const waits = readInputs(traces, options, {
     observe: (observation, traits) => monitor.observe(observation, traits),
     say: (text) => say(`effigy: ${text}\n`),
   });
-  const finish = (): void => report(monitor, options, say);
+  const finish = (): void => report(monitor, outputs, say);
   if (waits !== undefined) return waits.then(finish);
   finish();
   return undefined;
 }
 
-function report(monitor: Monitor, options: MonitorCommandOptions, say: (text: string) => void): void {
+function report(monitor: Monitor, outputs: Outputs, say: (text: string) => void): void {
   monitor.flush();
   const summary = monitor.summary();
-  if (!options.json) {
-    const { incidents } = summary;
-    process.stdout.write(incidents.length === 0 ? 'no findings\n' : incidents.map(printIncident).join('\n'));
-  }
-  say(`${options.json ? '' : '\n'}${printSummary(summary)}`);
+  outputs.end(summary);
+  say(`${outputs.people ? '\n' : ''}${printSummary(summary)}`);
   if (summary.counters.findings > 0) process.exitCode = 1;
 }
 

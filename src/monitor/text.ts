@@ -1,5 +1,6 @@
 // Incidents, notes and summaries as text for people. Control characters of what a container named are escaped.
 import { grouped, printable } from '../bytes/index.ts';
+import type { AmendmentUse } from './allowed.ts';
 import type {
   ContainerRef,
   EffectText,
@@ -99,7 +100,13 @@ export function printNote(note: Note): string {
 }
 
 /** What was read and what became of it. */
-export function printSummary({ counters, containers, incidents, moreIncidents }: MonitorSummary): string {
+export function printSummary({
+  counters,
+  containers,
+  incidents,
+  moreIncidents,
+  amendments,
+}: MonitorSummary): string {
   const {
     absent,
     watched,
@@ -120,6 +127,8 @@ export function printSummary({ counters, containers, incidents, moreIncidents }:
     `${plural(found, 'incident')}, ${plural(counters.findings, 'finding')}${counters.repeated > 0 ? `, ${number(counters.repeated)} repeated` : ''}`,
   ];
   const details: readonly (readonly [number, string])[] = [
+    [counters.unreported, 'findings counted in their incidents only, because there were too many'],
+    [counters.allowed, 'covered by amendments'],
     [prelude, 'before an entrypoint was executed'],
     [foreign, 'of foreign processes, counted in their incidents'],
     [absent, 'attempts on files that were not there, beyond those in the policy'],
@@ -132,6 +141,7 @@ export function printSummary({ counters, containers, incidents, moreIncidents }:
     [dropped, 'dropped while it was not known whose they are'],
   ];
   for (const [count, what] of details) if (count > 0) lines.push(`  ${number(count)} ${what}`);
+  for (const use of amendments) lines.push(`  ${amendmentText(use)}`);
   for (const { container, policy, why, records, effects, seen } of containers) {
     const how =
       policy === undefined
@@ -141,6 +151,14 @@ export function printSummary({ counters, containers, incidents, moreIncidents }:
   }
   if (counters.host > 0) lines.push(`  outside of containers: ${plural(counters.host, 'record')}, no policy`);
   return `${lines.join('\n')}\n`;
+}
+
+function amendmentText({ amendment, policy, covered, expired }: AmendmentUse): string {
+  const { name, expires = '' } = amendment;
+  const whose = policy === '' ? '' : ` of ${printable(policy)}`;
+  const used = covered === 0 ? 'never matched' : `covered ${plural(covered, 'finding')}`;
+  const over = expired === 0 ? '' : `; expired ${expires}, ${plural(expired, 'finding')} since`;
+  return `amendment ${name}${whose}: ${used}${over}`;
 }
 
 const number = (n: number): string => grouped(n);

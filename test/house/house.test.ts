@@ -20,6 +20,7 @@ const floors: Readonly<Record<string, number>> = {
   machine: 3,
   monitor: 3,
   export: 3,
+  report: 4,
   linux: 4,
   explore: 5,
   closure: 5,

@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   show: async () => (await import('./show.ts')).addShowCommand,
   record: async () => (await import('./record.ts')).addRecordCommand,
   monitor: async () => (await import('./monitor.ts')).addMonitorCommand,
+  telemetry: async () => (await import('./telemetry.ts')).addTelemetryCommand,
   compare: async () => (await import('./compare.ts')).addCompareCommand,
   run: async () => (await import('./run.ts')).addRunCommand,
   syscalls: async () => (await import('./syscalls.ts')).addSyscallsCommand,

@@ -17,6 +17,7 @@ export { SysFlowCollector, type SysFlowCollectorOptions } from './flows.ts';
 export * from './observation.ts';
 export { defaultOcfLimits, type OcfItem, type OcfLimits, OcfReader } from './ocf.ts';
 export { parseStrace, STRACE_OPTIONS, type StraceOptions, StraceParser } from './strace.ts';
+export { blindSpots, type ContainerCounts, type Survey, Surveyor } from './survey.ts';
 export type {
   Arg,
   DescriptorTarget,
@@ -58,3 +59,4 @@ export {
   type SysFlowWriter,
   type SysFlowWriterOptions,
 } from './sysflow-writer.ts';
+export { observationJson, printObservation } from './text.ts';

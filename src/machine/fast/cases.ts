@@ -1,7 +1,7 @@
 // The interpreter's cases: which operation, by opcode and widths, has which number in a stream, and how its words are
 // laid out. Native operations of emit.ts are listed here by the widths that lifted code has; what is not listed runs by
 // the `slow` case.
-import { ATOMICS, IR, VECTOR_OPS, WORDS } from '../../isa/index.ts';
+import { ATOMICS, FLOAT_CONVERSIONS, IR, VECTOR_OPS, WORDS } from '../../isa/index.ts';
 import { FOLDED } from './analysis.ts';
 import { type Native, nativeFor, type Shape, shuffleLanes } from './emit.ts';
 
@@ -136,3 +136,21 @@ VECTOR_OPS.forEach(([name, kinds], i) => {
   const width = name.endsWith('bitmask') ? 32 : 128;
   add(IR.vec, width, i, 128, kinds[1] === 'v' ? 128 : kinds[1] === 'n' ? 64 : 0);
 });
+for (const lane of [32, 64]) {
+  for (const op of [IR.fadd, IR.fsub, IR.fmul, IR.fdiv, IR.fmin, IR.fmax]) {
+    add(op, lane, 0, lane, lane);
+    add(op, 128, lane, 128, 128);
+  }
+  add(IR.fsqrt, lane, 0, lane);
+  add(IR.fsqrt, 128, lane, 128);
+  for (const signaling of [0, 1]) add(IR.fcomi, lane, signaling, lane, lane);
+}
+FLOAT_CONVERSIONS.forEach(([, from, to], i) => {
+  add(IR.fcvt, to, i, from);
+});
+
+/** By case number: 1 where the number of the operation stands after the operands, for the reference. */
+export const GUARDED = Uint8Array.from([
+  ...OWN.map(() => 0),
+  ...list.map(({ native }) => (native.guard === undefined ? 0 : 1)),
+]);

@@ -14,8 +14,17 @@ export const RARE = 1;
 export const WALK = 2;
 export const MULHU = 3;
 export const MULHS = 4;
-export const STATUS = 5;
-export const SETTLE = 6;
+export const EXACT_SUM = 5;
+export const EXACT_PRODUCT = 6;
+export const STATUS = 7;
+export const SETTLE = 8;
+/** Those that rows of operations call, by name. */
+export const CORE_FUNCTIONS = {
+  mulhu: MULHU,
+  mulhs: MULHS,
+  exactSum: EXACT_SUM,
+  exactProduct: EXACT_PRODUCT,
+} as const;
 
 /** walk(address >> 24) → byte address of the leaf table, the empty one where there is none. */
 export function emitWalk(a: Asm, { cpu, emptyLeaf }: Places): void {
@@ -116,6 +125,57 @@ export function emitMulhs(a: Asm): void {
     a.get(y);
     a.op(W.i64_and, W.i64_sub);
   }
+}
+
+/** exactSum(a, b, r) → whether r is a + b without rounding (Knuth: the error of a sum is a number of its own). */
+export function emitExactSum(a: Asm): void {
+  const sum = a.local(T.f64);
+  const part = a.local(T.f64);
+  a.get(0);
+  a.get(1);
+  a.op(W.f64_add);
+  a.tee(sum);
+  a.get(2);
+  a.op(W.f64_eq);
+  a.get(0);
+  a.get(sum);
+  a.get(sum);
+  a.get(0);
+  a.op(W.f64_sub);
+  a.tee(part);
+  a.op(W.f64_sub, W.f64_sub);
+  a.get(1);
+  a.get(part);
+  a.op(W.f64_sub, W.f64_add);
+  // the error is 0 where its bits are, but for the sign
+  a.op(W.i64_reinterpret_f64);
+  a.i64(1);
+  a.op(W.i64_shl, W.i64_eqz, W.i32_and);
+}
+
+/**
+ * exactProduct(x, y, p) → 1 only where p is x * y without rounding: the significands have 53 bits together at most. p is
+ * 0 only where a factor is.
+ */
+export function emitExactProduct(a: Asm): void {
+  a.get(0);
+  a.get(1);
+  a.op(W.f64_mul);
+  a.get(2);
+  a.op(W.f64_eq);
+  for (const i of [0, 1]) {
+    a.get(i);
+    a.op(W.i64_reinterpret_f64);
+    a.i64(0, 0x10_0000);
+    a.op(W.i64_or, W.i64_ctz);
+  }
+  a.op(W.i64_add);
+  a.i64(53);
+  a.op(W.i64_ge_u, W.i32_and);
+  a.get(2);
+  a.op(W.i64_reinterpret_f64);
+  a.i64(1);
+  a.op(W.i64_shl, W.i64_eqz, W.i32_or);
 }
 
 /** settle() → RFLAGS with the pending computation done. */

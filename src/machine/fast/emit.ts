@@ -5,6 +5,7 @@
 import { IR } from '../../isa/index.ts';
 import { FOLDED } from './analysis.ts';
 import type { Asm } from './asm.ts';
+import { conversion, floating } from './emit-float.ts';
 import { vector } from './emit-vector.ts';
 import { V, W } from './opcodes.ts';
 import { T, type ValueType } from './wasm-code.ts';
@@ -24,6 +25,9 @@ export interface Shape {
   readonly constantB?: number | undefined;
 }
 
+/** Functions of the core that rows call. */
+export type CoreFunction = 'mulhu' | 'mulhs' | 'exactSum' | 'exactProduct';
+
 /** What a tier offers to the rows. */
 export interface Emitter {
   readonly a: Asm;
@@ -32,7 +36,9 @@ export interface Emitter {
   /** A local for a moment, by type and number. */
   temp(type: ValueType, i: number): number;
   /** Calls a function of the core by name. */
-  core(name: 'mulhu' | 'mulhs'): void;
+  core(name: CoreFunction): void;
+  /** Pushes MXCSR. */
+  mxcsr(): void;
 }
 
 export { shuffleLanes } from './emit-vector.ts';
@@ -515,4 +521,14 @@ const ROWS: Readonly<Record<number, (s: Shape) => Native | undefined>> = {
   [IR.extract]: (s) => extract(s, s.aux),
   [IR.insert]: insert,
   [IR.concat]: concat,
+  [IR.fadd]: floating,
+  [IR.fsub]: floating,
+  [IR.fmul]: floating,
+  [IR.fdiv]: floating,
+  [IR.fsqrt]: floating,
+  [IR.fmin]: floating,
+  [IR.fmax]: floating,
+  [IR.fcmp]: floating,
+  [IR.fcomi]: floating,
+  [IR.fcvt]: conversion,
 };

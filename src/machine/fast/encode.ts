@@ -15,7 +15,7 @@ import {
 } from '../../isa/index.ts';
 import { LAYOUT } from '../registers.ts';
 import { AnalysisScratch, isConst, keepsFlags, operandsOf } from './analysis.ts';
-import { CASE, NATIVE_NUMBERS, shapeKey } from './cases.ts';
+import { CASE, GUARDED, NATIVE_NUMBERS, shapeKey } from './cases.ts';
 import { shuffleLanes } from './emit.ts';
 import { CPU, HEADER, SLOT } from './layout.ts';
 
@@ -509,7 +509,7 @@ export class StreamEncoder {
     const wa = (operands & 1) === 0 ? 0 : widths[code[at + 1]];
     const wb = (operands & 2) === 0 ? 0 : widths[code[at + 2]];
     const wc = (operands & 4) === 0 ? 0 : widths[code[at + 3]];
-    const aux = op === IR.insert || op === IR.vec ? code[at] >>> 16 : 0;
+    const aux = op === IR.insert || op === IR.vec || FLOATS[op] !== 0 ? code[at] >>> 16 : 0;
     const number = NATIVE_NUMBERS.get(shapeKey(op, width, aux, wa, wb, wc));
     if (number === undefined) {
       this.put2(CASE.slow, i);
@@ -519,7 +519,7 @@ export class StreamEncoder {
     if (wa > 0) this.put(this.home(code[at + 1]));
     if (wb > 0) this.put(this.home(code[at + 2]));
     if (wc > 0) this.put(this.home(code[at + 3]));
-    if (op >= IR.divu && op <= IR.rems) this.put(i);
+    if (GUARDED[number] !== 0) this.put(i);
   }
 
   private copy(width: number, to: number, from: number): void {

@@ -9,12 +9,14 @@ import { Asm, typeOf } from './asm.ts';
 import { emitAtomic } from './atomic-code.ts';
 import { NATIVE_CASES, type NativeCase, OWN, type OwnCase } from './cases.ts';
 import {
+  CORE_FUNCTIONS,
+  emitExactProduct,
+  emitExactSum,
   emitMulhs,
   emitMulhu,
   emitSettle,
   emitWalk,
   MULHS,
-  MULHU,
   RARE,
   SETTLE,
   SLOW,
@@ -37,6 +39,7 @@ const TYPES = [
   { parameters: [], results: [I32] }, // 4 settle
   { parameters: [I32], results: [I32] }, // 5 run
   { parameters: [I32, I32], results: [I32] }, // 6 regions
+  { parameters: [T.f64, T.f64, T.f64], results: [I32] }, // 7 exactSum, exactProduct
 ] as const;
 
 /**
@@ -66,6 +69,8 @@ export function coreModule(places: Places, hot: number): Uint8Array {
       source(2, 'walk', 1, (a) => emitWalk(a, places)),
       source(3, 'mulhu', 2, emitMulhu),
       source(3, 'mulhs', 2, emitMulhs),
+      source(7, 'exactSum', 3, emitExactSum),
+      source(7, 'exactProduct', 3, emitExactProduct),
       source(1, 'status', 5, (a) => emitStatus(a, RARE, MULHS)),
       source(4, 'settle', 0, (a) => emitSettle(a, places)),
       source(5, 'run', 1, (a) => new RunWriter(a, places, hot).write()),
@@ -177,7 +182,11 @@ class RunWriter extends DispatchWriter {
       a,
       operand: (i) => this.value(2 + operands.indexOf(i), widths[i]),
       temp: (type, i) => this.temp(type, i),
-      core: (name) => a.call(name === 'mulhu' ? MULHU : MULHS),
+      core: (name) => a.call(CORE_FUNCTIONS[name]),
+      mxcsr: () => {
+        a.i32(this.places.cpu);
+        a.load(32, LAYOUT.mxcsr);
+      },
     };
     const result = this.resultWidth(shape.op, shape.width);
     const words = 2 + operands.length;

@@ -14,7 +14,14 @@ import { constantAddress, type Flow, flagsAfter, flowOf, leavesEarly, targetsOf 
 import { T, type ValueType } from './wasm-code.ts';
 
 /** Indices of the imports of a module of regions. */
-export const REGION_IMPORTS = { mulhu: 0, mulhs: 1, status: 2, slow: 3 } as const;
+export const REGION_IMPORTS = {
+  mulhu: 0,
+  mulhs: 1,
+  status: 2,
+  slow: 3,
+  exactSum: 4,
+  exactProduct: 5,
+} as const;
 
 /** A local that holds a value until its last use. */
 export interface Owned {

@@ -254,9 +254,11 @@ export class RegionWriter extends RegionMemory {
       this.begun,
       this.mayChange,
       this.node,
+      this.instructionAddress,
     ] as const;
     this.tree(to);
     [this.block, this.facts, this.locals, this.staticFlags, this.begun, this.mayChange, this.node] = saved;
+    this.instructionAddress = saved[7];
   }
 
   // blocks
@@ -465,7 +467,11 @@ export class RegionWriter extends RegionMemory {
       a,
       operand: (k) => this.push(code[at + 1 + k]),
       temp: (type, k) => this.temp(type, k),
-      core: (name) => a.call(name === 'mulhu' ? REGION_IMPORTS.mulhu : REGION_IMPORTS.mulhs),
+      core: (name) => a.call(REGION_IMPORTS[name]),
+      mxcsr: () => {
+        a.i32(this.places.cpu);
+        a.load(32, LAYOUT.mxcsr);
+      },
     };
     if (native.guard === undefined) {
       native.value(emitter, shape);

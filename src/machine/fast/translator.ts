@@ -237,19 +237,26 @@ export class Translator {
           { parameters: [T.i64, T.i64], results: [T.i64] },
           { parameters: [T.i32, T.i64, T.i64, T.i64, T.i32], results: [T.i32] },
           { parameters: [T.i32, T.i32, T.i32], results: [T.i32] },
+          { parameters: [T.f64, T.f64, T.f64], results: [T.i32] },
         ],
         imports: [
           { module: 'm', name: 'mulhu', kind: 'function', type: 1 },
           { module: 'm', name: 'mulhs', kind: 'function', type: 1 },
           { module: 'm', name: 'status', kind: 'function', type: 2 },
           { module: 'm', name: 'slow', kind: 'function', type: 3 },
+          { module: 'm', name: 'exactSum', kind: 'function', type: 4 },
+          { module: 'm', name: 'exactProduct', kind: 'function', type: 4 },
           { module: 'm', name: 'memory', kind: 'memory', initial: 64, maximum: 65_536 },
         ],
         functions: functions.map((code, i) => ({ type: 0, name: `r${i}`, ...code })),
       }),
     );
-    const { mulhu, mulhs, status } = core.exports;
-    const instance = instantiate(module, { mulhu, mulhs, status, slow: this.slow, memory: pool.linear });
+    const { mulhu, mulhs, status, exactSum, exactProduct } = core.exports;
+    const instance = instantiate(module, {
+      ...{ mulhu, mulhs, status, exactSum, exactProduct },
+      slow: this.slow,
+      memory: pool.linear,
+    });
     const first = table.grow(plans.length);
     plans.forEach((plan, i) => {
       table.set(first + i, instance.exports[`r${i}`]);

@@ -27,6 +27,10 @@ function constant(e: Emitter, lane: Lane, low: number, high: number): void {
   else e.a.i32(high);
 }
 
+function one(e: Emitter, lane: Lane): void {
+  constant(e, lane, 1, lane === 64 ? 0 : 1);
+}
+
 /** Pushes scalar operand i as a number. */
 function number(e: Emitter, i: number, lane: Lane): void {
   e.operand(i);
@@ -41,9 +45,9 @@ function widened(e: Emitter, lane: Lane): void {
 /** Leaves an i32: the bits on the stack, without their sign, are 0 or at least those of the smallest normal number. */
 function notDenormal(e: Emitter, lane: Lane): void {
   const { a } = e;
-  constant(e, lane, 1, 1);
+  one(e, lane);
   a.op(lane === 64 ? W.i64_shl : W.i32_shl);
-  constant(e, lane, 1, 1);
+  one(e, lane);
   a.op(lane === 64 ? W.i64_sub : W.i32_sub);
   if (lane === 64) a.i64(-1, 0x1f_ffff);
   else a.i32(0xff_ffff);
@@ -53,7 +57,7 @@ function notDenormal(e: Emitter, lane: Lane): void {
 /** Leaves an i32: the bits on the stack are neither of an infinity nor of a NaN (and, `normal`, above the smallest normal). */
 function inRange(e: Emitter, lane: Lane, range: Range): void {
   const { a } = e;
-  constant(e, lane, 1, 1);
+  one(e, lane);
   a.op(lane === 64 ? W.i64_shl : W.i32_shl);
   if (range === 'normal') {
     if (lane === 64) a.i64(1, 0x20_0000);
@@ -68,7 +72,7 @@ function inRange(e: Emitter, lane: Lane, range: Range): void {
 
 /** Leaves an i32: the bits on the stack are those of a zero. */
 function isZero(e: Emitter, lane: Lane): void {
-  constant(e, lane, 1, 1);
+  one(e, lane);
   if (lane === 64) e.a.op(W.i64_shl, W.i64_eqz);
   else e.a.op(W.i32_shl, W.i32_eqz);
 }

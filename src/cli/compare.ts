@@ -31,6 +31,7 @@ const MEANING: Readonly<Record<DifferenceKind, string>> = {
 const TOLERATED: Readonly<Record<ToleranceKind, string>> = {
   value: 'with other values of the environment',
   name: 'with another name of the same file',
+  listing: "in another order, which is that of a directory's names",
   transfers: 'that read or write another number of times',
   rounds: 'that a timer repeats, another number of times',
 };

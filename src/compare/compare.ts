@@ -35,6 +35,8 @@ export type ToleranceKind =
   | 'value'
   /** The same file by another name: through symbolic links of the image. */
   | 'name'
+  /** In another order, below a directory that the process lists: its names come in the file system's order. */
+  | 'listing'
   /** READ and WRITE: both do it, not as often. */
   | 'transfers'
   /** Both do it ten times or more, as often but for a fifth: a timer's rounds. */
@@ -131,7 +133,8 @@ class Comparer {
     // main thread.
     const twins = this.sets(host, machine, where);
     const ours = sequence(host.threads[0]?.effects ?? []).map((text) => twins.get(text) ?? text);
-    this.order(ours, sequence(machine.threads[0]?.effects ?? []), where);
+    const listed = directoriesOf(host).filter((path) => directoriesOf(machine).includes(path));
+    this.order(ours, sequence(machine.threads[0]?.effects ?? []), { where, listed });
   }
 
   /** Returns, for effects of the host that differ in values, how the machine has them. */
@@ -196,7 +199,11 @@ class Comparer {
       });
   }
 
-  private order(host: readonly string[], machine: readonly string[], where: string): void {
+  private order(
+    host: readonly string[],
+    machine: readonly string[],
+    { where, listed }: { readonly where: string; readonly listed: readonly string[] },
+  ): void {
     const both = new Set(machine);
     const ours = host.filter((text) => both.has(text));
     const shared = new Set(ours);
@@ -204,7 +211,12 @@ class Comparer {
     const kept = new Set(commonSubsequence(ours, theirs).map(([i]) => i));
     // A text that stands several times is out of order only where none of its places is in order.
     const fine = new Set([...kept].map((i) => ours[i]));
-    for (const text of shared) if (!fine.has(text)) this.add('order', where, text);
+    for (const text of shared) {
+      if (fine.has(text)) continue;
+      if (listed.some((path) => text.includes(` ${path}/`)))
+        this.tolerated.push({ kind: 'listing', where, host: text, machine: text });
+      else this.add('order', where, text);
+    }
   }
 
   private add(kind: DifferenceKind, where: string, effect: string, count = 1): void {
@@ -238,6 +250,17 @@ const isTransfer = (text: string): boolean => /^(?:READ|WRITE) /.test(text);
 
 const areRounds = (a: number, b: number): boolean =>
   Math.min(a, b) >= 10 && Math.abs(a - b) <= Math.max(a, b) / 5;
+
+/** Directories that a process opened as such. */
+function directoriesOf(run: ProcessRun): string[] {
+  return run.threads.flatMap(({ effects }) =>
+    effects.flatMap(({ effect: { op, resource }, result }) =>
+      op === 'OPEN' && result >= 0 && resource.kind === 'file' && resource.type === 'd'
+        ? [resource.path]
+        : [],
+    ),
+  );
+}
 
 function tally(happenings: readonly Happening[]): Map<string, Entry> {
   const out = new Map<string, Entry>();

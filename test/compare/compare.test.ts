@@ -45,7 +45,12 @@ function effect(op: Op, text: string): Effect {
     return { op, resource, access: '' };
   }
   const path = words[words.length - 1];
-  return { op, resource: { kind: 'file', type: 'f', path }, access: words.length > 1 ? words[0] : '' };
+  const type = path.endsWith('/') ? 'd' : 'f';
+  return {
+    op,
+    resource: { kind: 'file', type, path: path.replace(/(?<=.)\/$/, '') },
+    access: words.length > 1 ? words[0] : '',
+  };
 }
 
 const compare = (host: string, machine: string): Comparison =>
@@ -114,6 +119,16 @@ test('order within the main thread, not between threads', () => {
   const threads = (first: string, second: string): string =>
     `1 EXEC /a\n1 CLONE thread = 5\n1 OPEN r /m\n1.5 OPEN r ${first}\n1.5 OPEN r ${second}`;
   assert.deepEqual(differences(threads('/x', '/y'), threads('/y', '/x')), []);
+});
+
+test('order below a directory that both list is the file system’s', () => {
+  const text = (list: string, first: string, second: string): string =>
+    `1 EXEC /a\n1 OPEN r ${list}\n1 OPEN r /d/${first}\n1 OPEN r /d/${second}`;
+  assert.deepEqual(tolerated(text('/d/', 'x', 'y'), text('/d/', 'y', 'x')), [
+    'listing a: OPEN r /d/x | OPEN r /d/x',
+  ]);
+  assert.equal(differences(text('/e/', 'x', 'y'), text('/e/', 'y', 'x')).length, 1);
+  assert.equal(differences(text('/d', 'x', 'y'), text('/d', 'y', 'x')).length, 1);
 });
 
 test('processes and threads of one side', () => {

@@ -68,7 +68,9 @@ test('every file of /proc, /proc/self and /sys reads without a crash', () => {
       else if (type === 0o100000) {
         files++;
         const text = slurp(box, below);
-        assert.ok(typeof text === 'string' || [-22, -13, -3].includes(text), `${below}: ${text}`);
+        // nothing is mapped at 0
+        const errors = below.endsWith('/mem') ? [-5] : [-22, -13, -3];
+        assert.ok(typeof text === 'string' || errors.includes(text), `${below}: ${text}`);
       }
     }
   };

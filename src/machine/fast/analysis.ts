@@ -2,7 +2,7 @@
 // comparisons where the flags that they read were set in the same block.
 import { FLAG_KINDS, HELPERS, IR, IR_OPS, WORDS } from '../../isa/index.ts';
 
-/** Operations that only folding makes: comparisons of one operand with 0. */
+/** Operations that only folding makes: comparisons of one operand with 0; whether any bit of a mask (aux) is set, or, with ANY_OF_NOT, none is. */
 const FIRST_FOLDED = IR_OPS.length;
 export const FOLDED = {
   eqz: FIRST_FOLDED,
@@ -11,7 +11,9 @@ export const FOLDED = {
   gez: FIRST_FOLDED + 3,
   lez: FIRST_FOLDED + 4,
   gtz: FIRST_FOLDED + 5,
+  anyOf: FIRST_FOLDED + 6,
 } as const;
+export const ANY_OF_NOT = 0x80;
 
 /** Positions of value operands by opcode: bit i set where operand i is a value. */
 const VALUE_OPERANDS = [
@@ -189,6 +191,9 @@ function productFlags(original: Int32Array, inPlace: boolean): Int32Array {
   return code;
 }
 
+/** Kind of `setrflags` after a comparison of floats: all status flags, of which three may be set. */
+const COMIS = 2;
+
 type Fold = { readonly op: number; readonly swap?: boolean };
 /** Conditions after a subtraction a - b, by code; others need the result. */
 const AFTER_SUB: Readonly<Record<number, Fold>> = {
@@ -232,8 +237,11 @@ const KIND = Object.fromEntries(FLAG_KINDS.map((kind, i) => [kind, i])) as Reado
 function foldConditions(original: Int32Array, inPlace: boolean): Int32Array {
   let code = original;
   let flags = -1;
+  let compared = -1;
   for (let at = 0; at < original.length; at += WORDS) {
     const op = original[at] & 0xff;
+    if (op === IR.flags || op === IR.setf || op === IR.setrflags)
+      compared = op === IR.setrflags && original[at] >>> 16 === COMIS ? original[at + 1] : -1;
     if (op === IR.flags) flags = keepsFlags(original, at) ? -1 : at;
     else if (op === IR.setf || op === IR.setrflags) flags = -1;
     else if (op === IR.getf && original[at + 1] === 0 && flags >= 0) {
@@ -251,12 +259,34 @@ function foldConditions(original: Int32Array, inPlace: boolean): Int32Array {
         code[at + 1] = 0;
         code[at + 2] = 0;
       }
+    } else if (op === IR.cond && compared >= 0) {
+      const width = widthOfValue(code, compared);
+      if (width < 32 || width > 64) continue;
+      if (code === original && !inPlace) code = original.slice();
+      foldComparison(code, at, compared, width);
     } else if (op === IR.cond && flags >= 0) {
       if (code === original && !inPlace) code = original.slice();
       foldOne(code, at, flags);
     }
   }
   return code;
+}
+
+/** Flags (of ZF, PF, CF, the others being 0) that conditions are about after a floating point comparison, by code. */
+const AFTER_COMPARISON: readonly number[] = [0, 0x01, 0x40, 0x41, 0, 0x04, 0, 0x40];
+export const COMPARISON_MASKS: readonly number[] = [0x01, 0x04, 0x40, 0x41];
+
+function foldComparison(code: Int32Array, at: number, value: number, width: number): void {
+  const condition = code[at + 1];
+  const mask = AFTER_COMPARISON[condition >> 1];
+  if (mask === 0) {
+    code[at] = IR.const | (1 << 8);
+    code[at + 1] = condition & 1;
+    code[at + 2] = 0;
+    return;
+  }
+  replace(code, at, FOLDED.anyOf, width, value, -1);
+  code[at] |= (mask | ((condition & 1) !== 0 ? ANY_OF_NOT : 0)) << 16;
 }
 
 function foldOne(code: Int32Array, at: number, flags: number): void {

@@ -2,7 +2,7 @@
 // laid out. Native operations of emit.ts are listed here by the widths that lifted code has; what is not listed runs by
 // the `slow` case.
 import { ATOMICS, FLOAT_CONVERSIONS, IR, VECTOR_OPS, WORDS } from '../../isa/index.ts';
-import { FOLDED } from './analysis.ts';
+import { ANY_OF_NOT, COMPARISON_MASKS, FOLDED } from './analysis.ts';
 import { type Native, nativeFor, type Shape, shuffleLanes } from './emit.ts';
 
 /**
@@ -143,6 +143,8 @@ for (const lane of [32, 64]) {
   }
   add(IR.fsqrt, lane, 0, lane);
   add(IR.fsqrt, 128, lane, 128);
+  for (const mask of COMPARISON_MASKS)
+    for (const not of [0, ANY_OF_NOT]) add(FOLDED.anyOf, lane, mask | not, lane);
   for (const signaling of [0, 1]) add(IR.fcomi, lane, signaling, lane, lane);
 }
 FLOAT_CONVERSIONS.forEach(([, from, to], i) => {

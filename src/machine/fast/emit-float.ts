@@ -314,6 +314,13 @@ function lanesNotDenormal(e: Emitter, lane: Lane, local: number): void {
   a.v(V.or);
 }
 
+/** Leaves lanes of ones where the pushed vector has zeros. */
+function zeroLanes(e: Emitter, lane: Lane, push: () => void): void {
+  push();
+  e.a.zero128();
+  e.a.v(lane === 64 ? 71 : 65);
+}
+
 function packedArithmetic(lane: Lane, { exact, range, opcodes }: Arithmetic): Native {
   const operands = exact === 'root' ? [0] : [0, 1];
   const result = (e: Emitter): number => e.temp(T.v128, 0);
@@ -329,11 +336,19 @@ function packedArithmetic(lane: Lane, { exact, range, opcodes }: Arithmetic): Na
       a.get(bits);
       a.v(gtSigned(lane));
       if (range === 'normal') {
-        // zeros are left to the reference: whether they are underflow is seldom asked
         a.get(bits);
         splat(e, lane, 0, SMALLEST[lane]);
         a.v(gtSigned(lane));
         a.v(V.and);
+        // 0 where an operand is: not an underflow
+        zeroLanes(e, lane, () => a.get(result(e)));
+        zeroLanes(e, lane, () => e.operand(0));
+        if (exact === 'product') {
+          zeroLanes(e, lane, () => e.operand(1));
+          a.v(V.or);
+        }
+        a.v(V.and);
+        a.v(V.or);
       }
       for (const i of operands) {
         e.operand(i);

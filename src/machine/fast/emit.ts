@@ -3,7 +3,7 @@
 // 64 bits i64; 128 bits v128. Operations without a row here, and those whose guard does not hold, run as the reference
 // interpreter has them. Memory, registers, flags and control are the tiers' own.
 import { IR } from '../../isa/index.ts';
-import { FOLDED } from './analysis.ts';
+import { ANY_OF_NOT, FOLDED } from './analysis.ts';
 import type { Asm } from './asm.ts';
 import { conversion, floating } from './emit-float.ts';
 import { vector } from './emit-vector.ts';
@@ -507,6 +507,15 @@ const ROWS: Readonly<Record<number, (s: Shape) => Native | undefined>> = {
   [FOLDED.gez]: withZero(W.i32_ge_s, W.i64_ge_s),
   [FOLDED.lez]: withZero(W.i32_le_s, W.i64_le_s),
   [FOLDED.gtz]: withZero(W.i32_gt_s, W.i64_gt_s),
+  [FOLDED.anyOf]: (s) => ({
+    value: (e) => {
+      e.operand(0);
+      if (s.wa === 64) e.a.op(W.i32_wrap_i64);
+      e.a.i32(s.aux & (ANY_OF_NOT - 1));
+      e.a.op(W.i32_and, W.i32_eqz);
+      if ((s.aux & ANY_OF_NOT) === 0) e.a.op(W.i32_eqz);
+    },
+  }),
   [IR.select]: () => ({
     value: (e) => {
       e.operand(1);

@@ -14,7 +14,7 @@ import {
   XMM0,
 } from '../../isa/index.ts';
 import { LAYOUT } from '../registers.ts';
-import { AnalysisScratch, isConst, keepsFlags, operandsOf } from './analysis.ts';
+import { AnalysisScratch, FOLDED, isConst, keepsFlags, operandsOf } from './analysis.ts';
 import { CASE, GUARDED, NATIVE_NUMBERS, shapeKey } from './cases.ts';
 import { shuffleLanes } from './emit.ts';
 import { CPU, HEADER, SLOT } from './layout.ts';
@@ -72,6 +72,9 @@ const FLOATS = tableOf([
   IR.fcomi,
   IR.fcvt,
 ]);
+
+const HAS_AUX = FLOATS.slice();
+for (const op of [IR.insert, IR.vec, FOLDED.anyOf]) HAS_AUX[op] = 1;
 
 function tableOf(ops: readonly number[]): Uint8Array {
   const table = new Uint8Array(256);
@@ -509,7 +512,7 @@ export class StreamEncoder {
     const wa = (operands & 1) === 0 ? 0 : widths[code[at + 1]];
     const wb = (operands & 2) === 0 ? 0 : widths[code[at + 2]];
     const wc = (operands & 4) === 0 ? 0 : widths[code[at + 3]];
-    const aux = op === IR.insert || op === IR.vec || FLOATS[op] !== 0 ? code[at] >>> 16 : 0;
+    const aux = HAS_AUX[op] !== 0 ? code[at] >>> 16 : 0;
     const number = NATIVE_NUMBERS.get(shapeKey(op, width, aux, wa, wb, wc));
     if (number === undefined) {
       this.put2(CASE.slow, i);

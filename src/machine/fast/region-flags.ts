@@ -8,6 +8,8 @@ import { W } from './opcodes.ts';
 import { REGION_IMPORTS, RegionBase } from './region-base.ts';
 import { T } from './wasm-code.ts';
 
+/** Kind of `setrflags` that sets all status flags. */
+const COMIS = 2;
 const SUB = FLAG_KINDS.indexOf('sub');
 const LOGIC = FLAG_KINDS.indexOf('logic');
 const INC = FLAG_KINDS.indexOf('inc');
@@ -195,8 +197,13 @@ export abstract class RegionFlags extends RegionBase {
       this.setOne(FLAG_BITS[FLAGS[code[at + 1]]], code[at + 2]);
       return;
     }
-    this.settle();
     const how = code[at] >>> 16;
+    if (op === IR.setrflags && how === COMIS) {
+      // all that is pending is overwritten
+      a.i32(-1);
+      a.set(this.flagKind);
+      this.clearOverlay();
+    } else this.settle();
     const bit = op === IR.setf ? FLAG_BITS[FLAGS[code[at + 1]]] : 0;
     const changed =
       op === IR.setf ? 1 << bit : [0x8d5 | 0x100 | 0x400 | 0x4000 | 0x40000 | 0x200000, 0xd5, 0x8d5][how];
@@ -212,7 +219,7 @@ export abstract class RegionFlags extends RegionBase {
     } else {
       this.push(code[at + 1]);
       if (width[code[at + 1]] === 64) a.op(W.i32_wrap_i64);
-      a.i32(how === 2 ? 0x45 : changed);
+      a.i32(how === COMIS ? 0x45 : changed);
       a.op(W.i32_and);
     }
     a.op(W.i32_or);

@@ -107,7 +107,7 @@ export async function servePackets(path: string, sink: PacketSink, options: Pack
   throw new InputError(
     'a socket of this type needs Python or Perl, and neither is here',
     path,
-    `install ${helpers.join(' or ')}, or let the collector write files and use --follow`,
+    'install python3 or perl, or let the collector write files and use --follow',
   );
 }
 

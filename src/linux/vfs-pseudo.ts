@@ -76,12 +76,12 @@ export class TextInode extends GeneratedInode {
 
 /** Made anew whenever it is read from the start. */
 export class GeneratedFile extends PlacedFile {
-  private bytes: Uint8Array = new Uint8Array(0);
+  private bytes: Uint8Array | undefined = undefined;
 
   read(kernel: Kernel, task: Task, length: number, at: number | undefined): Uint8Array | number {
     const inode = this.inode as GeneratedInode;
     const offset = at ?? this.position;
-    if (offset === 0) {
+    if (offset === 0 || this.bytes === undefined) {
       const content = inode.content(kernel, task);
       if (typeof content === 'number') return content;
       this.bytes = typeof content === 'string' ? encodeText(content) : content;

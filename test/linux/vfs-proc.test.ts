@@ -77,7 +77,11 @@ test('every file of /proc, /proc/self and /sys reads without a crash', () => {
   visit('/proc', 0);
   visit('/sys', 0);
   assert.ok(files > 300, `${files} files`);
-  assert.deepEqual(box.cuts, []);
+  // whose memory is not read through its file
+  assert.deepEqual(
+    box.cuts.filter(({ what }) => what !== '/proc/PID/mem'),
+    [],
+  );
 });
 
 test('values come from the environment', () => {

@@ -15,11 +15,13 @@ import { growStack } from './stack-growth.ts';
 import { SysArgs } from './syscall.ts';
 import { endSyscall, leaveQueues } from './syscall-end.ts';
 import type { Task } from './task.ts';
-import { expireTimers, nextExpiry } from './timers.ts';
+import { expireTimers, nextExpiry, posixNow } from './timers.ts';
 import { type Block, isBlock, type SysResult } from './wait.ts';
 
 /** Instructions before the next task has its turn. */
 const QUANTUM = 50_000;
+/** Quanta that a task without others beside it may have in one go: the engine pays for each start and end. */
+const ALONE = 20;
 /** What a system call counts, in instructions and nanoseconds. */
 const SYSCALL_COST = 100;
 /** A timer wakes its task this many ns late, as on a quiet host. */
@@ -104,7 +106,7 @@ function round(kernel: Kernel, left: number): number {
   let used = 0;
   for (const task of [...kernel.tasks.values()]) {
     if (task.state !== 'runnable') continue;
-    used += Math.max(1, runTask(kernel, task, Math.min(QUANTUM, left - used)));
+    used += Math.max(1, runTask(kernel, task, left - used));
     if (used >= left || kernel.processes.get(1)?.exitStatus !== undefined) break;
   }
   return used;
@@ -162,9 +164,38 @@ function advance(kernel: Kernel, task: Task, instructions: number): void {
   task.process.cpuTime += time;
 }
 
-/** Runs a task until its quantum is used up or it can't go on; returns what it used. */
-function runTask(kernel: Kernel, task: Task, quantum: number): number {
+/**
+ * Quanta after which something other than the task may have its turn: as many as there would be one after the other, with
+ * nothing to do between them. So how tasks are interleaved does not depend on it.
+ */
+function quantaFor(kernel: Kernel, task: Task, left: number): number {
+  const most = Math.min(ALONE, Math.floor(left / QUANTUM));
+  if (most < 2) return 1;
+  let time = BigInt(most * QUANTUM);
+  const consider = (due: bigint | undefined, now: bigint): void => {
+    if (due !== undefined && due - now < time) time = due - now;
+  };
+  for (const other of kernel.tasks.values()) {
+    if (other === task) continue;
+    if (other.state === 'runnable') return 1;
+    if (other.state === 'blocked') consider(other.wait?.deadline, kernel.now);
+  }
+  for (const process of kernel.processes.values()) {
+    if (process.exitStatus !== undefined) continue;
+    consider(process.timers.real.expires, kernel.now);
+    for (const timer of process.posixTimers.values())
+      consider(timer.expires, posixNow(kernel, process, timer));
+    if (process !== task.process) continue;
+    consider(process.timers.virtual.expires, process.cpuTime);
+    consider(process.timers.prof.expires, process.cpuTime);
+  }
+  return Math.max(1, Math.ceil(Number(time) / QUANTUM));
+}
+
+/** Runs a task until its quantum (one of several, where it is alone) is used up or it can't go on; returns what it used. */
+function runTask(kernel: Kernel, task: Task, left: number): number {
   const { engine } = kernel.machine;
+  let quantum = Math.min(QUANTUM, left);
   let used = 0;
   task.yielded = false;
   while (used < quantum && task.state === 'runnable' && !task.yielded) {
@@ -177,8 +208,11 @@ function runTask(kernel: Kernel, task: Task, quantum: number): number {
     if (task.pending.length + task.process.pending.length > 0 && deliverSignals(kernel, task) === 'acted')
       continue;
     const before = engine.executed;
-    const stop = engine.run(task.registers, task.process.space, quantum - used);
+    const budget = used === 0 ? quantum + (quantaFor(kernel, task, left) - 1) * QUANTUM : quantum - used;
+    const stop = engine.run(task.registers, task.process.space, budget);
     const ran = engine.executed - before;
+    // the quantum that it stopped in
+    while (quantum < used + ran) quantum += QUANTUM;
     advance(kernel, task, ran);
     used += ran + (stop.kind === 'budget' ? 0 : SYSCALL_COST);
     act(kernel, task, stop);

@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   record: async () => (await import('./record.ts')).addRecordCommand,
   monitor: async () => (await import('./monitor.ts')).addMonitorCommand,
   telemetry: async () => (await import('./telemetry.ts')).addTelemetryCommand,
+  allow: async () => (await import('./allow.ts')).addAllowCommand,
   compare: async () => (await import('./compare.ts')).addCompareCommand,
   run: async () => (await import('./run.ts')).addRunCommand,
   syscalls: async () => (await import('./syscalls.ts')).addSyscallsCommand,

@@ -10,7 +10,9 @@ import type { FeatureSet } from '../isa/index.ts';
 import { createMachine, signalNumber } from '../linux/index.ts';
 import type { CodeStore } from '../machine/index.ts';
 import { type ModelResult, modelImage } from '../model/index.ts';
-import { type Policy, writePolicy } from '../policy/index.ts';
+import { repositoryOf } from '../monitor/index.ts';
+import { type Amendment, isForImage, type Policy, standingOf, writePolicy } from '../policy/index.ts';
+import { loadAmendments } from './amendments.ts';
 import { CPU_NAMES, cpuNamed, DEFAULT_CPU } from './cpu.ts';
 import { createProgress } from './progress.ts';
 import { summary } from './show.ts';
@@ -29,6 +31,7 @@ interface ModelCommandOptions extends TargetOptions {
   readonly engine: string;
   readonly cpu: string;
   readonly cache: boolean;
+  readonly allow: readonly string[];
   readonly json?: boolean;
 }
 
@@ -78,6 +81,7 @@ export function addModelCommand(program: Command): void {
       DEFAULT_CPU,
     )
     .option('--no-cache', 'keep no prepared code on disk (EFFIGY_CACHE says where it is kept)')
+    .option('--allow <file>', 'reviewed exceptions to keep in the policy (repeatable)', collect, [])
     .option('--json', 'print a summary of the policy as JSON')
     .addHelpText(
       'after',
@@ -93,6 +97,7 @@ Examples:
         engine: engineNamed(options.engine),
         features: cpuNamed(options.cpu),
         probes: options.probes,
+        amendments: loadAmendments(options.allow),
         store: options.cache ? openCodeCache() : undefined,
       };
       const images: OpenedImage[] = [];
@@ -118,6 +123,7 @@ interface Settings {
   readonly engine: Engine;
   readonly features: FeatureSet;
   readonly store: CodeStore | undefined;
+  readonly amendments: readonly Amendment[];
 }
 
 const collect = (value: string, sofar: readonly string[]): readonly string[] => [...sofar, value];
@@ -126,7 +132,7 @@ function modelAll(targets: readonly Target[], options: ModelCommandOptions, sett
   const files = filesOf(targets, options.output);
   const summaries = targets.map((target, i) => {
     const started = process.hrtime.bigint();
-    const result = runModel(target, settings);
+    const result = amended(runModel(target, settings), settings.amendments, files[i]);
     writeFileSync(files[i], writePolicy(result.policy));
     if (!options.json) report(result, files[i], Number(process.hrtime.bigint() - started) / 1e9);
     return summary(result.policy);
@@ -150,6 +156,24 @@ function filesOf(targets: readonly Target[], output: string): string[] {
     taken.add(name);
     return join(output, `${name}.policy.json`);
   });
+}
+
+/** With the amendments that are for this image; says which of them the model has no need of. */
+function amended(result: ModelResult, amendments: readonly Amendment[], file: string): ModelResult {
+  const repositories = result.policy.image.names.map(repositoryOf);
+  const own = amendments.filter((amendment) => isForImage(amendment, repositories));
+  for (const amendment of own) {
+    const standing = standingOf(amendment, result.policy);
+    const said = `${printable(file)}: amendment ${amendment.name}`;
+    if (standing.kind === 'unneeded')
+      process.stderr.write(
+        `${said} is no longer needed: ${printable(standing.automaton)} has this effect itself\n`,
+      );
+    else if (standing.kind === 'homeless')
+      process.stderr.write(`${said} is no longer needed: nothing in the policy is what it is for\n`);
+  }
+  if (own.length === 0) return result;
+  return { ...result, policy: { ...result.policy, amendments: own } };
 }
 
 function wholeNumber(text: string, name: string, least: number, most: number): number {

@@ -42,6 +42,10 @@ export function covers(amendment: Amendment, { image, program, automata, needs, 
   );
 }
 
+/** Whether it is for an image of one of these repositories; an image without a name may be any. */
+export const isForImage = ({ image }: Amendment, repositories: readonly string[]): boolean =>
+  repositories.length === 0 || repositories.some(matcher(image));
+
 /** Epoch milliseconds from which it no longer holds. */
 export const endOf = ({ expires }: Amendment): number =>
   expires === undefined ? Number.POSITIVE_INFINITY : Date.parse(expires);

@@ -5,8 +5,9 @@ export {
   readAmendments,
   writeAmendments,
 } from './amendment.ts';
-export { covers, type Deed, endOf, type Standing, standingOf } from './covers.ts';
+export { covers, type Deed, endOf, isForImage, type Standing, standingOf } from './covers.ts';
 export { MAX_POLICY_LENGTH, readPolicy, writePolicy } from './file.ts';
 export { includes } from './includes.ts';
 export * from './policy.ts';
 export { POLICY_SCHEMA } from './schema.ts';
+export { type Check, checkerOf } from './validate.ts';

@@ -102,6 +102,8 @@ function document(finding: Finding, options: ReportOptions): Json {
     container: containerJson(finding),
     process: {
       ...processJson(finding, process),
+      // The schema has groups of parents and leaders, not of the process itself: `user.group` has it.
+      group: undefined,
       ...(process.tty ? { interactive: true } : {}),
       thread: { id: tid },
       parent: ancestors.length === 0 ? undefined : processJson(finding, ancestors[0]),

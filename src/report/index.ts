@@ -9,6 +9,7 @@ import { sysflowReport } from './sysflow.ts';
 import { syslogReport } from './syslog.ts';
 import { textReport } from './text.ts';
 
+export { type AllowOptions, allowFinding, type RecordedFinding, readFindings } from './allow.ts';
 export { LONGEST_TEXT } from './json-text.ts';
 export type { Report, ReportOptions } from './report.ts';
 export { MOST_RESULTS } from './sarif.ts';

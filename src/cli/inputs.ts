@@ -2,7 +2,7 @@
 // grow, SysFlow's socket. Says what each is, and passes observations on with what their source can see.
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Option } from 'commander';
+import type { Command } from 'commander';
 import { InputError, printable } from '../bytes/index.ts';
 import { isOp, OPS, type Op } from '../effect/index.ts';
 import {
@@ -17,6 +17,7 @@ import {
   unzstd,
 } from '../host/index.ts';
 import {
+  type ContainerInfo,
   detectBytes,
   detectSource,
   type Feed,
@@ -35,6 +36,8 @@ export interface InputOptions {
   readonly sees?: string;
   readonly follow?: boolean;
   readonly listen?: string;
+  /** `NAME` or `NAME=IMAGE`. */
+  readonly within?: string;
 }
 
 export interface InputSink {
@@ -51,18 +54,20 @@ export interface InputSink {
 }
 
 /** Options of every command that reads traces. */
-export function inputOptions(): readonly Option[] {
-  return [
-    new Option('--source <name>', 'what wrote the traces; default: told by their content').choices([
-      ...SOURCE_NAMES,
-    ]),
-    new Option(
+export function addInputOptions(command: Command): void {
+  command
+    .addOption(
+      command
+        .createOption('--source <name>', 'what wrote the traces; default: told by their content')
+        .choices([...SOURCE_NAMES]),
+    )
+    .option(
       '--sees <operations>',
       'operations that Falco, Sysdig, Tetragon or Tracee is set up to report whenever they happen (EXEC,OPEN …, or all)',
-    ),
-    new Option('--follow', 'go on as files grow and new ones come, until Ctrl-C'),
-    new Option('--listen <socket>', "be the SysFlow processor: the collector's socket, served until Ctrl-C"),
-  ];
+    )
+    .option('--within <name[=image]>', 'strace: the container (and its image) that all of it ran in')
+    .option('--follow', 'go on as files grow and new ones come, until Ctrl-C')
+    .option('--listen <socket>', "be the SysFlow processor: the collector's socket, served until Ctrl-C");
 }
 
 export const inputHelp = `Traces are files of ${Object.values(SOURCES)
@@ -106,6 +111,13 @@ function seesOf(text: string | undefined): ReadonlySet<Op> | undefined {
   if (wrong !== undefined)
     throw new InputError(`${JSON.stringify(wrong)} is no operation`, '--sees', `one of ${OPS.join(', ')}`);
   return new Set(names.filter(isOp));
+}
+
+function withinOf(text: string | undefined): ContainerInfo | undefined {
+  if (text === undefined) return undefined;
+  const at = text.indexOf('=');
+  const name = at < 0 ? text : text.slice(0, at);
+  return { id: name, name, image: at < 0 ? '' : text.slice(at + 1), imageId: '', privileged: false };
 }
 
 interface TraceFile {
@@ -346,6 +358,7 @@ class Intake {
     const made: Feed = SOURCES[source].make((observation) => sink.observe(observation, made.traits), {
       name: this.name,
       sees,
+      container: withinOf(options.within),
     });
     this.feed = made;
     this.head = [];

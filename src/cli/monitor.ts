@@ -2,11 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { InputError } from '../bytes/index.ts';
+import { InputError, printable } from '../bytes/index.ts';
 import { hostError } from '../host/index.ts';
 import {
   type Assignment,
   createMonitor,
+  type Finding,
   type Monitor,
   type NamedPolicy,
   type Note,
@@ -15,7 +16,7 @@ import {
 } from '../monitor/index.ts';
 import { readPolicy } from '../policy/index.ts';
 import { loadAmendments } from './amendments.ts';
-import { type InputOptions, inputHelp, inputOptions, readInputs } from './inputs.ts';
+import { addInputOptions, type InputOptions, inputHelp, readInputs } from './inputs.ts';
 import { type Outputs, openOutputs } from './outputs.ts';
 
 interface MonitorCommandOptions extends InputOptions {
@@ -70,7 +71,7 @@ Example:
 Exit status: 0 no findings, 1 findings, 2 error.`,
     )
     .action(runMonitor);
-  for (const option of inputOptions()) command.addOption(option);
+  addInputOptions(command);
 }
 
 function runMonitor(traces: readonly string[], options: MonitorCommandOptions): Promise<void> | undefined {
@@ -82,6 +83,7 @@ function runMonitor(traces: readonly string[], options: MonitorCommandOptions): 
   const say = (text: string): void => {
     if (!options.quiet) process.stderr.write(text);
   };
+  const live = options.follow === true || options.listen !== undefined;
   const monitor = createMonitor(policies, {
     assignments: options.container.map((text) => assignment(text, options.policy)),
     amendments,
@@ -89,7 +91,11 @@ function runMonitor(traces: readonly string[], options: MonitorCommandOptions): 
       // The summary has these.
       if (!summarized.has(note.kind)) say(`effigy: ${printNote(note)}\n`);
     },
-    onFinding: outputs.finding,
+    onFinding: (finding) => {
+      outputs.finding(finding);
+      // The report for people comes at the end, which may be far.
+      if (live && outputs.people) say(`effigy: ${printBriefly(finding)}\n`);
+    },
   });
   const waits = readInputs(traces, options, {
     observe: (observation, traits) => monitor.observe(observation, traits),
@@ -99,6 +105,14 @@ function runMonitor(traces: readonly string[], options: MonitorCommandOptions): 
   if (waits !== undefined) return waits.then(finish);
   finish();
   return undefined;
+}
+
+/** One line, for who watches. */
+function printBriefly({ severity, kind, container, pid, exe, effect, why }: Finding): string {
+  const what = [effect.op, effect.access, effect.resource].filter((part) => part !== '').join(' ');
+  return printable(
+    `${severity}: ${kind} in ${container.name || container.id}, ${pid} ${exe}: ${what} (${why})`,
+  );
 }
 
 function report(monitor: Monitor, outputs: Outputs, say: (text: string) => void): void {

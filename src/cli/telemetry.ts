@@ -10,7 +10,7 @@ import {
   type Survey,
   Surveyor,
 } from '../telemetry/index.ts';
-import { type InputOptions, inputHelp, inputOptions, readInputs } from './inputs.ts';
+import { addInputOptions, type InputOptions, inputHelp, readInputs } from './inputs.ts';
 
 interface TelemetryCommandOptions extends InputOptions {
   readonly json?: boolean;
@@ -36,7 +36,7 @@ Examples:
   effigy telemetry --events --json tetragon.log.gz`,
     )
     .action(runTelemetry);
-  for (const option of inputOptions()) command.addOption(option);
+  addInputOptions(command);
 }
 
 interface Read {

@@ -1,7 +1,7 @@
 // Sources as they arrive: bytes in pieces of any size, from a file that grows, a pipe or a decompressor. A feed takes
 // them and passes observations on. One row here for each format; `detect.ts` tells formats apart.
 import type { Op } from '../effect/index.ts';
-import type { Observation, SourceTraits } from './observation.ts';
+import type { ContainerInfo, Observation, SourceTraits } from './observation.ts';
 
 export interface FeedOptions {
   /** For error messages. */
@@ -13,6 +13,8 @@ export interface FeedOptions {
   readonly sees?: ReadonlySet<Op> | undefined;
   /** Formats with times of day: epoch ns of the midnight before. */
   readonly midnight?: bigint | undefined;
+  /** strace, which knows of no containers: the one that all of it ran in. Default: the host. */
+  readonly container?: ContainerInfo | undefined;
 }
 
 export interface Feed {

@@ -8,13 +8,11 @@ import { StraceParser } from './strace.ts';
 
 export function straceFeed(
   emit: (observation: Observation) => void,
-  options: FeedOptions & StraceSourceOptions,
+  { name, ...options }: FeedOptions & StraceSourceOptions,
 ): Feed {
   const observer = new ExactObserver(options, emit);
   const tracker = new ActivityTracker(options, (activity) => observer.activity(activity));
-  const parser = new StraceParser({ name: options.name, midnight: options.midnight }, (event) =>
-    tracker.event(event),
-  );
+  const parser = new StraceParser({ name, midnight: options.midnight }, (event) => tracker.event(event));
   const cutter = new LineCutter(
     {
       line: (text) => parser.line(text),

@@ -46,7 +46,7 @@ export function calls(observations: readonly Observation[]): Call[] {
       const span = each.end - each.start;
       for (const [i, op] of ops.entries()) {
         const last = op === 'CLOSE' || op === 'SHUTDOWN';
-        const at = last ? each.end : each.start + (span * BigInt(i)) / BigInt(ops.length);
+        const at = last ? each.end : each.start + (span * BigInt(i)) / BigInt(2 * ops.length);
         const birth = births.get(task.process.pid) ?? 0n;
         const time = at > birth ? at : birth + 1_000_000n;
         found.push({
@@ -594,5 +594,63 @@ export function traceeNewLines(session: readonly Call[]): string[] {
       },
       data: old.args.map((arg) => ({ name: arg.name, ...typed(arg.value) })),
     });
+  });
+}
+
+// strace, as STRACE_OPTIONS have it; it begins with the entrypoint
+
+const signals: { readonly [number: number]: string | undefined } = { 11: 'SIGSEGV' };
+
+export function straceLines(session: readonly Call[]): string[] {
+  const bound = new Set<number>();
+  const begin = session.findIndex(({ op }) => op === 'EXEC');
+  return session.slice(begin).flatMap((call, i) => {
+    const { op, resource, process, ret, tid } = call;
+    const seconds = `${call.time / 1_000_000_000n}.${String(call.time % 1_000_000_000n).padStart(9, '0')}`;
+    const line = (text: string): string => `${tid} ${seconds} ${text}`;
+    if (op === 'EXEC' && resource.kind === 'program') {
+      const argv = [resource.path, ...(process.args === '' ? [] : process.args.split(' '))];
+      return [line(`execve("${resource.path}", ${JSON.stringify(argv).replaceAll('","', '", "')}, []) = 0`)];
+    }
+    if (op === 'CLONE')
+      return ret === 0 ? [] : [line(`clone(child_stack=NULL, flags=0x11) = ${childOf(session, begin + i)}`)];
+    if (op === 'EXIT')
+      return [
+        line(
+          ret & 127
+            ? `+++ killed by ${signals[ret & 127] ?? 'SIGKILL'} +++`
+            : `+++ exited with ${ret >> 8} +++`,
+        ),
+      ];
+    if (resource.kind === 'file') {
+      const { path } = resource;
+      const fd = path.startsWith('/dev/pts/') ? `1<${path}>` : `5<${path}>`;
+      const texts: { readonly [op: string]: string | undefined } = {
+        OPEN: `openat(AT_FDCWD</>, "${path}", ${openFlags(call.access)}, 0644) = ${fd}`,
+        READ: `read(${fd}, "x", 10) = 1`,
+        WRITE: `write(${fd}, "x", 1) = 1`,
+        MMAP: `mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, ${fd}, 0) = 0x7f0000000000`,
+        CLOSE: `close(${fd}) = 0`,
+      };
+      return texts[op] === undefined ? [] : [line(texts[op])];
+    }
+    if (!isNet(resource)) return [];
+    const { local, peer } = resource;
+    const address = (port: string, host: string): string =>
+      `{sa_family=AF_INET, sin_port=htons(${port}), sin_addr=inet_addr("${host}")}`;
+    const fd = `7<TCP:[${local.address}:${local.port}->${peer.address}:${peer.port}]>`;
+    if (op === 'READ') return [line(`read(${fd}, "x", 10) = 1`)];
+    if (op === 'WRITE') return [line(`write(${fd}, "x", 1) = 1`)];
+    if (op === 'CLOSE') return [line(`close(${fd}) = 0`)];
+    if (op !== 'ACCEPT') return [];
+    const listening = `6<TCP:[0.0.0.0:${local.port}]>`;
+    const binds = bound.has(process.id.pid)
+      ? []
+      : [
+          line('socket(AF_INET, SOCK_STREAM, IPPROTO_TCP) = 6<TCP:[77]>'),
+          line(`bind(6<TCP:[77]>, ${address(local.port, '0.0.0.0')}, 16) = 0`),
+        ];
+    bound.add(process.id.pid);
+    return [...binds, line(`accept4(${listening}, ${address(peer.port, peer.address)}, [16], 0) = ${fd}`)];
   });
 }

@@ -7,13 +7,15 @@ import { printIncident } from '../../src/monitor/index.ts';
 import type { Observation, SourceName } from '../../src/telemetry/index.ts';
 import { boot, ECHO, end, exploit, healthy, serve } from '../monitor/echo.ts';
 import { brief } from '../monitor/kit.ts';
-import { type Fed, feedLines, watch } from './feeds.ts';
+import { sysFlowFile } from '../monitor/sysflow.ts';
+import { type Fed, feed, feedLines, watch } from './feeds.ts';
 import { printObservation } from './print.ts';
 import {
   type Call,
   calls,
   falcoLines,
   sinspLines,
+  straceLines,
   tetragonLines,
   traceeLines,
   traceeNewLines,
@@ -40,6 +42,31 @@ const exactly = (observations: readonly Observation[]): Call[] =>
 
 const attacked = [...boot, ...serve, ...exploit, ...end];
 const execs: ReadonlySet<Op> = new Set<Op>(['EXEC']);
+
+const container = { id: 'echo', name: 'echo', image: 'example/echo:1', imageId: '', privileged: false };
+
+test('strace: a healthy session has no findings, a shell that the server runs is found', () => {
+  const told = (session: readonly Observation[]): Fed =>
+    feedLines('strace', straceLines(exactly(session)), { container, step: 100 });
+  const well = watch(told(healthy), ECHO);
+  assert.deepEqual(brief(well.findings), []);
+  assert.ok(well.summary.counters.watched > 10);
+  assert.equal(well.summary.containers[0]?.fromStart, true);
+  const { findings } = watch(told(attacked), ECHO);
+  assert.ok(findings.some(({ effect }) => effect.op === 'CLONE'));
+  assert.ok(findings.some(({ effect }) => effect.resource === '/bin/sh -c id'));
+});
+
+test('sysflow: the same from a file and from pieces of it', () => {
+  for (const step of [1, 1000, 1 << 20]) {
+    assert.deepEqual(brief(watch(feed('sysflow', sysFlowFile(healthy), { step }), ECHO).findings), []);
+    const { findings } = watch(feed('sysflow', sysFlowFile(attacked), { step }), ECHO);
+    assert.deepEqual(
+      findings.map(({ kind }) => kind),
+      ['foreign-effect', 'foreign-program'],
+    );
+  }
+});
 
 for (const [name, { source, lines }] of Object.entries(tellers)) {
   const told = (session: Parameters<typeof calls>[0], sees?: ReadonlySet<Op>): Fed =>

@@ -29,6 +29,8 @@ export interface Survey {
 
 const host: ContainerInfo = { id: '', name: '', image: '', imageId: '', privileged: false };
 
+/** Processes whose container is remembered. */
+const maxProcesses = 262_144;
 /** Programs that are named for one container. */
 const maxPrograms = 200;
 
@@ -68,6 +70,9 @@ export class Surveyor {
           counting.processes += 1;
         }
         this.containerOf.set(key, containerId);
+        // The oldest are forgotten: a long trace has more processes than there is room for.
+        if (this.containerOf.size > maxProcesses)
+          this.containerOf.delete(this.containerOf.keys().next().value as string);
         if (exe !== '' && counting.programs.size < maxPrograms) counting.programs.add(exe);
         break;
       }

@@ -49,6 +49,8 @@ export interface Known {
   ended: boolean;
   /** Nothing was heard of it but its birth. */
   forked: boolean;
+  /** An exec of it was seen. */
+  executed: boolean;
 }
 
 /** Exited processes that a later event may still name. */
@@ -106,11 +108,14 @@ export class ProcessBook {
     return known;
   }
 
-  /** An exec that succeeded: `facts` say what runs now. `born`: by a clone right before it, if it is new. */
+  /**
+   * An exec that succeeded: `facts` say what runs now. With arguments that are not known it cannot be held against a
+   * policy's, so it is as if it had not been seen.
+   */
   exec(facts: ProcessFacts, tid: number): Known {
-    const { time, exe = '' } = facts;
+    const { time, exe = '', args: told } = facts;
     let known = this.known(facts);
-    if (!this.execs && facts.entry !== true) {
+    if (told === undefined || (!this.execs && facts.entry !== true)) {
       const same = known !== undefined && known.exe === exe && known.args === (facts.args ?? known.args);
       return known !== undefined && same
         ? known
@@ -127,8 +132,10 @@ export class ProcessBook {
         false,
       );
     }
-    learn(known, { ...facts, args: facts.args ?? '' });
+    learn(known, facts);
     known.exe = exe;
+    known.args = told;
+    known.executed = true;
     this.tell(known, time, false);
     const args = known.args === '' ? [] : known.args.split(' ');
     this.event(
@@ -207,6 +214,7 @@ export class ProcessBook {
       entry: false,
       ended: false,
       forked: false,
+      executed: false,
     };
     learn(known, facts);
     this.byPid.set(pid, known);

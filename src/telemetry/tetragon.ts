@@ -123,10 +123,14 @@ class Tetragon {
     const flags = textOf(process['flags']).split(' ');
     this.dropKernels(pid, exe, args);
     this.release(pid);
+    const before = this.book.get(pid);
+    // Cloned since its last exec: whoever had this pid and executed something is another process.
+    if (flags.includes('clone') && before?.executed === true) before.ended = true;
+    const cut = flags.some((flag) => /^(trunc|error|miss)(Args|Filename)$/.test(flag));
     // Of a process that was there before Tetragon only /proc tells.
     const known = flags.includes('procFS')
       ? this.book.at(facts)
-      : this.book.exec(flags.includes('clone') ? fresh(facts, this.book.get(pid)) : facts, tid);
+      : this.book.exec(cut ? { ...facts, args: undefined } : facts, tid);
     this.remember(process, known);
   }
 
@@ -235,12 +239,6 @@ class Tetragon {
   private skip(what: string): void {
     this.skipped.set(what, (this.skipped.get(what) ?? 0) + 1);
   }
-}
-
-/** It was cloned just before: whoever had this pid is another process. */
-function fresh(facts: ProcessFacts, before: Known | undefined): ProcessFacts {
-  if (before !== undefined && before.exe !== '') before.ended = true;
-  return facts;
 }
 
 function factsOf(process: JsonObject, time: bigint): ProcessFacts | undefined {

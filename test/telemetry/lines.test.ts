@@ -171,3 +171,112 @@ test('tetragon: hooks of the usual policies', () => {
     ],
   );
 });
+
+test('tetragon: execs, forks, reused pids, arguments that are cut', () => {
+  const exec = (
+    pid: number,
+    id: string,
+    parent: string,
+    binary: string,
+    args: string,
+    flags: string,
+  ): string =>
+    JSON.stringify({
+      process_exec: {
+        process: {
+          exec_id: id,
+          pid,
+          uid: 0,
+          binary,
+          arguments: args,
+          flags,
+          docker: 'abcdef012345678',
+          parent_exec_id: parent,
+        },
+      },
+      time: '1970-01-01T00:00:01Z',
+    });
+  assert.deepEqual(
+    feedLines('tetragon', [
+      exec(10, 'a', '', '/bin/sh', '/run.sh', 'execve clone procFS'),
+      exec(11, 'b', 'a', '/bin/ls', '-l "a b"', 'execve clone'),
+      exec(11, 'c', 'a', '/bin/cat', '', 'execve'),
+      exec(11, 'd', 'a', '/bin/id', '', 'execve clone'),
+      exec(12, 'e', 'a', '/bin/tr', 'x', 'execve clone truncArgs'),
+    ]).observations.map(printObservation),
+    [
+      'stream tetragon 0',
+      'container abcdef012345   ',
+      'process 10@1000000000 of - /bin/sh [/run.sh] (0) abcdef012345 again',
+      'process 11@1000000000 of 10@1000000000 /bin/sh [/run.sh] (0) abcdef012345',
+      'process 11@1000000000 of 10@1000000000 /bin/ls [-l a b] (0) abcdef012345',
+      'event 1000000000 11/11 EXEC /bin/ls -l a b = 0',
+      'process 11@1000000000 of 10@1000000000 /bin/cat [] (0) abcdef012345',
+      'event 1000000000 11/11 EXEC /bin/cat = 0',
+      'process 11@1000000000 of 10@1000000000 /bin/sh [/run.sh] (0) abcdef012345',
+      'process 11@1000000000 of 10@1000000000 /bin/id [] (0) abcdef012345',
+      'event 1000000000 11/11 EXEC /bin/id = 0',
+      'process 12@1000000000 of 10@1000000000 /bin/tr [] (0) abcdef012345 again',
+    ],
+  );
+});
+
+test('tracee: opens of an exec are the kernel’s, a hook and its call are one, failures are told', () => {
+  const event = (
+    eventName: string,
+    syscall: string,
+    returnValue: number,
+    args: Readonly<Record<string, unknown>>,
+  ): string =>
+    JSON.stringify({
+      timestamp: 1_700_000_000,
+      processId: 5,
+      hostProcessId: 5,
+      hostThreadId: 5,
+      executable: { path: '/srv/x' },
+      containerId: '',
+      eventName,
+      syscall,
+      returnValue,
+      args: Object.entries(args).map(([name, value]) => ({ name, type: '', value })),
+    });
+  const inet = (address: string, port: string): object => ({
+    sa_family: 'AF_INET',
+    sin_addr: address,
+    sin_port: port,
+  });
+  assert.deepEqual(
+    told(
+      'tracee',
+      event('security_file_open', 'execve', 0, { pathname: '/bin/ls', flags: 'O_RDONLY' }),
+      event('security_file_open', 'openat', 0, { pathname: '/etc/passwd', flags: 'O_RDONLY|O_LARGEFILE' }),
+      event('openat', 'openat', 3, { dirfd: -100, pathname: '/etc/passwd', flags: 0 }),
+      event('openat', 'openat', -2, { dirfd: -100, pathname: '/etc/none', flags: 577 }),
+      event('openat', 'openat', 4, { dirfd: 9, pathname: 'relative', flags: 'O_RDONLY' }),
+      event('security_socket_connect', 'connect', 0, {
+        type: 'SOCK_DGRAM',
+        remote_addr: inet('1.1.1.1', '53'),
+      }),
+      event('security_socket_connect', 'connect', 0, {
+        type: 'SOCK_STREAM',
+        remote_addr: { sa_family: 'AF_UNIX', sun_path: '/run/x' },
+      }),
+      event('security_socket_bind', 'bind', 0, { type: 'SOCK_STREAM', local_addr: inet('0.0.0.0', '80') }),
+      event('connect', 'connect', 0, { sockfd: 3, addr: inet('9.9.9.9', '443') }),
+      event('read', 'read', 5, { fd: '7=/etc/hosts' }),
+      event('kill', 'kill', 0, { pid: 1, sig: 'SIGKILL' }),
+      event('net_packet_http', '', 0, {}),
+    ),
+    [
+      'OPEN r /etc/passwd = 0',
+      'OPEN wct /etc/none = -2',
+      'OPEN r = 4',
+      'CONNECT udp :0 <-> 1.1.1.1:53 = 0',
+      'CONNECT /run/x = 0',
+      'BIND tcp 0.0.0.0:80 <-> :0 = 0',
+      'CONNECT = 0',
+      'READ /etc/hosts = 5',
+      'KILL signal:9 = 0',
+    ].map((text) => `event 1700000000 5/5 ${text}`),
+  );
+});

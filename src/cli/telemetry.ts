@@ -76,12 +76,13 @@ function runTelemetry(
   return undefined;
 }
 
-/** Written in larger pieces: a system call for each line costs more than the line. */
+/** Written in larger pieces: a system call for each line costs more than the line. What comes live is not held back. */
 class Lines {
   private held: string[] = [];
   private size = 0;
 
   add(line: string): void {
+    if (this.held.length === 0) setImmediate(() => this.flush());
     this.held.push(line, '\n');
     this.size += line.length;
     if (this.size > 65_536) this.flush();

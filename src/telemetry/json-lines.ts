@@ -85,7 +85,9 @@ export function jsonObject(line: string): JsonObject | undefined {
   const start = line.indexOf('{');
   if (start < 0) return undefined;
   if (start > 0 && !/^\s*[[,]?\s*$|^\S+ (stdout|stderr) [FP] $/.test(line.slice(0, start))) return undefined;
-  const text = line.slice(start).replace(/[\s,\]]+$/, '');
+  let end = line.length;
+  while (end > start && ends.has(line.charCodeAt(end - 1))) end -= 1;
+  const text = start === 0 && end === line.length ? line : line.slice(start, end);
   try {
     const value: unknown = JSON.parse(wideAsText(text));
     return isObject(value) ? value : undefined;
@@ -94,14 +96,19 @@ export function jsonObject(line: string): JsonObject | undefined {
   }
 }
 
-/** Whether a line has nothing to say: empty, or a bracket of an array over many lines. */
-export const isBlank = (line: string): boolean => line === '' || /^\s*[[\],]*\s*$/.test(line);
+/** Blanks, a comma, a closing bracket. */
+const ends: ReadonlySet<number> = new Set([9, 10, 13, 32, 44, 93]);
 
-/** A quote inside of a JSON text has a backslash before it, so this cannot match there. */
-const wide = /(?<!\\)"\s*:\s*-?\d{16,}(?=\s*[,}\]])/g;
+/** Whether a line has nothing to say: empty, or a bracket of an array over many lines. */
+export const isBlank = (line: string): boolean => line.length < 16 && /^\s*[[\],]*\s*$/.test(line);
+
+const wide = /"\s*:\s*(-?\d{16,})(?=\s*[,}\]])/g;
 
 function wideAsText(text: string): string {
-  return text.replace(wide, (match) => match.replace(/-?\d+$/, (digits) => `"${digits}"`));
+  // A quote inside of a JSON text has a backslash before it: what follows that is text.
+  return text.replace(wide, (match, digits: string, at: number) =>
+    text.charCodeAt(at - 1) === 92 ? match : `${match.slice(0, -digits.length)}"${digits}"`,
+  );
 }
 
 export const isObject = (value: unknown): value is JsonObject =>

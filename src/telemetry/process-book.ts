@@ -61,7 +61,7 @@ export class ProcessBook {
   private readonly exporter: string;
   private readonly execs: boolean;
   private readonly byPid = new Map<number, Known>();
-  private readonly containers = new Map<string, string>();
+  private readonly containers = new Map<string, ContainerInfo>();
   private ended: Known[] = [];
   private begun = false;
 
@@ -80,13 +80,12 @@ export class ProcessBook {
   /** Told of once, and again when something about it changes. */
   container(info: ContainerInfo): void {
     if (info.id === '') return;
-    const text = JSON.stringify(info);
     const before = this.containers.get(info.id);
-    if (before === text) return;
+    if (before !== undefined && same(before, info)) return;
     // A later event that knows less takes nothing back.
     if (before !== undefined && info.image === '' && info.imageId === '') return;
     this.begin();
-    this.containers.set(info.id, text);
+    this.containers.set(info.id, info);
     this.emit({ kind: 'container', container: info });
   }
 
@@ -252,6 +251,9 @@ export class ProcessBook {
     this.emit({ kind: 'stream', exporter: this.exporter, version: 0 });
   }
 }
+
+const same = (a: ContainerInfo, b: ContainerInfo): boolean =>
+  a.name === b.name && a.image === b.image && a.imageId === b.imageId && a.privileged === b.privileged;
 
 function learn(known: Known, facts: ProcessFacts): void {
   if (facts.exe !== undefined && facts.exe !== '') known.exe = facts.exe;

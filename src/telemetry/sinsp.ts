@@ -126,7 +126,9 @@ function resultOf(fields: SinspFields): number {
 function argOf(fields: SinspFields, name: string): string {
   const own = fields(`evt.arg.${name}`) || fields(`evt.rawarg.${name}`) || fields(`evt.arg[${name}]`);
   if (own !== '') return own;
-  const line = ` ${fields('evt.args') || fields('evt.info')}`;
+  const args = fields('evt.args') || fields('evt.info');
+  if (args === '') return '';
+  const line = ` ${args}`;
   const start = line.indexOf(` ${name}=`);
   if (start < 0) return '';
   const rest = line.slice(start + name.length + 2);

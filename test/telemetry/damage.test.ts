@@ -7,19 +7,9 @@ import { type Observation, OcfReader, openSysFlow } from '../../src/telemetry/in
 import { boot, end, exploit, serve } from '../monitor/echo.ts';
 import { stream } from '../monitor/kit.ts';
 import { sysFlowFile } from '../monitor/sysflow.ts';
+import { random } from './avro-data.ts';
 import { feed } from './feeds.ts';
 import { printObservation } from './print.ts';
-
-/** Small and fast, with a state of its own (mulberry32). */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4_294_967_296) * below);
-  };
-}
 
 const session = [...boot, ...serve, ...exploit, ...end];
 /** Many sessions, so that there are several blocks: one each 80,000 bytes. */

@@ -214,15 +214,23 @@ export class Incidents {
     return found;
   }
 
-  report(discovery: Discovery): OpenIncident {
+  /** A finding, unless it was made before or an amendment covers it; `ask`: `allows` was not asked yet. */
+  report(discovery: Discovery, ask = true): OpenIncident {
+    const before = this.repeated(discovery);
+    if (before !== undefined) return before;
+    return ask && this.allows(discovery) ? this.silentOf(discovery.process) : this.find(discovery);
+  }
+
+  private repeated(discovery: Discovery): OpenIncident | undefined {
+    const { incident } = discovery.process;
+    if (!incident?.again(keyOf(discovery), this.clock.time(discovery.time))) return undefined;
+    this.counters.repeated++;
+    return incident;
+  }
+
+  private find(discovery: Discovery): OpenIncident {
     const { kind, process, effect } = discovery;
     const time = this.clock.time(discovery.time);
-    const key = discovery.key ?? `${kind} ${process.exe} ${effect.op} ${effect.access} ${dedupeText(effect)}`;
-    if (process.incident?.again(key, time)) {
-      this.counters.repeated++;
-      return process.incident;
-    }
-    if (this.allows(discovery)) return this.silentOf(process);
     this.counters.findings++;
     const expected = discovery.expected();
     const severity = severityOf(kind, effect, expected);
@@ -239,7 +247,7 @@ export class Incidents {
       return incident;
     }
     const finding = { ...this.finding(discovery, incident), severity, expected };
-    incident.add(key, finding);
+    incident.add(keyOf(discovery), finding);
     this.onFinding(finding);
     return incident;
   }
@@ -271,6 +279,9 @@ export class Incidents {
     };
   }
 }
+
+const keyOf = ({ key, kind, process, effect }: Discovery): string =>
+  key ?? `${kind} ${process.exe} ${effect.op} ${effect.access} ${dedupeText(effect)}`;
 
 function automataOf({ process, maker = process, time }: Discovery): readonly string[] {
   const policy = process.container?.policy?.policy;

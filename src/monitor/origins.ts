@@ -260,7 +260,7 @@ export class Origins {
     process.incident = incident;
     incident.include(parent, false);
     // Its CLONE was found already: one cause, one finding.
-    if (parent.rogueClones < 0) this.core.incidents.report(discovery);
+    if (parent.rogueClones < 0) this.core.incidents.report(discovery, false);
     makeForeign(process, incident, Number.NEGATIVE_INFINITY);
   }
 
@@ -422,7 +422,7 @@ export class Origins {
       return task;
     }
     const incident = this.core.incidents.of(process, time);
-    if (process.rogueClones < 0) this.core.incidents.report(discovery);
+    if (process.rogueClones < 0) this.core.incidents.report(discovery, false);
     task.incident = incident;
     return task;
   }

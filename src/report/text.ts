@@ -9,7 +9,7 @@ export const textReport = (): Report => ({
   finding: () => '',
   end: ({ incidents, moreIncidents }) => {
     if (incidents.length === 0) return 'no findings\n';
-    const more = incidents.length - MOST_INCIDENTS + moreIncidents;
+    const more = Math.max(0, incidents.length - MOST_INCIDENTS) + moreIncidents;
     const rest = more > 0 ? `\nand ${more} more incidents\n` : '';
     return incidents.slice(0, MOST_INCIDENTS).map(printIncident).join('\n') + rest;
   },

@@ -154,6 +154,19 @@ test('amendments: a program that the policy does not have may do what it does; o
   ]);
 });
 
+test('amendments: one that has expired covers nothing, and says how much it would have', () => {
+  const child: readonly Observation[] = [
+    process(300.1, 20, { parent: 10, exe: '/srv/echo', args: '/etc/echo.conf' }),
+    event(300.1, 20, 'CLONE', { ret: 0 }),
+  ];
+  const { findings } = run(ECHO, healthyAnd(...child));
+  assert.deepEqual(brief(findings), ['unknown-task 20 CLONE process']);
+  const amendments = [allow(findings[0], { expires: '2020-09-01T00:00:00Z' })];
+  const late = run(ECHO, healthyAnd(...child), { amendments });
+  assert.equal(late.findings.length, 1);
+  assert.deepEqual([late.summary.amendments[0].covered, late.summary.amendments[0].expired], [0, 1]);
+});
+
 test('amendments: order alone allows nothing else', () => {
   const early = flow(6.5, 9, 10, 'ACCEPT+CLOSE tcp 172.17.0.4:8080 <-> 172.17.0.1:57514');
   const { findings } = run(ECHO, [...boot, early]);

@@ -4,7 +4,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import test from 'node:test';
 import { InputError } from '../../src/bytes/index.ts';
 import { matcher, type Pattern } from '../../src/effect/index.ts';
-import { AMENDMENT_SCHEMA, includes, readAmendments, writeAmendments } from '../../src/policy/index.ts';
+import {
+  AMENDMENT_SCHEMA,
+  includes,
+  isForImage,
+  readAmendments,
+  writeAmendments,
+} from '../../src/policy/index.ts';
 
 const sample = {
   format: 1,
@@ -35,6 +41,13 @@ test('the published schema of amendments is the one that is enforced', () => {
   const text = `${JSON.stringify(AMENDMENT_SCHEMA, null, 2)}\n`;
   if (process.env['UPDATE'] === '1') writeFileSync('schema/amendment.schema.json', text);
   assert.equal(readFileSync('schema/amendment.schema.json', 'utf8'), text, 'UPDATE=1 writes it');
+});
+
+test('an amendment is for images by their repositories', () => {
+  const [amendment] = readAmendments(JSON.stringify(sample), 'a.json');
+  assert.equal(isForImage(amendment, ['docker.io/library/x', 'docker.io/shop/web']), true);
+  assert.equal(isForImage(amendment, ['docker.io/library/shop']), false);
+  assert.equal(isForImage(amendment, []), true, 'an image without a name may be any');
 });
 
 const damaged: readonly (readonly [

@@ -13,6 +13,7 @@ import {
   type Listener,
   type Machine,
   type RunStop,
+  readFileStart,
   restartKernel,
   sendSignal,
   snapshot,
@@ -24,6 +25,7 @@ import type { Launch } from './launch.ts';
 import { type NamePlace, type NameSearch, namesAt } from './names.ts';
 import { keptPaths, type RestartWay } from './restarts.ts';
 import { type Action, encodePayload, type Scenario } from './scenario.ts';
+import { MAX_CONFIG_BYTES, requestTargets } from './targets.ts';
 import type { ScenarioTrace, Step } from './trace.ts';
 import { type Stopped, Trail } from './trail.ts';
 import { wordsOf } from './words.ts';
@@ -212,6 +214,27 @@ export class Explorer {
       const node = this.tree.lookup(path);
       return node?.kind === 'file' ? wordsOf(node, path) : [];
     });
+  }
+
+  /** Request targets in the text files that the programs which still run read while they started. */
+  targets(): readonly string[] {
+    const { booted } = this;
+    const running = new Set(
+      [...booted.processes.values()]
+        .filter(({ exitStatus }) => exitStatus === undefined)
+        .map(({ exe }) => exe),
+    );
+    const paths = new Set(
+      this.boot.steps.flatMap((step) => {
+        if (step.kind !== 'effect' || !running.has(step.event.exe)) return [];
+        const { op, access, resource } = step.event.effect;
+        return op === 'OPEN' && access === 'r' && resource.kind === 'file' && step.event.result >= 0
+          ? [resource.path]
+          : [];
+      }),
+    );
+    const files = [...paths].flatMap((path) => readFileStart(booted, path, MAX_CONFIG_BYTES) ?? []);
+    return requestTargets(files, (path) => booted.vfs.internal(booted, path) !== undefined);
   }
 
   /** Text of the symbolic link that is at this path after boot; undefined where there is none, or it depends on who looks. */

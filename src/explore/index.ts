@@ -16,6 +16,7 @@ export {
   payloadScenarios,
   type Scenario,
   signalScenarios,
+  targetScenarios,
   wordScenarios,
 } from './scenario.ts';
 export type { EntryStep, EnvironmentTrace, ScenarioTrace, Step, WaitStep } from './trace.ts';

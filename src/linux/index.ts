@@ -12,6 +12,7 @@ export type { Cut, EffectEvent, EnvironmentValues, Frame } from './events.ts';
 export { type CallTexts, formatArguments, formatSyscall } from './format.ts';
 export { type CountedCut, Kernel, type KernelHooks, type Layout, type Machine } from './kernel.ts';
 export { restartKernel } from './restart.ts';
+export { readFileStart } from './runtime-files.ts';
 export type { RunOptions, RunStop, Waiting } from './scheduler.ts';
 export { sendFromOutside as sendSignal, signalNumber } from './signals-outside.ts';
 export { snapshot } from './snapshot.ts';

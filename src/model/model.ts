@@ -22,6 +22,7 @@ import {
   type Step,
   type Stopped,
   signalScenarios,
+  targetScenarios,
   wordScenarios,
 } from '../explore/index.ts';
 import type { Image } from '../image/index.ts';
@@ -230,7 +231,10 @@ function serveAll(explorers: readonly Explorer[], options: ModelOptions): Served
   const words = listeners.flatMap(({ stream }, index) =>
     known.flatMap((word) => wordScenarios({ index, stream }, word)),
   );
-  const total = plain.length + words.length + 1 + probing.length;
+  const targets = listeners.flatMap(({ stream }, index) =>
+    stream ? first.targets().flatMap((target) => targetScenarios(index, target)) : [],
+  );
+  const total = plain.length + words.length + targets.length + 1 + probing.length;
   let tried = 0;
   const tick = (): void => {
     const done = rows.length + tried;
@@ -277,6 +281,11 @@ function serveAll(explorers: readonly Explorer[], options: ModelOptions): Served
     tryNames(search, [scenario]);
   }
   tryOut(chainScenario(lasting), undefined, noName);
+  for (const scenario of targets) {
+    const search = new NameSearch(first.environment.token);
+    tryOut(scenario, search, noName);
+    tryNames(search, [scenario]);
+  }
   for (const { scenario, listener, payload, name } of probing) {
     const search = new NameSearch(first.environment.token);
     tryOut(scenario, search, noName);

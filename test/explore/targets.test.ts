@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { requestTargets } from '../../src/explore/targets.ts';
+
+const text = (content: string): Uint8Array => new TextEncoder().encode(content);
+const FILES = new Set(['/usr/share/www', '/etc/types', '/var/log']);
+const targetsOf = (...contents: string[]): readonly string[] =>
+  requestTargets(contents.map(text), (path) => FILES.has(path));
+
+test('paths of a configuration that are no files', () => {
+  assert.deepEqual(
+    targetsOf(
+      `server { root /usr/share/www; include /etc/types;
+  # location /comment
+  location /up { proxy_pass http://127.0.0.1:9999; }
+  location ^~ "/images/" { }
+  location = /50x.html { internal; }
+}`,
+      'ScriptAlias /cgi-bin/ /var/log\nurl=/api/v1\n; path /no\n// path /neither\n',
+    ),
+    ['/up', '/images/', '/50x.html', '/cgi-bin/', '/api/v1'],
+  );
+  assert.deepEqual(targetsOf('\x7fELF\0 /bin/sh /x', ''), []);
+  assert.equal(targetsOf(Array.from({ length: 99 }, (_, i) => `/p${i}`).join('\n')).length, 32);
+});

@@ -13,7 +13,8 @@ import { boot, ECHO, end, exploit, healthy, serve } from '../monitor/echo.ts';
 import { sysFlowFile } from '../monitor/sysflow.ts';
 import { printObservation } from '../telemetry/print.ts';
 import { bareRecords } from '../telemetry/records.ts';
-import { calls, falcoLines, tetragonLines, traceeLines } from '../telemetry/sessions.ts';
+import { calls, falcoLines, tetragonLines } from '../telemetry/sessions.ts';
+import { traceeLines } from '../telemetry/sessions-tracee.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'effigy-inputs-'));
 after(() => rmSync(directory, { recursive: true }));

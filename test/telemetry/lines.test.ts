@@ -6,7 +6,8 @@ import { boot } from '../monitor/echo.ts';
 import { sysFlowFile } from '../monitor/sysflow.ts';
 import { feedLines } from './feeds.ts';
 import { printObservation } from './print.ts';
-import { calls, falcoLines, sinspLines, tetragonLines, traceeLines, traceeNewLines } from './sessions.ts';
+import { calls, falcoLines, sinspLines, tetragonLines } from './sessions.ts';
+import { traceeLines, traceeNewLines } from './sessions-tracee.ts';
 
 const told = (source: SourceName, ...lines: readonly string[]): string[] =>
   feedLines(source, lines)

@@ -10,16 +10,8 @@ import { brief } from '../monitor/kit.ts';
 import { sysFlowFile } from '../monitor/sysflow.ts';
 import { type Fed, feed, feedLines, watch } from './feeds.ts';
 import { printObservation } from './print.ts';
-import {
-  type Call,
-  calls,
-  falcoLines,
-  sinspLines,
-  straceLines,
-  tetragonLines,
-  traceeLines,
-  traceeNewLines,
-} from './sessions.ts';
+import { type Call, calls, falcoLines, sinspLines, straceLines, tetragonLines } from './sessions.ts';
+import { traceeLines, traceeNewLines } from './sessions-tracee.ts';
 
 interface Teller {
   readonly source: SourceName;

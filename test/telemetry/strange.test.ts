@@ -11,15 +11,8 @@ import {
 import { boot, ECHO, end, exploit, serve } from '../monitor/echo.ts';
 import { random } from './avro-data.ts';
 import { feedLines, watch } from './feeds.ts';
-import {
-  calls,
-  falcoLines,
-  sinspLines,
-  straceLines,
-  tetragonLines,
-  traceeLines,
-  traceeNewLines,
-} from './sessions.ts';
+import { calls, falcoLines, sinspLines, straceLines, tetragonLines } from './sessions.ts';
+import { traceeLines, traceeNewLines } from './sessions-tracee.ts';
 
 const session = calls([...boot, ...serve, ...exploit, ...end]);
 const strange: readonly unknown[] = [

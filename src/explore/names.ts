@@ -74,7 +74,7 @@ export function namesAt(tree: Tree, { directory, suffix }: NamePlace, limit: num
 const isPlain = (name: string): boolean => /^[\w./-]+$/.test(name);
 
 /** The first of each list, then the second of each, and so on. */
-function takeTurns(lists: readonly (readonly string[])[], limit: number): readonly string[] {
+export function takeTurns(lists: readonly (readonly string[])[], limit: number): readonly string[] {
   const out: string[] = [];
   const longest = Math.max(0, ...lists.map((list) => list.length));
   for (let i = 0; i < longest && out.length < limit; i++)

@@ -2,29 +2,37 @@
 // no paths of its file system (`location /up`, `ScriptAlias /cgi-bin/`). Probes ask for them (until symbolic input finds
 // them by itself).
 import { decodeText } from '../bytes/index.ts';
+import { takeTurns } from './names.ts';
 
 /** Taken from all files together. */
 const MAX_TARGETS = 32;
+/** In one directory: what is served there is one kind, mostly. */
+const MAX_OF_DIRECTORY = 4;
 /** Of one file. */
 export const MAX_CONFIG_BYTES = 128 * 1024;
 
 const PATH = /(?:^|[\s"'=(^])(\/(?:[\w.~%+-]+\/?)+)/g;
 
-/** Distinct targets in the order of the files; `isFile` says what is there in the file system. */
+/** Distinct targets, some of every directory that is named; `isFile` says what is there in the file system. */
 export function requestTargets(
   files: readonly Uint8Array[],
   isFile: (path: string) => boolean,
 ): readonly string[] {
-  const out = new Set<string>();
+  const groups = new Map<string, Set<string>>();
   for (const bytes of files) {
     if (bytes.length === 0 || bytes.includes(0)) continue;
     for (const line of decodeText(bytes).split('\n')) {
       if (/^\s*(?:#|;|\/\/)/.test(line)) continue;
       for (const [, path] of line.matchAll(PATH)) {
-        if (out.size >= MAX_TARGETS) return [...out];
-        if (!isFile(path) && path.length <= 128) out.add(path);
+        if (isFile(path) || path.length > 128) continue;
+        const directory = path.slice(0, path.lastIndexOf('/') + 1);
+        const group = groups.get(directory) ?? new Set();
+        groups.set(directory, group.add(path));
       }
     }
   }
-  return [...out];
+  return takeTurns(
+    [...groups.values()].map((group) => [...group].slice(0, MAX_OF_DIRECTORY)),
+    MAX_TARGETS,
+  );
 }

@@ -194,6 +194,22 @@ export function describeStatus(status: number): string {
 
 const lastLine = (output: string): string => output.trimEnd().split('\n').at(-1) || '(no output)';
 
+interface Listening {
+  /** In what every boot has at the same index, which is how scenarios name it. */
+  readonly index: number;
+  readonly stream: boolean;
+  /** The same port as an earlier one, of another address: IPv6 beside IPv4. What it serves is tried there. */
+  readonly twin: boolean;
+}
+
+const isTwin = (listeners: readonly Listener[], index: number): boolean => {
+  const { protocol, port } = listeners[index];
+  return (
+    port !== 0 &&
+    listeners.slice(0, index).some((other) => other.protocol === protocol && other.port === port)
+  );
+};
+
 interface Served {
   readonly rows: ScenarioTrace[][];
   /** Scenarios that were played, with those that showed nothing new. */
@@ -205,35 +221,33 @@ function serveAll(explorers: readonly Explorer[], options: ModelOptions): Served
   const [first] = explorers;
   if (first.boot.stop.kind !== 'quiescent') return { rows: [], tried: 0 };
   // Scenarios name listeners by index: what every boot has at the same index.
-  const listeners = first.boot.listeners.filter((listener, i) =>
-    explorers.every(({ boot }) => boot.listeners[i]?.protocol === listener.protocol),
+  const listeners = first.boot.listeners.flatMap((listener, index): Listening[] =>
+    explorers.every(({ boot }) => boot.listeners[index]?.protocol === listener.protocol)
+      ? [{ ...listener, index, twin: isTwin(first.boot.listeners, index) }]
+      : [],
   );
   const rows: ScenarioTrace[][] = [];
   const plain: Scenario[] = [];
   const probing: { scenario: Scenario; listener: number; payload: string; name: string }[] = [];
-  listeners.forEach((listener, i) => {
-    if (listener.stream) plain.push(...connectionScenarios(i));
+  for (const { index, stream, twin } of listeners) {
+    if (stream) plain.push(...connectionScenarios(index));
     for (const [name, payload] of PAYLOADS) {
-      const made = listener.stream ? payloadScenarios(i, name, payload) : datagramScenarios(i, name, payload);
-      for (const scenario of made) probing.push({ scenario, listener: i, payload, name });
+      const made = stream ? payloadScenarios(index, name, payload) : datagramScenarios(index, name, payload);
+      for (const scenario of twin ? made.slice(0, 1) : made)
+        probing.push({ scenario, listener: index, payload, name });
     }
-  });
+  }
   plain.push(
-    ...signalScenarios(
-      listeners.findIndex((listener) => listener.stream) >= 0
-        ? listeners.findIndex((listener) => listener.stream)
-        : undefined,
-      options.stopSignal,
-    ),
+    ...signalScenarios(listeners.find(({ stream }) => stream)?.index, options.stopSignal),
+    ...launchScenarios(first.launch, first.boot.listeners),
   );
-  plain.push(...launchScenarios(first.launch, listeners));
   const known = first.words();
-  const words = listeners.flatMap(({ stream }, index) =>
-    known.flatMap((word) => wordScenarios({ index, stream }, word)),
-  );
-  const targets = listeners.flatMap(({ stream }, index) =>
-    stream ? first.targets().flatMap((target) => targetScenarios(index, target)) : [],
-  );
+  const asked = first.targets();
+  const single = listeners.filter(({ twin }) => !twin);
+  const words = single.flatMap((listener) => known.flatMap((word) => wordScenarios(listener, word)));
+  const targets = single
+    .filter(({ stream }) => stream)
+    .flatMap(({ index }) => asked.flatMap((target) => targetScenarios(index, target)));
   const total = plain.length + words.length + targets.length + 1 + probing.length;
   let tried = 0;
   const tick = (): void => {

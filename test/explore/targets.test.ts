@@ -18,8 +18,15 @@ test('paths of a configuration that are no files', () => {
 }`,
       'ScriptAlias /cgi-bin/ /var/log\nurl=/api/v1\n; path /no\n// path /neither\n',
     ),
-    ['/up', '/images/', '/50x.html', '/cgi-bin/', '/api/v1'],
+    ['/up', '/images/', '/cgi-bin/', '/api/v1', '/50x.html'],
   );
   assert.deepEqual(targetsOf('\x7fELF\0 /bin/sh /x', ''), []);
-  assert.equal(targetsOf(Array.from({ length: 99 }, (_, i) => `/p${i}`).join('\n')).length, 32);
+  assert.deepEqual(targetsOf(Array.from({ length: 99 }, (_, i) => `/p/${i}`).join('\n'), '/q/'), [
+    '/p/0',
+    '/q/',
+    '/p/1',
+    '/p/2',
+    '/p/3',
+  ]);
+  assert.equal(targetsOf(Array.from({ length: 99 }, (_, i) => `/p${i}/`).join('\n')).length, 32);
 });

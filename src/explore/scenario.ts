@@ -38,6 +38,14 @@ export const PAYLOADS: readonly (readonly [name: string, payload: Payload])[] = 
     'http post',
     'POST /{token} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\n\r\na=1&b=2',
   ],
+  [
+    'http get ranges',
+    'GET /{token} HTTP/1.1\r\nHost: localhost\r\nRange: bytes=1-2,5-9\r\nConnection: close\r\n\r\n',
+  ],
+  [
+    'http get, compressed',
+    'GET /{token} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip, br\r\nRange: bytes=0-4\r\nConnection: close\r\n\r\n',
+  ],
   ['http bad method', 'BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n'],
   ['http bad path', 'GET /../../{token} HTTP/1.1\r\nHost: localhost\r\n\r\n'],
   ['command get', 'GET {token}\r\n'],

@@ -8,7 +8,13 @@ import { join } from 'node:path';
 import { ElfSource, interpreterOf, parseElf, readDynamic } from '../src/elf/index.ts';
 import { type Tree, treeBuilder } from '../src/image/index.ts';
 import { createKernel } from '../src/linux/index.ts';
-import { createFastEngine, createMemory, createReferenceEngine, type Engine } from '../src/machine/index.ts';
+import {
+  createFastEngine,
+  createMemory,
+  createReferenceEngine,
+  type Engine,
+  SHORT_PROGRAM,
+} from '../src/machine/index.ts';
 import type { BenchRow } from './sysflow.ts';
 
 /** Kernels with iterations that take a processor about a quarter of a second. */
@@ -161,7 +167,12 @@ function programRows(): BenchRow[] {
     const tree = treeOf(argv[0]);
     return (['fast', 'reference'] as const).map((name): BenchRow => {
       const { seconds } = timed(
-        () => inMachine(tree, argv, name === 'fast' ? createFastEngine() : createReferenceEngine()).output,
+        () =>
+          inMachine(
+            tree,
+            argv,
+            name === 'fast' ? createFastEngine({ plainFirst: SHORT_PROGRAM }) : createReferenceEngine(),
+          ).output,
       );
       return { name: `${argv.join(' ')}, ${name}`, value: seconds, unit: 's' };
     });

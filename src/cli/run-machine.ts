@@ -18,14 +18,19 @@ import {
   createReferenceEngine,
   type Engine,
   type EngineOptions,
+  SHORT_PROGRAM,
 } from '../machine/index.ts';
 import { SteppingEngine } from './run-step.ts';
 import { frameText, type TraceEvent, type TraceOptions, Tracer } from './run-trace.ts';
 
+/** The fast engine, which short programs don't wait for. */
+const createPatientEngine = (options: EngineOptions): Engine =>
+  createFastEngine({ ...options, plainFirst: SHORT_PROGRAM });
+
 /** Engines by name. */
 export const ENGINES: Readonly<Record<string, (options: EngineOptions) => Engine>> = {
   reference: createReferenceEngine,
-  fast: createFastEngine,
+  fast: createPatientEngine,
 };
 
 /** What replaces parts of the image's configuration. */
@@ -110,7 +115,7 @@ export function runInMachine(image: Image, request: RunRequest, listener: RunLis
           listener.trace(event);
         });
   const steps = tracer?.steps === true;
-  const make = request.engine ?? (steps ? createReferenceEngine : createFastEngine);
+  const make = request.engine ?? (steps ? createReferenceEngine : createPatientEngine);
   const { features, store } = request;
   const engine = make({ features, ...(steps ? { blockInstructions: 1 } : { store }) });
   const kernel = createKernel({

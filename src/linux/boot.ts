@@ -7,6 +7,7 @@ import {
   createMemory,
   createReferenceEngine,
   type MemoryOptions,
+  SHORT_PROGRAM,
 } from '../machine/index.ts';
 import type { EnvironmentValues } from './events.ts';
 import { Kernel, type KernelHooks, type Layout, type Machine } from './kernel.ts';
@@ -48,8 +49,11 @@ export interface MachineOptions extends MemoryOptions {
 /** Memory and an engine, the reference one unless told otherwise. */
 export function createMachine(options: MachineOptions = {}): Machine {
   const { features = BASELINE, store } = options;
-  const create = options.engine === 'fast' ? createFastEngine : createReferenceEngine;
-  return { engine: create({ features, store }), memory: createMemory(options), features };
+  const engine =
+    options.engine === 'fast'
+      ? createFastEngine({ features, store, plainFirst: SHORT_PROGRAM })
+      : createReferenceEngine({ features });
+  return { engine, memory: createMemory(options), features };
 }
 
 export function createKernel(options: KernelOptions): Kernel {

@@ -2,7 +2,7 @@
 export type { CodeStore } from './code-store.ts';
 export type { Engine, EngineStop, Registers } from './engine.ts';
 export type { FastEngineOptions } from './fast/index.ts';
-export { createFastEngine } from './fast/index.ts';
+export { createFastEngine, SHORT_PROGRAM } from './fast/index.ts';
 export type { Fault } from './fault.ts';
 export { GuestFault } from './fault.ts';
 export type { Helper, HelperEnvironment } from './helpers.ts';

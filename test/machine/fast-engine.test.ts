@@ -32,7 +32,11 @@ function machine(
 }
 
 const MODES = [false, true] as const;
-const engines = (): Engine[] => MODES.map((eager) => createFastEngine({ eager }));
+const engines = (): Engine[] => [
+  ...MODES.map((eager) => createFastEngine({ eager })),
+  // begins on the reference, and hands over in the middle of things
+  createFastEngine({ plainFirst: 777 }),
+];
 
 /** A loop over memory with a call, flags that live across blocks, and a rotate. */
 const LOOP = '4801d8 488b0c24 48d1c0 4883c301 39d8 7703 48ffc6 e802000000 ebe4 4883ee01 c3';

@@ -29,7 +29,12 @@ import { Translator } from './translator.ts';
 export interface FastEngineOptions extends EngineOptions {
   /** Translate everything before it first runs, cold or not: for tests. */
   readonly eager?: boolean;
+  /** Instructions that the reference runs before the fast engine is made, default 0: many programs need no more. */
+  readonly plainFirst?: number;
 }
+
+/** A `plainFirst` that takes about as long as making the fast engine does. */
+export const SHORT_PROGRAM = 150_000;
 
 export class FastEngine implements Engine {
   executed = 0;
@@ -38,6 +43,7 @@ export class FastEngine implements Engine {
   private readonly cores = new WeakMap<FramePool, Core | Engine>();
   private pool: FramePool | undefined;
   private core: Core | Engine | undefined;
+  private plain: Engine | undefined;
 
   constructor(options: FastEngineOptions) {
     this.options = options;
@@ -73,14 +79,24 @@ export class FastEngine implements Engine {
       registers instanceof RegisterFile && space instanceof PagedSpace,
       'registers and memory are the machine’s own',
     );
-    const core = this.coreOf(space.pool);
-    if (!(core instanceof Core)) {
-      const before = core.executed;
-      const stop = core.run(registers, space, budget);
-      this.executed += core.executed - before;
-      return stop;
+    const plainly = (this.options.plainFirst ?? 0) - this.executed;
+    if (plainly > 0 && this.core === undefined) {
+      this.plain ??= createReferenceEngine(this.options);
+      const before = this.executed;
+      const stop = this.runOn(this.plain, registers, space, Math.min(budget, plainly));
+      const left = budget - (this.executed - before);
+      return stop.kind !== 'budget' || left === 0 ? stop : this.run(registers, space, left);
     }
+    const core = this.coreOf(space.pool);
+    if (!(core instanceof Core)) return this.runOn(core, registers, space, budget);
     return new Run(core, registers, space, this, budget).go();
+  }
+
+  private runOn(engine: Engine, registers: Registers, space: AddressSpace, budget: number): EngineStop {
+    const before = engine.executed;
+    const stop = engine.run(registers, space, budget);
+    this.executed += engine.executed - before;
+    return stop;
   }
 }
 

@@ -1,2 +1,2 @@
 // machine/fast: the engine that translates.
-export { createFastEngine, type FastEngineOptions } from './engine.ts';
+export { createFastEngine, type FastEngineOptions, SHORT_PROGRAM } from './engine.ts';

@@ -52,7 +52,8 @@ class OcfFeed implements Feed {
       if (item.kind === 'damage') {
         // Without a sync marker in what there is, it may just not have arrived.
         if (!last && item.next >= bytes.size && bytes.size - item.at <= defaultOcfLimits.block + 64) {
-          this.wanted = bytes.size + Math.min(1 << 20, (bytes.size - item.at) >> 2);
+          // looking costs as much as there is: blocks of a usual size are looked at with every byte that comes
+          this.wanted = bytes.size + (bytes.size - item.at < 1 << 22 ? 1 : 1 << 16);
           break;
         }
         this.emit({ kind: 'gap', reason: item.reason, records: item.records });

@@ -6,6 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { ElfSource, interpreterOf, parseElf, readDynamic } from '../src/elf/index.ts';
+import { ENVIRONMENTS } from '../src/explore/index.ts';
 import { type Tree, treeBuilder } from '../src/image/index.ts';
 import { createKernel } from '../src/linux/index.ts';
 import {
@@ -65,7 +66,7 @@ function inMachine(
   const before = engine.executed;
   const kernel = createKernel({
     tree,
-    environment: ENVIRONMENT,
+    environment: ENVIRONMENTS[0].values,
     machine: { engine, memory: createMemory() },
     hooks: { onEffect: () => {}, onCut: () => {} },
   });
@@ -73,23 +74,6 @@ function inMachine(
   kernel.run({ maxInstructions: 20_000_000_000 });
   return { output: kernel.output(), executed: engine.executed - before };
 }
-
-const ENVIRONMENT = {
-  time: 1_700_000_000_000_000_000n,
-  hostName: 'bench',
-  firstPid: 2,
-  seed: 1,
-  cpus: 1,
-  memory: 2 ** 31,
-  kernelRelease: '6.1.0',
-  address: '172.17.0.2',
-  gateway: '172.17.0.1',
-  nameserver: '172.17.0.1',
-  clientAddress: '172.17.0.9',
-  clientPort: 40000,
-  uptime: 1_000_000_000_000n,
-  bootId: '6c8b4567-327b-23c6-643c-986966334873',
-};
 
 const LIBRARIES = ['/lib/x86_64-linux-gnu', '/usr/lib/x86_64-linux-gnu', '/lib64'];
 

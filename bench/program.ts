@@ -4,6 +4,7 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ElfSource, interpreterOf, isElf, parseElf, readDynamic } from '../src/elf/index.ts';
+import { ENVIRONMENTS } from '../src/explore/index.ts';
 import { openCodeCache } from '../src/host/index.ts';
 import { type TreeBuilder, treeBuilder } from '../src/image/index.ts';
 import { createKernel, createMachine } from '../src/linux/index.ts';
@@ -15,23 +16,6 @@ const DIRECTORIES: readonly (readonly [string, readonly string[]])[] = [
   ['perl', ['/usr/lib/x86_64-linux-gnu/perl-base', '/usr/share/perl/5.36.0']],
 ];
 const LEFT_OUT = /^(?:tests?|idlelib|lib2to3|ensurepip|dist-packages|turtledemo|tkinter)$/;
-
-const ENVIRONMENT = {
-  time: 1_700_000_000_000_000_000n,
-  hostName: 'bench',
-  firstPid: 2,
-  seed: 1,
-  cpus: 1,
-  memory: 2 ** 31,
-  kernelRelease: '6.1.0',
-  address: '172.17.0.2',
-  gateway: '172.17.0.1',
-  nameserver: '172.17.0.1',
-  clientAddress: '172.17.0.9',
-  clientPort: 40000,
-  uptime: 1_000_000_000_000n,
-  bootId: '6c8b4567-327b-23c6-643c-986966334873',
-};
 
 function add(builder: TreeBuilder, path: string, seen: Set<string>): void {
   if (seen.has(path) || !existsSync(path)) return;
@@ -67,7 +51,7 @@ const machine = createMachine({
 });
 const kernel = createKernel({
   tree: builder.build(),
-  environment: ENVIRONMENT,
+  environment: ENVIRONMENTS[0].values,
   machine,
   hooks: { onEffect: () => {}, onCut: () => {} },
 });

@@ -96,6 +96,7 @@ Examples:
         budget: wholeNumber(options.maxInstructions, '--max-instructions', 1, Number.MAX_SAFE_INTEGER),
         engine: engineNamed(options.engine),
         features: cpuNamed(options.cpu),
+        given: givenOptions(options),
         probes: options.probes,
         amendments: loadAmendments(options.allow),
         store: options.cache ? openCodeCache() : undefined,
@@ -116,6 +117,20 @@ Examples:
     });
 }
 
+/** Names of variables alone: their values may be secrets. */
+function givenOptions(options: ModelCommandOptions): Settings['given'] {
+  const texts = { entrypoint: options.entrypoint, args: options.args, user: options.user };
+  const places = { workdir: options.workdir, hostname: options.hostname };
+  const given = Object.entries({ ...texts, ...places }).filter(([, value]) => value !== undefined);
+  return {
+    cpu: options.cpu,
+    ...Object.fromEntries(given.map(([name, value]) => [name, value ?? ''])),
+    ...(options.env.length === 0 ? {} : { env: options.env.map((entry) => entry.split('=')[0]) }),
+    ...(options.mount.length === 0 ? {} : { mount: options.mount }),
+    ...(options.readOnly === true ? { readOnly: true } : {}),
+  };
+}
+
 interface Settings {
   readonly count: number;
   readonly budget: number;
@@ -124,6 +139,8 @@ interface Settings {
   readonly features: FeatureSet;
   readonly store: CodeStore | undefined;
   readonly amendments: readonly Amendment[];
+  /** Further options that decide the result, as they were given. */
+  readonly given: Readonly<Record<string, string | boolean | readonly string[]>>;
 }
 
 const collect = (value: string, sofar: readonly string[]): readonly string[] => [...sofar, value];
@@ -225,7 +242,12 @@ function runModel({ opened, container, deployment, notes }: Target, settings: Se
       ...(deployment === ''
         ? {}
         : { deployment: { name: deployment, container: container.name, program: spec.argv[0] } }),
-      record: { environments: settings.count, maxInstructions: settings.budget, probes: settings.probes },
+      record: {
+        environments: settings.count,
+        maxInstructions: settings.budget,
+        probes: settings.probes,
+        ...settings.given,
+      },
       version: packageVersion(),
       machine,
       onProgress: ({ pass, done, of }) => progress.update(pass, done, of),

@@ -112,6 +112,20 @@ export const IR_OPS = [
 export type IrOp = (typeof IR_OPS)[number][0];
 export const IR = Object.fromEntries(IR_OPS.map((row, i) => [row[0], i])) as { readonly [K in IrOp]: number };
 
+/** Operations on floating-point numbers, whose format stands in the auxiliary bits. */
+export const FLOAT_OPS: readonly number[] = [
+  IR.fadd,
+  IR.fsub,
+  IR.fmul,
+  IR.fdiv,
+  IR.fsqrt,
+  IR.fmin,
+  IR.fmax,
+  IR.fcmp,
+  IR.fcomi,
+  IR.fcvt,
+];
+
 /** Registers of the guest state that `get` and `set` name, with their width in bits. */
 export const REGISTERS = [
   ...[

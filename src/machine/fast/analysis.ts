@@ -1,6 +1,6 @@
 // What both tiers want to know of a block's IR: widths, last uses, instruction boundaries; and conditions folded into
 // comparisons where the flags that they read were set in the same block.
-import { FLAG_KINDS, HELPERS, IR, IR_OPS, WORDS } from '../../isa/index.ts';
+import { FLAG_KINDS, FLOAT_OPS, HELPERS, IR, IR_OPS, WORDS } from '../../isa/index.ts';
 
 /** Operations that only folding makes: comparisons of one operand with 0; whether any bit of a mask (aux) is set, or, with ANY_OF_NOT, none is. */
 const FIRST_FOLDED = IR_OPS.length;
@@ -85,16 +85,7 @@ for (const op of [
   IR.flags,
   IR.setf,
   IR.setrflags,
-  IR.fadd,
-  IR.fsub,
-  IR.fmul,
-  IR.fdiv,
-  IR.fsqrt,
-  IR.fmin,
-  IR.fmax,
-  IR.fcmp,
-  IR.fcomi,
-  IR.fcvt,
+  ...FLOAT_OPS,
   IR.jump,
   IR.branch,
   IR.syscall,

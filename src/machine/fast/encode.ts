@@ -5,6 +5,7 @@ import {
   ATOMICS,
   FLAG_BITS,
   FLAGS,
+  FLOAT_OPS,
   HELPERS,
   IR,
   REG,
@@ -49,29 +50,9 @@ const FAULTING = tableOf([
   IR.divs,
   IR.rems,
   IR.call,
-  IR.fadd,
-  IR.fsub,
-  IR.fmul,
-  IR.fdiv,
-  IR.fsqrt,
-  IR.fmin,
-  IR.fmax,
-  IR.fcmp,
-  IR.fcomi,
-  IR.fcvt,
+  ...FLOAT_OPS,
 ]);
-const FLOATS = tableOf([
-  IR.fadd,
-  IR.fsub,
-  IR.fmul,
-  IR.fdiv,
-  IR.fsqrt,
-  IR.fmin,
-  IR.fmax,
-  IR.fcmp,
-  IR.fcomi,
-  IR.fcvt,
-]);
+const FLOATS = tableOf(FLOAT_OPS);
 
 const HAS_AUX = FLOATS.slice();
 for (const op of [IR.insert, IR.vec, FOLDED.anyOf]) HAS_AUX[op] = 1;

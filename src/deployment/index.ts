@@ -14,7 +14,7 @@ export {
   plainContainer,
 } from './deployment.ts';
 export { type DeploymentOptions, parseDeployment } from './parse.ts';
-export { matchesImage } from './reference.ts';
+export { matchesImage, normalizeImage } from './reference.ts';
 export { shellWords } from './shell-words.ts';
 export {
   join,

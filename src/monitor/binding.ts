@@ -1,4 +1,5 @@
 // Which policy is for which container: by image digest, else by image name, or as the user says.
+import { normalizeImage } from '../deployment/index.ts';
 import type { ContainerInfo } from '../telemetry/index.ts';
 import type { CompiledPolicy } from './compiled.ts';
 
@@ -87,22 +88,4 @@ function sameId(a: string, b: string): boolean {
 export function repositoryOf(image: string): string {
   const name = normalizeImage(image);
   return name.slice(0, name.lastIndexOf(':'));
-}
-
-/** `docker.io/library/nginx:latest` for all the ways to write it. Digests are taken off. */
-export function normalizeImage(image: string): string {
-  let name = image.replace(/@sha256:[0-9a-f]+$/i, '').replace(/^docker-pullable:\/\//, '');
-  const colon = name.lastIndexOf(':');
-  let tag = 'latest';
-  if (colon > name.lastIndexOf('/')) {
-    tag = name.slice(colon + 1);
-    name = name.slice(0, colon);
-    // A collector that appends the tag to a name that has one already.
-    if (name.endsWith(`:${tag}`)) name = name.slice(0, -tag.length - 1);
-  }
-  const parts = name.split('/');
-  if (parts.length === 1 || !(/[.:]/.test(parts[0]) || parts[0] === 'localhost')) parts.unshift('docker.io');
-  if (parts[0] === 'index.docker.io') parts[0] = 'docker.io';
-  if (parts[0] === 'docker.io' && parts.length === 2) parts.splice(1, 0, 'library');
-  return `${parts.join('/')}:${tag}`;
 }

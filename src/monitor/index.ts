@@ -1,6 +1,6 @@
 // monitor: holds telemetry of running containers against policies and tells findings. Floor 3.
 export { type AmendmentUse, allowanceFor } from './allowed.ts';
-export { type Assignment, normalizeImage, repositoryOf } from './binding.ts';
+export { type Assignment, repositoryOf } from './binding.ts';
 export type { Limits } from './core.ts';
 export type { Counters } from './counters.ts';
 export {

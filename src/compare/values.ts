@@ -89,7 +89,8 @@ function sameText(a: string, b: string, valuesA: Values, valuesB: Values): boole
 function sameWord(a: string, b: string, valuesA: Values, valuesB: Values): boolean {
   if (valuesA.taskIds.has(a) && valuesB.taskIds.has(b)) return true;
   if (isNumber(a) && isNumber(b)) return a.length >= 6 && b.length >= 6;
-  if (a.length === b.length && a.length >= 6 && looksMade(a) && looksMade(b)) return true;
+  if (a.length === b.length && a.length >= 6 && (looksMade(a) ? mayBeMade(b) : looksMade(b) && mayBeMade(a)))
+    return true;
   return withIds(a, valuesA) === withIds(b, valuesB);
 }
 
@@ -103,3 +104,6 @@ const isNumber = (word: string): boolean => /^\d+$/.test(word);
 /** Mixed case, or letters with digits, as templates of temporary names give. */
 const looksMade = (word: string): boolean =>
   (/\d/.test(word) && /[A-Za-z]/.test(word)) || (/[a-z]/.test(word) && /[A-Z]/.test(word.slice(1)));
+
+/** Beside one that is made: chance may give letters of one case only. */
+const mayBeMade = (word: string): boolean => looksMade(word) || /^[A-Z]+$/.test(word);

@@ -549,24 +549,6 @@ export class Core extends CpuArea {
     return 2;
   }
 
-  private read(at: number, width: number): bigint {
-    const { view } = this.pool;
-    if (width <= 32)
-      return BigInt(
-        width === 32 ? view.getUint32(at, true) : width === 16 ? view.getUint16(at, true) : view.getUint8(at),
-      );
-    const low = view.getBigUint64(at, true);
-    return width === 64 ? low : low | (view.getBigUint64(at + 8, true) << 64n);
-  }
-
-  private write(at: number, width: number, value: bigint): void {
-    const { view } = this.pool;
-    view.setBigUint64(at, width === 128 ? BigInt.asUintN(64, value) : value, true);
-    if (width === 128) view.setBigUint64(at + 8, value >> 64n, true);
-  }
-
-  // stops between instructions
-
   /** Code changed in the middle of a block: what follows this instruction may no longer stand. */
   private stopAfter(block: StreamBlock, operation: number): void {
     const mark = instructionOf(block.code, operation) + 1;

@@ -37,6 +37,26 @@ export abstract class CpuArea {
     view.setUint32(at + CPU.epoch, this.epoch, true);
   }
 
+  // values
+
+  protected read(at: number, width: number): bigint {
+    const { view } = this.pool;
+    if (width <= 32)
+      return BigInt(
+        width === 32 ? view.getUint32(at, true) : width === 16 ? view.getUint16(at, true) : view.getUint8(at),
+      );
+    const low = view.getBigUint64(at, true);
+    return width === 64 ? low : low | (view.getBigUint64(at + 8, true) << 64n);
+  }
+
+  protected write(at: number, width: number, value: bigint): void {
+    const { view } = this.pool;
+    view.setBigUint64(at, width === 128 ? BigInt.asUintN(64, value) : value, true);
+    if (width === 128) view.setBigUint64(at + 8, value >> 64n, true);
+  }
+
+  // stops between instructions
+
   /** The page table may have changed. */
   protected closeWindows(): void {
     const first = this.places.cpu + CPU.windows;

@@ -190,7 +190,7 @@ export const FLAG_KINDS = [
 /** neg: the operand is not used. */
 export const ATOMICS = ['add', 'sub', 'and', 'or', 'xor', 'xchg', 'cmpxchg', 'neg'] as const;
 export const JUMP_KINDS = ['jump', 'call', 'ret', 'indirect-jump', 'indirect-call'] as const;
-export const TRAPS = ['illegal', 'breakpoint', 'overflow', 'debug', 'general'] as const;
+export const TRAPS = ['illegal', 'breakpoint', 'overflow', 'debug', 'general', 'pause'] as const;
 
 /** A lifted basic block. */
 export interface Block {

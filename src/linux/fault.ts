@@ -6,7 +6,7 @@ import { forceSignal } from './signals.ts';
 import { growStack } from './stack-growth.ts';
 import type { Task } from './task.ts';
 
-type Fault = Exclude<EngineStop, { readonly kind: 'syscall' | 'budget' }>;
+type Fault = Exclude<EngineStop, { readonly kind: 'syscall' | 'budget' | 'pause' }>;
 
 export function raiseFault(kernel: Kernel, task: Task, stop: Fault): void {
   if (stop.kind === 'unsupported') {

@@ -214,7 +214,8 @@ function runTask(kernel: Kernel, task: Task, left: number): number {
     // the quantum that it stopped in
     while (quantum < used + ran) quantum += QUANTUM;
     advance(kernel, task, ran);
-    used += ran + (stop.kind === 'budget' ? 0 : SYSCALL_COST);
+    const free = stop.kind === 'budget' || stop.kind === 'pause';
+    used += ran + (free ? 0 : SYSCALL_COST);
     act(kernel, task, stop);
   }
   return used;
@@ -223,6 +224,10 @@ function runTask(kernel: Kernel, task: Task, left: number): number {
 function act(kernel: Kernel, task: Task, stop: EngineStop): void {
   switch (stop.kind) {
     case 'budget':
+      return;
+    case 'pause':
+      // who spins waits for another thread
+      task.yielded = true;
       return;
     case 'syscall':
       advance(kernel, task, SYSCALL_COST);

@@ -28,6 +28,8 @@ export interface Registers {
  */
 export type EngineStop =
   | { readonly kind: 'syscall' }
+  /** A spinning thread says that it waits for another one; rip is behind it. */
+  | { readonly kind: 'pause' }
   /** The instruction budget is used up; run again to go on. */
   | { readonly kind: 'budget' }
   /**

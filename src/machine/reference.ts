@@ -94,6 +94,10 @@ class ReferenceEngine implements Engine {
 
   private trap(m: Frame): EngineStop {
     const kind = TRAPS[m.trap];
+    if (kind === 'pause') {
+      m.cpu.rip = m.address + m.length;
+      return { kind };
+    }
     const after = kind === 'breakpoint' || kind === 'debug' || kind === 'overflow';
     m.cpu.rip = m.address + (after ? m.length : 0);
     return { kind: 'fault', fault: kind, address: 0, access: 'execute' };

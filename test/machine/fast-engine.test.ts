@@ -201,3 +201,18 @@ test('an instruction that may go on before it is done: what it goes on to does n
   const expected = run(createReferenceEngine());
   for (const engine of engines()) assert.deepEqual(run(engine), expected);
 });
+
+test('pause ends the run, behind it, with what was executed counted', () => {
+  for (const engine of [createReferenceEngine(), ...engines()]) {
+    // inc rax; pause; inc rax; jmp to the start
+    const { space, registers } = machine('48ffc0 f390 48ffc0 ebf6');
+    for (let i = 1; i <= 1000; i++) {
+      assert.deepEqual(engine.run(registers, space, 100), { kind: 'pause' });
+      assert.equal(registers.rip, CODE + 5);
+      assert.equal(engine.executed, 4 * i - 2);
+      assert.equal(registers.gpr[0], BigInt(2 * i - 1));
+    }
+    assert.equal(engine.run(registers, space, 3).kind, 'budget');
+    assert.equal(registers.rip, CODE + 3);
+  }
+});

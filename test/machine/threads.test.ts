@@ -139,6 +139,45 @@ test('locks, conditions, atomic operations, spinning with and without pause', (t
   if (output !== undefined) assert.match(output, /^18000 12000 282 80 752 832 \d+ 12000 \d+ [1-9]\d*\n$/);
 });
 
+/** Two threads that hand a turn to each other; who waits spins. */
+const TURNS = `
+#include <pthread.h>
+#include <stdio.h>
+static volatile int turn;
+static void *play(void *argument) {
+  for (int i = 0; i < 500; i++) { while (turn != (int)(long)argument) WAIT; turn ^= 1; }
+  return 0;
+}
+int main(void) {
+  pthread_t other;
+  pthread_create(&other, 0, play, (void *)1L);
+  play(0);
+  pthread_join(other, 0);
+  puts("done");
+  return 0;
+}`;
+
+test('a thread that spins with pause gives the other one its turn at once', (t) => {
+  if (!hasTool('gcc')) {
+    t.skip('needs gcc');
+    return;
+  }
+  const [paused, plain] = ['__builtin_ia32_pause()', ';'].map((wait) => {
+    const path = compile(TURNS, { flags: ['-O2', '-static', '-pthread', `-DWAIT=${wait}`] });
+    const engine = createFastEngine();
+    const { stop } = runGuest(
+      addProgram(treeBuilder(), path, '/program'),
+      { argv: ['/program'] },
+      { machine: { engine, memory: createMemory() } },
+    );
+    assert.deepEqual(stop, { kind: 'exited', status: 0 });
+    return engine.executed;
+  });
+  // a thousand turns, each a quantum of vain instructions without pause
+  assert.ok(plain > 100 * 50_000, `${plain}`);
+  assert.ok(paused < 500_000, `${paused}`);
+});
+
 test('code made at run time, changed, moved, replaced, beside data', (t) => {
   sameOnAll(t, GENERATED, []);
 });

@@ -274,7 +274,8 @@ export function runEngine(
     registers.rflags = (c.rflags & BigInt(USER_FLAGS)) | 0x202n;
     registers.gsbase = BigInt(GS_BASE);
     registers.rip = ENTRY;
-    const stop = engine.run(registers, space, ENGINE_BUDGET);
+    const first = engine.run(registers, space, ENGINE_BUDGET);
+    const stop = first.kind === 'pause' ? engine.run(registers, space, ENGINE_BUDGET) : first;
     const page = stop.kind === 'fault' && stop.fault === 'page';
     return {
       stop:

@@ -89,9 +89,11 @@ const rows = (names: string, lift: LiftFunction): LiftTable =>
 
 export const systemRows: LiftTable = {
   ...rows(
-    'nop endbr64 endbr32 pause prefetch prefetchnta prefetcht0 prefetcht1 prefetcht2 prefetchw prefetchwt1 cldemote',
+    'nop endbr64 endbr32 prefetch prefetchnta prefetcht0 prefetcht1 prefetcht2 prefetchw prefetchwt1 cldemote',
     nop,
   ),
+  // not a fault: whoever runs tasks may give another one its turn
+  pause: trap('pause'),
   // shadow stacks are off, where these are hints
   ...rows('rdsspd rdsspq', nop),
   ...rows('mfence lfence sfence', fence),

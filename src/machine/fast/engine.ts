@@ -274,6 +274,10 @@ class Run {
     const at = block.code.length - WORDS;
     if ((block.code[at] & 0xff) === IR.trap) {
       const kind = TRAPS[block.code[at + 1]];
+      if (kind === 'pause') {
+        core.rip = address + length;
+        return { kind };
+      }
       const after = kind === 'breakpoint' || kind === 'debug' || kind === 'overflow';
       core.rip = address + (after ? length : 0);
       return { kind: 'fault', fault: kind, address: 0, access: 'execute' };

@@ -78,6 +78,8 @@ export interface GuestOptions extends Partial<Omit<KernelOptions, 'tree' | 'hook
   readonly maxInstructions?: number;
   readonly horizon?: bigint;
   readonly trace?: boolean;
+  /** Called when a system call begins. */
+  readonly onSyscall?: () => void;
 }
 
 /** Boots a program and runs it to its end (or rest). */
@@ -96,6 +98,7 @@ export function runGuest(builder: TreeBuilder, spec: ProcessSpec, options: Guest
       onOutput: (stream, bytes) => {
         streams[stream] += Buffer.from(bytes).toString('latin1');
       },
+      ...(options.onSyscall === undefined ? {} : { onSyscallEntry: options.onSyscall }),
       ...(options.trace === true
         ? {
             onSyscall: (task, row, args, result) =>

@@ -1,6 +1,7 @@
 // Sources as they arrive: bytes in pieces of any size, from a file that grows, a pipe or a decompressor. A feed takes
 // them and passes observations on. One row here for each format; `detect.ts` tells formats apart.
 import type { Op } from '../effect/index.ts';
+import type { FlowRow } from './flow-row.ts';
 import type { ContainerInfo, Observation, SourceTraits } from './observation.ts';
 
 export interface FeedOptions {
@@ -15,6 +16,8 @@ export interface FeedOptions {
   readonly midnight?: bigint | undefined;
   /** strace, which knows of no containers: the one that all of it ran in. Default: the host. */
   readonly container?: ContainerInfo | undefined;
+  /** Sources of flows pass these on in place, valid during the call, if there is someone to take them so. */
+  readonly flow?: ((row: FlowRow) => void) | undefined;
 }
 
 export interface Feed {

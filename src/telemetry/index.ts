@@ -1,18 +1,20 @@
 // telemetry: one file per source of what running containers did. Floor 2.
 export { type Activity, type ActivityOptions, ActivityTracker, type ProcessState } from './activity.ts';
 export { TRACED_SYSCALLS } from './activity-calls.ts';
-export {
-  compileRecords,
-  compileValue,
-  DecodeError,
-  type RecordDecoder,
-  type ValueDecoder,
-} from './avro-compile.ts';
+export { compileValue, DecodeError, type ValueDecoder } from './avro-compile.ts';
+export { compileRecords, type RecordDecoder } from './avro-records.ts';
 export { type AvroType, parseSchema } from './avro-schema.ts';
 export type { OpenFile, OpenSocket } from './descriptors.ts';
 export { detectBytes, detectSource, SOURCE_NAMES, SOURCES, type SourceName } from './detect.ts';
 export { ExactObserver, openStrace, type StraceSourceOptions, straceTraits } from './exact.ts';
 export type { Feed, FeedOptions, MakeFeed } from './feed.ts';
+export {
+  connection,
+  type FlowObservation,
+  FlowRow,
+  type StreamFile,
+  type StreamProcess,
+} from './flow-row.ts';
 export { SysFlowCollector, type SysFlowCollectorOptions } from './flows.ts';
 export * from './observation.ts';
 export { defaultOcfLimits, type OcfItem, type OcfLimits, OcfReader } from './ocf.ts';
@@ -27,6 +29,7 @@ export type {
   TraceEvent,
 } from './syscall-event.ts';
 export {
+  inObservations,
   openSysFlow,
   SysFlowDecoder,
   type SysFlowOptions,
@@ -53,6 +56,7 @@ export {
   type RestypeLetter,
 } from './sysflow-records.ts';
 export { SYSFLOW_SCHEMA, SYSFLOW_VERSION } from './sysflow-schema.ts';
+export type { FlowTaker } from './sysflow-sink.ts';
 export {
   createSysFlowWriter,
   fileOid,

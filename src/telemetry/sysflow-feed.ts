@@ -2,20 +2,27 @@
 // socket). A block that is not complete yet is waited for; one that never gets complete is a gap at the end.
 import { InputError } from '../bytes/index.ts';
 import type { Feed, FeedOptions } from './feed.ts';
+import type { FlowRow } from './flow-row.ts';
 import { GrowingBytes } from './growing.ts';
 import type { Observation } from './observation.ts';
 import { defaultOcfLimits, OcfReader } from './ocf.ts';
-import { SysFlowDecoder, sysFlowTraits } from './sysflow.ts';
+import { inObservations, SysFlowDecoder, sysFlowTraits } from './sysflow.ts';
 import { withoutEffect } from './sysflow-plan.ts';
 import { SYSFLOW_SCHEMA } from './sysflow-schema.ts';
+import type { FlowTaker } from './sysflow-sink.ts';
 
 export function sysFlowFeed(emit: (observation: Observation) => void, options: FeedOptions): Feed {
-  return new OcfFeed(emit, options.name);
+  return new OcfFeed(takerOf(emit, options.flow), options.name);
 }
+
+const takerOf = (
+  observe: (observation: Observation) => void,
+  flow: ((row: FlowRow) => void) | undefined,
+): FlowTaker => (flow === undefined ? inObservations(observe) : { observe, flow });
 
 class OcfFeed implements Feed {
   readonly traits = sysFlowTraits;
-  private readonly emit: (observation: Observation) => void;
+  private readonly taker: FlowTaker;
   private readonly bytes: GrowingBytes;
   private reader: OcfReader | undefined;
   private decoder: SysFlowDecoder | undefined;
@@ -23,8 +30,8 @@ class OcfFeed implements Feed {
   /** Bytes that there must be before it is worth to look again. */
   private wanted = 64;
 
-  constructor(emit: (observation: Observation) => void, name: string) {
-    this.emit = emit;
+  constructor(taker: FlowTaker, name: string) {
+    this.taker = taker;
     this.bytes = new GrowingBytes(name);
   }
 
@@ -56,10 +63,9 @@ class OcfFeed implements Feed {
           this.wanted = bytes.size + (bytes.size - item.at < 1 << 22 ? 1 : 1 << 16);
           break;
         }
-        this.emit({ kind: 'gap', reason: item.reason, records: item.records });
+        this.taker.observe({ kind: 'gap', reason: item.reason, records: item.records });
       } else {
-        this.decoder.block(item.data, item.records);
-        for (const observation of this.decoder.take()) this.emit(observation);
+        this.decoder.block(item.data, item.records, this.taker);
         this.wanted = 0;
       }
       this.at = item.next;
@@ -90,12 +96,13 @@ const isStart = (bytes: GrowingBytes): boolean => {
 /** Bare records, one at a time, without a schema: SysFlow's socket. */
 export class SysFlowRecords {
   readonly traits = sysFlowTraits;
-  private readonly emit: (observation: Observation) => void;
+  private readonly taker: FlowTaker;
   private decoder = newDecoder();
   private connections = 0;
 
-  constructor(emit: (observation: Observation) => void) {
-    this.emit = emit;
+  /** `flow` takes flows in place, where they are not wanted as observations. */
+  constructor(emit: (observation: Observation) => void, flow?: (row: FlowRow) => void) {
+    this.taker = takerOf(emit, flow);
   }
 
   /** A collector connected. What it could not send while it was not connected, it dropped. */
@@ -107,13 +114,12 @@ export class SysFlowRecords {
 
   /** One datagram. The bytes may be used again afterwards. */
   record(bytes: Uint8Array): void {
-    this.decoder.record(bytes);
-    for (const observation of this.decoder.take()) this.emit(observation);
+    this.decoder.record(bytes, this.taker);
   }
 
   /** A record that did not arrive whole. */
   lost(reason: string): void {
-    this.emit({ kind: 'gap', reason, records: 1 });
+    this.taker.observe({ kind: 'gap', reason, records: 1 });
   }
 }
 

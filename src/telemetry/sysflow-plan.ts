@@ -1,14 +1,14 @@
 // Which records of a SysFlow schema are which, and what we want of each. Layouts are told apart by names and fields of
 // the schema that wrote them, never by the version in the header: seven layouts call themselves 1000.
-import type { RecordPlan, Wanted } from './avro-compile.ts';
+import type { RecordPlan, Wanted } from './avro-records.ts';
 
 const flow: Wanted = [
   ['procOID.createTS', 'pair'],
   ['procOID.hpid', 'number'],
-  ['ts', 'bigint'],
+  ['ts', 'pair'],
   ['tid', 'number'],
   ['opFlags', 'number'],
-  ['endTs', 'bigint'],
+  ['endTs', 'pair'],
   ['fd', 'number'],
   ['numRRecvOps', 'number'],
   ['numWSendOps', 'number'],
@@ -58,7 +58,7 @@ export const wantedFields = {
   file: [
     ['oid', 'position'],
     ['restype', 'number'],
-    ['path', 'string'],
+    ['path', 'slice'],
   ],
   processEvent: [...event, ['args', 'strings']],
   networkFlow: [

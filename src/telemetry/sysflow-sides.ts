@@ -24,19 +24,21 @@ export class Sides {
   sideOf(process: ProcessEntry, opFlags: number, sip: number, dip: number, dport: number): Side {
     const place = dip * 65536 + dport;
     if ((opFlags & ACCEPT) !== 0) {
+      process.accepted ??= new Set();
       process.accepted.add(dport);
       this.remember(process.containerId, dip);
       return 'server';
     }
     if ((opFlags & CONNECT) !== 0) {
+      process.connected ??= new Set();
       if (process.connected.size < maxConnected) process.connected.add(place);
       this.remember(process.containerId, sip);
       return 'client';
     }
     let entry: ProcessEntry | undefined = process;
     for (let i = 0; i < generations && entry !== undefined; i++, entry = entry.parent) {
-      const accepts = entry.accepted.has(dport);
-      if (accepts !== entry.connected.has(place)) return accepts ? 'server' : 'client';
+      const accepts = entry.accepted?.has(dport) === true;
+      if (accepts !== (entry.connected?.has(place) === true)) return accepts ? 'server' : 'client';
     }
     const own = this.own.get(process.containerId);
     const source = own?.has(sip) === true;

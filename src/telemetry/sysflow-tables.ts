@@ -1,59 +1,108 @@
-// The entities of one SysFlow stream: processes and files that later records name by identity. Both are looked up
-// for every record, so keys are small integers and nothing is allocated for a look-up.
+// The entities of one SysFlow stream: processes and files that later records name by identity. Both are looked up for
+// every record: open hash tables of row numbers, keyed by the identities' own bits, and nothing is allocated to look up.
+//
+// Files that nothing has named for long are forgotten once there are very many: the collector writes an entity again
+// when it comes back to it after having dropped it, and keeps far fewer itself.
 import type { FileType, Resource } from '../effect/index.ts';
-import type { ProcessId, TaskRef } from './observation.ts';
+import type { StreamFile, StreamProcess } from './flow-row.ts';
+import { Kept, type Slice } from './interned.ts';
+import type { ProcessId } from './observation.ts';
 
-export interface ProcessEntry {
+export interface ProcessEntry extends StreamProcess {
   /** Halves of the creation time. */
   readonly high: number;
   readonly low: number;
-  readonly id: ProcessId;
   readonly parent: ProcessEntry | undefined;
   containerId: string;
   exe: string;
   args: string;
   uid: number;
-  /** The task that the last record was about: mostly the next one's, too. */
-  task: TaskRef;
   /** Ports on which it accepted, and the `address << 16 | port` that it connected to (see sysflow-sides.ts). */
-  readonly accepted: Set<number>;
-  readonly connected: Set<number>;
-  next: ProcessEntry | undefined;
+  accepted: Set<number> | undefined;
+  connected: Set<number> | undefined;
 }
 
-export interface FileEntry {
-  readonly word0: number;
-  readonly word1: number;
-  readonly word2: number;
-  readonly word3: number;
-  readonly word4: number;
+export class FileEntry implements StreamFile {
+  readonly row: number;
   readonly type: FileType;
+  readonly name: Slice;
+  /** When it was named last, in ticks of the tables. */
+  used: number;
+  private made: Extract<Resource, { kind: 'file' }> | undefined;
+
+  constructor(row: number, type: FileType, name: Slice, used: number) {
+    this.row = row;
+    this.type = type;
+    this.name = name;
+    this.used = used;
+  }
+
   /** As the record has it. */
-  readonly path: string;
-  readonly resource: Resource;
-  next: FileEntry | undefined;
+  get path(): string {
+    return this.name.text;
+  }
+
+  get resource(): Extract<Resource, { kind: 'file' }> {
+    this.made ??= { kind: 'file', type: this.type, path: plainPath(this.type, this.path) };
+    return this.made;
+  }
 }
 
 /** Exited processes that are still remembered: flows of theirs may be written a little later. */
 const rememberExited = 4096;
 /** A process that connects to more places than this is not remembered to have. */
 export const maxConnected = 1024;
+/** Files beyond which those go that were not named lately. */
+const mostFiles = 1 << 20;
 
 export class SysFlowTables {
-  private readonly processes = new Map<number, ProcessEntry>();
-  private readonly files = new Map<number, FileEntry>();
+  private processes: (ProcessEntry | undefined)[] = [];
+  private processSlots = new Int32Array(256).fill(-1);
+  private living = 0;
+  private free: number[] = [];
   private exited: ProcessEntry[] = [];
+  private last: ProcessEntry | undefined;
+  private files: FileEntry[] = [];
+  /** Five words of identity a file. */
+  private words = new Int32Array(5 * 256);
+  private fileSlots = new Int32Array(512).fill(-1);
+  private kept = new Kept();
+  /** Counts files that were new, coarsely: how long ago something was named. */
+  private tick = 0;
+  private added = 0;
+  private readonly mostFiles: number;
+
+  constructor(limit = mostFiles) {
+    this.mostFiles = limit;
+  }
 
   clear(): void {
-    this.processes.clear();
-    this.files.clear();
+    this.processes = [];
+    this.processSlots = new Int32Array(256).fill(-1);
+    this.living = 0;
+    this.free = [];
     this.exited = [];
+    this.last = undefined;
+    this.files = [];
+    this.words = new Int32Array(5 * 256);
+    this.fileSlots = new Int32Array(512).fill(-1);
+    this.kept = new Kept();
   }
 
   process(high: number, low: number, pid: number): ProcessEntry | undefined {
-    let entry = this.processes.get(pid);
-    while (entry !== undefined && (entry.low !== low || entry.high !== high)) entry = entry.next;
-    return entry;
+    const { last } = this;
+    if (last !== undefined && last.low === low && last.id.pid === pid && last.high === high) return last;
+    const { processes, processSlots } = this;
+    const mask = processSlots.length - 1;
+    for (let slot = hashOf(high, low, pid) & mask; ; slot = (slot + 1) & mask) {
+      const row = processSlots[slot];
+      if (row < 0) return undefined;
+      const entry = processes[row];
+      if (entry !== undefined && entry.low === low && entry.id.pid === pid && entry.high === high) {
+        this.last = entry;
+        return entry;
+      }
+    }
   }
 
   addProcess(
@@ -63,8 +112,10 @@ export class SysFlowTables {
     created: bigint,
     parent: ProcessEntry | undefined,
   ): ProcessEntry {
+    const row = this.free.pop() ?? this.processes.length;
     const id: ProcessId = { created, pid };
     const entry: ProcessEntry = {
+      row,
       high,
       low,
       id,
@@ -73,12 +124,14 @@ export class SysFlowTables {
       exe: '',
       args: '',
       uid: 0,
-      task: { process: id, tid: pid },
-      accepted: new Set(),
-      connected: new Set(),
-      next: this.processes.get(pid),
+      accepted: undefined,
+      connected: undefined,
     };
-    this.processes.set(pid, entry);
+    this.processes[row] = entry;
+    this.living++;
+    if (2 * this.living > this.processSlots.length)
+      this.rebuildProcesses(Math.max(256, 2 * this.processSlots.length));
+    else place(this.processSlots, hashOf(high, low, pid), row);
     return entry;
   }
 
@@ -86,69 +139,127 @@ export class SysFlowTables {
   endProcess(entry: ProcessEntry): void {
     this.exited.push(entry);
     if (this.exited.length < 2 * rememberExited) return;
-    for (const old of this.exited.slice(0, rememberExited)) this.removeProcess(old);
-    this.exited = this.exited.slice(rememberExited);
+    const old = new Set(this.exited.slice(0, rememberExited));
+    this.exited = this.exited.slice(rememberExited).filter((each) => !old.has(each));
+    for (const { row } of old) {
+      this.processes[row] = undefined;
+      this.free.push(row);
+      this.living--;
+    }
+    this.last = undefined;
+    this.rebuildProcesses(this.processSlots.length);
   }
 
-  private removeProcess(old: ProcessEntry): void {
-    const { pid } = old.id;
-    let entry = this.processes.get(pid);
-    if (entry === old) {
-      if (old.next === undefined) this.processes.delete(pid);
-      else this.processes.set(pid, old.next);
-    }
-    for (; entry !== undefined; entry = entry.next) if (entry.next === old) entry.next = old.next;
+  private rebuildProcesses(size: number): void {
+    this.processSlots = new Int32Array(size).fill(-1);
+    for (const entry of this.processes)
+      if (entry !== undefined)
+        place(this.processSlots, hashOf(entry.high, entry.low, entry.id.pid), entry.row);
   }
 
   /** By the 20 bytes of a file's identity at `at`. */
   file(bytes: Uint8Array, at: number): FileEntry | undefined {
+    const { fileSlots, words } = this;
     const first = word(bytes, at);
-    let entry = this.files.get(first >>> 2);
-    while (entry !== undefined) {
+    const mask = fileSlots.length - 1;
+    for (let slot = (first ^ (first >>> 15)) & mask; ; slot = (slot + 1) & mask) {
+      const row = fileSlots[slot];
+      if (row < 0) return undefined;
+      const w = 5 * row;
       if (
-        entry.word0 === first &&
-        entry.word1 === word(bytes, at + 4) &&
-        entry.word2 === word(bytes, at + 8) &&
-        entry.word3 === word(bytes, at + 12) &&
-        entry.word4 === word(bytes, at + 16)
+        words[w] === first &&
+        words[w + 1] === word(bytes, at + 4) &&
+        words[w + 2] === word(bytes, at + 8) &&
+        words[w + 3] === word(bytes, at + 12) &&
+        words[w + 4] === word(bytes, at + 16)
       ) {
+        const entry = this.files[row];
+        entry.used = this.tick;
         return entry;
       }
-      entry = entry.next;
     }
-    return undefined;
   }
 
-  /** Written again, an identity has the same path but perhaps another type. */
-  addFile(bytes: Uint8Array, at: number, type: FileType, path: string, resource: Resource): void {
-    const first = word(bytes, at);
-    const key = first >>> 2;
-    this.files.set(key, {
-      word0: first,
-      word1: word(bytes, at + 4),
-      word2: word(bytes, at + 8),
-      word3: word(bytes, at + 12),
-      word4: word(bytes, at + 16),
-      type,
-      path,
-      resource,
-      next: this.chainWithout(this.files.get(key), this.file(bytes, at)),
-    });
+  /** The file of this identity has this type and path, whose bytes are from `start` to `end`. */
+  addFile(bytes: Uint8Array, at: number, type: FileType, start: number, end: number): void {
+    const known = this.file(bytes, at);
+    if (known !== undefined) {
+      // Written again, an identity mostly has the same path; perhaps another type.
+      if (known.type === type && known.name.is(bytes, start, end)) return;
+      this.files[known.row] = new FileEntry(known.row, type, this.kept.keep(bytes, start, end), this.tick);
+      return;
+    }
+    if (++this.added >= this.mostFiles / 16) {
+      this.added = 0;
+      this.tick++;
+    }
+    if (this.files.length >= this.mostFiles) this.sweep();
+    const row = this.files.length;
+    if (5 * row >= this.words.length) {
+      const words = new Int32Array(2 * this.words.length);
+      words.set(this.words);
+      this.words = words;
+    }
+    for (let i = 0; i < 5; i++) this.words[5 * row + i] = word(bytes, at + 4 * i);
+    this.files.push(new FileEntry(row, type, this.kept.keep(bytes, start, end), this.tick));
+    if (2 * this.files.length > this.fileSlots.length) this.rebuildFiles(2 * this.fileSlots.length);
+    else place(this.fileSlots, hashOfFile(this.words[5 * row]), row);
   }
 
-  private chainWithout(chain: FileEntry | undefined, old: FileEntry | undefined): FileEntry | undefined {
-    if (old === undefined) return chain;
-    if (chain === old) return old.next;
-    for (let entry = chain; entry !== undefined; entry = entry.next)
-      if (entry.next === old) entry.next = old.next;
-    return chain;
+  /** The half that was not named for longest goes. */
+  private sweep(): void {
+    const { files, words } = this;
+    const named = new Map<number, number>();
+    for (const { used } of files) named.set(used, (named.get(used) ?? 0) + 1);
+    let limit = this.tick;
+    for (let stay = 0; limit > 0; limit--) {
+      stay += named.get(limit) ?? 0;
+      if (stay + (named.get(limit - 1) ?? 0) > this.mostFiles / 2) break;
+    }
+    const stays: FileEntry[] = [];
+    const kept = new Kept();
+    for (const { row, type, name, used } of files) {
+      if (used < limit) continue;
+      const to = stays.length;
+      words.copyWithin(5 * to, 5 * row, 5 * row + 5);
+      stays.push(new FileEntry(to, type, kept.keep(name.bytes, name.start, name.end), used));
+    }
+    this.files = stays;
+    this.kept = kept;
+    this.rebuildFiles(this.fileSlots.length);
+  }
+
+  private rebuildFiles(size: number): void {
+    this.fileSlots = new Int32Array(size).fill(-1);
+    for (let row = 0; row < this.files.length; row++)
+      place(this.fileSlots, hashOfFile(this.words[5 * row]), row);
   }
 
   get size(): { readonly processes: number; readonly files: number } {
-    return { processes: this.processes.size, files: this.files.size };
+    return { processes: this.living, files: this.files.length };
   }
 }
 
+function place(slots: Int32Array, hash: number, row: number): void {
+  const mask = slots.length - 1;
+  let slot = hash & mask;
+  while (slots[slot] >= 0) slot = (slot + 1) & mask;
+  slots[slot] = row;
+}
+
+function hashOf(high: number, low: number, pid: number): number {
+  const mixed = Math.imul(low ^ Math.imul(pid, 0x9e3779b1) ^ high, 0x85ebca6b);
+  return mixed ^ (mixed >>> 15);
+}
+
+const hashOfFile = (first: number): number => first ^ (first >>> 15);
+
 function word(bytes: Uint8Array, at: number): number {
   return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
+}
+
+/** Unix sockets are `hex->hex path`, with the kernel's addresses of both ends; pipes have no name but their number. */
+function plainPath(type: FileType, path: string): string {
+  if (type === 'u') return /^[0-9a-f]+->[0-9a-f]+ ?(.*)$/s.exec(path)?.[1] ?? path;
+  return type === 'p' && (path === '' || path.startsWith('pipe:')) ? 'pipe:' : path;
 }

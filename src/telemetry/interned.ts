@@ -1,0 +1,76 @@
+// Texts of records by their bytes: names of users, programs, directories and containers come again and again, so their
+// text is made once. A table of one place a hash: what falls into a place that is taken takes it over.
+import { text } from './avro-compile.ts';
+
+const places = 4096;
+const longest = 128;
+
+const kept = new Uint8Array(places * longest);
+const lengths = new Uint8Array(places);
+const texts = new Array<string>(places).fill('');
+
+/** The text of these bytes; as `decodeText`, what is no UTF-8 is kept byte by byte. */
+export function internedText(bytes: Uint8Array, start: number, end: number): string {
+  const length = end - start;
+  if (length > longest) return text(bytes, start, end);
+  let hash = length;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
+  const place = (hash ^ (hash >>> 12)) & (places - 1);
+  const at = place * longest;
+  if (lengths[place] === length) {
+    let i = 0;
+    while (i < length && kept[at + i] === bytes[start + i]) i++;
+    if (i === length) return texts[place];
+  }
+  for (let i = 0; i < length; i++) kept[at + i] = bytes[start + i];
+  lengths[place] = length;
+  texts[place] = text(bytes, start, end);
+  return texts[place];
+}
+
+const chunkSize = 1 << 18;
+
+/** Bytes kept for later, in large pieces: a piece lives as long as something in it is wanted. */
+export class Kept {
+  private chunk = Buffer.alloc(0);
+  private used = 0;
+
+  /** Copies the bytes; they are at the end of what `chunk` gives then. */
+  keep(bytes: Uint8Array, start: number, end: number): Slice {
+    const length = end - start;
+    if (this.used + length > this.chunk.length) {
+      this.chunk = Buffer.allocUnsafeSlow(Math.max(chunkSize, length));
+      this.used = 0;
+    }
+    const { chunk, used } = this;
+    for (let i = 0; i < length; i++) chunk[used + i] = bytes[start + i];
+    this.used += length;
+    return new Slice(chunk, used, used + length);
+  }
+}
+
+/** Bytes of a text that is made when it is asked for. */
+export class Slice {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  private made: string | undefined;
+
+  constructor(bytes: Uint8Array, start: number, end: number) {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+  }
+
+  get text(): string {
+    this.made ??= text(this.bytes, this.start, this.end);
+    return this.made;
+  }
+
+  /** Whether these are the same bytes. */
+  is(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.end - this.start !== end - start) return false;
+    for (let i = start, j = this.start; i < end; i++, j++) if (bytes[i] !== this.bytes[j]) return false;
+    return true;
+  }
+}

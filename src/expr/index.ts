@@ -1,0 +1,17 @@
+// expr: bit-vector expressions, hash-consed and simplified while they are built; conditions of a path. Floor 1.
+
+export { ByteSet } from './byte-set.ts';
+export type { Assignment } from './evaluate.ts';
+export { Expressions } from './expressions.ts';
+export {
+  ARITY,
+  BINARY_NAMES,
+  type BinaryName,
+  type Expression,
+  OP,
+  OPERATIONS,
+  type Operation,
+  UNARY_NAMES,
+  type UnaryName,
+} from './ops.ts';
+export { PathCondition } from './path.ts';

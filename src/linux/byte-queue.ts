@@ -1,4 +1,5 @@
 // A first-in first-out buffer of bytes, for pipes and stream sockets. Chunks are never changed once they are in.
+import { carryShadow } from '../machine/index.ts';
 
 export class ByteQueue {
   private chunks: Uint8Array[] = [];
@@ -23,6 +24,7 @@ export class ByteQueue {
       const chunk = this.chunks[index];
       const part = chunk.subarray(from, from + out.length - filled);
       out.set(part, filled);
+      carryShadow(out, filled, chunk, from);
       filled += part.length;
       from += part.length;
       if (from === chunk.length) {

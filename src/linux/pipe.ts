@@ -1,5 +1,6 @@
 // Pipes and FIFOs (fs/pipe.c). Capacity counts bytes, not the kernel's page slots.
 import type { FileType, Resource } from '../effect/index.ts';
+import { carryShadow } from '../machine/index.ts';
 import { IOCTL, O, S } from './abi-file.ts';
 import { ByteQueue } from './byte-queue.ts';
 import { E } from './errno.ts';
@@ -166,6 +167,7 @@ export class PipeFile extends OpenFile {
     if (pipe.room >= rest || (!atomic && pipe.room > 0)) {
       const part = Math.min(rest, pipe.room);
       const piece = bytes.slice(done, done + part);
+      carryShadow(piece, 0, bytes, done);
       pipe.push(piece);
       if (pipe.sink !== undefined) kernel.told(pipe, piece);
       done += part;

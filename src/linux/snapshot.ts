@@ -2,14 +2,22 @@
 // memory by copy-on-write. What is marked as shared (shared.ts) stays one object. Kernel state holds no functions;
 // one that is found is a bug.
 import { assert } from '../bytes/index.ts';
-import { PagedSpace, RegisterFile } from '../machine/index.ts';
-import type { Kernel, KernelHooks } from './kernel.ts';
+import { carryShadow, PagedSpace, RegisterFile } from '../machine/index.ts';
+import type { Kernel, KernelHooks, Machine } from './kernel.ts';
 import { isShared } from './shared.ts';
 
-/** An independent copy of the kernel, which tells `hooks` (default: the original's). Release it when it is done. */
-export function snapshot(kernel: Kernel, hooks: KernelHooks = kernel.hooks): Kernel {
+/**
+ * An independent copy of the kernel, which tells `hooks` (default: the original's) and runs on `machine`, one of the
+ * same memory. Release it when it is done.
+ */
+export function snapshot(
+  kernel: Kernel,
+  hooks: KernelHooks = kernel.hooks,
+  machine: Machine = kernel.machine,
+): Kernel {
   const copier = new GraphCopier();
   copier.keep(kernel.hooks, hooks);
+  copier.keep(kernel.machine, machine);
   copyMemory(kernel, copier);
   const copy = copier.copy(kernel);
   copier.finish();
@@ -111,5 +119,7 @@ class GraphCopier {
 
 function copyView(view: ArrayBufferView): object {
   assert(!(view instanceof DataView), 'kernel state keeps bytes, not views');
-  return (view as Uint8Array).slice();
+  const copy = (view as Uint8Array).slice();
+  if (view instanceof Uint8Array) carryShadow(copy, 0, view);
+  return copy;
 }

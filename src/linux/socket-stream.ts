@@ -1,5 +1,6 @@
 // Connected byte streams and record streams: two ends with a queue of packets in each direction. Used by TCP (inside
 // the container and to the world) and by connected unix sockets.
+import { carryShadow, shadowedPart } from '../machine/index.ts';
 import type { OpenFile } from './file.ts';
 import { POLL } from './file.ts';
 import type { Kernel } from './kernel.ts';
@@ -74,7 +75,9 @@ export class StreamEnd {
       if (before < WORLD_KEEPS) outgoing.log.push(bytes.slice(0, WORLD_KEEPS - before));
       return;
     }
-    outgoing.packets.push({ bytes: bytes.slice(), files, credentials });
+    const kept = bytes.slice();
+    carryShadow(kept, 0, bytes);
+    outgoing.packets.push({ bytes: kept, files, credentials });
     outgoing.length += bytes.length;
     this.peer.queue.wake(POLL.IN | POLL.RDNORM);
   }
@@ -102,7 +105,7 @@ export class StreamEnd {
           !sameCredentials(packet.credentials, first.credentials))
       )
         break;
-      const part = packet.bytes.subarray(0, length - filled);
+      const part = shadowedPart(packet.bytes, 0, length - filled);
       parts.push(part);
       filled += part.length;
       used++;
@@ -126,7 +129,7 @@ export class StreamEnd {
     for (let i = 0; i < packets; i++) {
       const packet = incoming.packets[0];
       if (packet.bytes.length > left) {
-        packet.bytes = packet.bytes.subarray(left);
+        packet.bytes = shadowedPart(packet.bytes, left);
         packet.files = [];
         break;
       }
@@ -184,11 +187,11 @@ const sameCredentials = (a: PeerCredentials | undefined, b: PeerCredentials | un
   a === b || (a !== undefined && b !== undefined && a.pid === b.pid && a.uid === b.uid && a.gid === b.gid);
 
 function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  if (parts.length === 1) return parts[0].slice();
   const out = new Uint8Array(length);
   let at = 0;
   for (const part of parts) {
     out.set(part, at);
+    carryShadow(out, at, part);
     at += part.length;
   }
   return out;

@@ -1,6 +1,7 @@
 // TCP sockets: listening, connecting, connected. Loopback connections are made at once; those to the outside wait for
 // the world (world.ts), those from the outside come from it. Segments, windows and retransmission do not exist here.
 import type { Protocol } from '../effect/index.ts';
+import { shadowedPart } from '../machine/index.ts';
 import { AF, type InetAddress, MSG, SHUT, SO, type SocketAddress, unmapped } from './abi-socket.ts';
 import { E } from './errno.ts';
 import { POLL } from './file.ts';
@@ -308,7 +309,7 @@ export class TcpSocket extends InetSocket {
     let done = Number(task.restart?.done ?? 0);
     const part = Math.min(bytes.length - done, end.room);
     if (part > 0) {
-      end.push(bytes.subarray(done, done + part));
+      end.push(shadowedPart(bytes, done, done + part));
       done += part;
     }
     if (done === bytes.length) return done;

@@ -1,5 +1,6 @@
 // UDP sockets. Datagrams between local addresses are delivered; those to the outside are handed to the world.
 import type { Protocol } from '../effect/index.ts';
+import { shadowedPart } from '../machine/index.ts';
 import { AF, type InetAddress, MSG, SHUT, SO, SOL, type SocketAddress } from './abi-socket.ts';
 import { E } from './errno.ts';
 import { POLL } from './file.ts';
@@ -158,7 +159,7 @@ export class UdpSocket extends InetSocket {
       this.inboxBytes -= next.bytes.length;
     }
     const family = this.domain === 10 ? 'inet6' : 'inet';
-    return received(next.bytes.subarray(0, length), {
+    return received(shadowedPart(next.bytes, 0, length), {
       length: next.bytes.length,
       from: { ...next.from, family },
       to: next.to,

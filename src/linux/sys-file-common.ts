@@ -1,7 +1,7 @@
 // What the file families share: descriptors, path arguments, vectors, and the effects that name them.
 import { decodeText } from '../bytes/index.ts';
 import type { Effect, Op, Resource } from '../effect/index.ts';
-import type { AddressSpace } from '../machine/index.ts';
+import { type AddressSpace, carryShadow, shadowedPart } from '../machine/index.ts';
 import { MAX_RW, O, PATH_MAX } from './abi-file.ts';
 import { E } from './errno.ts';
 import type { OpenFile } from './file.ts';
@@ -72,7 +72,9 @@ export function gather(space: AddressSpace, vectors: readonly Vector[]): Uint8Ar
   const out = new Uint8Array(totalLength(vectors));
   let at = 0;
   for (const { address, length } of vectors) {
-    if (length > 0) out.set(space.read(address, length), at);
+    const part = length > 0 ? space.read(address, length) : out.subarray(0, 0);
+    out.set(part, at);
+    carryShadow(out, at, part);
     at += length;
   }
   return out;
@@ -83,7 +85,7 @@ export function scatter(space: AddressSpace, vectors: readonly Vector[], bytes: 
   let at = 0;
   for (const { address, length } of vectors) {
     if (at >= bytes.length) return;
-    const part = bytes.subarray(at, at + length);
+    const part = shadowedPart(bytes, at, at + length);
     if (part.length > 0) space.write(address, part);
     at += part.length;
   }

@@ -2,6 +2,7 @@
 // processes and their page tables, so that translated code reaches guest memory with loads of its own. Frame 0 is never
 // given out (an entry of 0 means nothing), frame 1 is the zero page.
 import { assert } from '../bytes/index.ts';
+import type { Shadows } from './concolic/shadows.ts';
 import { createWasmMemory, type WasmMemory } from './wasm.ts';
 
 export const FRAME_SIZE = 4096;
@@ -24,6 +25,8 @@ export class FramePool {
   code: Uint8Array;
   /** Counts changes to code anywhere: engines compare it to see whether to look again. */
   codeChanges = 0;
+  /** Expressions of bytes, where inputs are symbolic; they go where the bytes go. */
+  shadows: Shadows | undefined;
   private next = 2;
   private readonly limit: number;
   private readonly free: number[] = [];
@@ -134,6 +137,7 @@ export class FramePool {
     assert(this.references[frame] > 0, 'a dropped frame is in use');
     if (--this.references[frame] > 0) return;
     this.codeChanged(frame);
+    this.shadows?.forget(frame);
     this.free.push(frame);
   }
 
@@ -147,6 +151,7 @@ export class FramePool {
 
   copy(from: number, to: number): void {
     this.bytes.copyWithin(to * FRAME_SIZE, from * FRAME_SIZE, (from + 1) * FRAME_SIZE);
+    this.shadows?.copy(from, to);
   }
 
   frameBytes(frame: number): Uint8Array {

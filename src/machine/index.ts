@@ -1,5 +1,6 @@
 // machine: registers, memory, faults, engines. Floor 3.
 export type { CodeStore } from './code-store.ts';
+export * from './concolic/index.ts';
 export type { Engine, EngineStop, Registers } from './engine.ts';
 export type { FastEngineOptions } from './fast/index.ts';
 export { createFastEngine, SHORT_PROGRAM } from './fast/index.ts';

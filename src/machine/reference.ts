@@ -5,7 +5,7 @@ import { BlockCache } from './block-cache.ts';
 import type { CodeStore } from './code-store.ts';
 import type { Engine, EngineStop, Registers } from './engine.ts';
 import { type Fault, GuestFault } from './fault.ts';
-import { Frame, interpret, isCanonical } from './interpret.ts';
+import { Frame, interpret, isCanonical, type PreparedBlock } from './interpret.ts';
 import { type AddressSpace, MemoryFault } from './memory.ts';
 import { RegisterFile } from './registers.ts';
 import { ADDRESS_LIMIT, PagedSpace } from './space.ts';
@@ -21,7 +21,8 @@ export interface EngineOptions {
   readonly store?: CodeStore | undefined;
 }
 
-class ReferenceEngine implements Engine {
+/** Other engines that go block by block (the concolic one) change how a block is run, and when to stop. */
+export class ReferenceEngine implements Engine {
   executed = 0;
   private readonly blocks: BlockCache;
   private readonly frame: Frame;
@@ -55,7 +56,7 @@ class ReferenceEngine implements Engine {
       for (;;) {
         m.codeChanges = m.space.pool.codeChanges;
         const block = this.blocks.at(m.space, m.address);
-        interpret(m, block);
+        this.execute(m, block);
         this.executed = before - m.remaining;
         const stop = this.next(m);
         if (stop !== undefined) return stop;
@@ -66,8 +67,13 @@ class ReferenceEngine implements Engine {
     }
   }
 
+  /** Runs a block until it is left. */
+  protected execute(m: Frame, block: PreparedBlock): void {
+    interpret(m, block);
+  }
+
   /** Goes on at the next block, or says why not. */
-  private next(m: Frame): EngineStop | undefined {
+  protected next(m: Frame): EngineStop | undefined {
     switch (m.leave) {
       case 'jump':
         // the processor checks the target before it jumps

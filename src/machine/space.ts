@@ -2,6 +2,7 @@
 // (zero, from a backing, or copied from a shared one on write), so reserving costs one region, and a fork copies page
 // table entries only. Implements the AddressSpace of memory.ts; what kernel and engines share is there.
 import { assert } from '../bytes/index.ts';
+import { type ByteShadow, byteShadow, setByteShadow } from './concolic/shadows.ts';
 import { FRAME_SIZE, FramePool, ZERO_FRAME } from './frames.ts';
 import {
   type AddressSpace,
@@ -162,7 +163,7 @@ export class PagedSpace implements AddressSpace {
     this.list.change(start, end, (region) => ({ ...region, prot }));
     this.settle();
     const bits = accessBits(prot);
-    this.table.update(start, end, (entry) => ((entry & ~0xfff) | bits) >>> 0);
+    this.table.update(start, end, (entry) => ((entry & ~0xfff) | this.direct(entry, bits)) >>> 0);
     return true;
   }
 
@@ -263,8 +264,16 @@ export class PagedSpace implements AddressSpace {
 
   // pages
 
-  /** Makes the page of an address present for an access and returns its entry; throws MemoryFault. */
-  private touch(address: number, access: Access): number {
+  /** The permissions of an entry that let engines go straight to the frame: none to bytes that may have a shadow. */
+  private direct(entry: number, bits: number): number {
+    return this.pool.shadows?.has(entry >>> 12) === true ? bits & ~(ENTRY.READ | ENTRY.WRITE) : bits;
+  }
+
+  /**
+   * Makes the page of an address present for an access and returns its entry; throws MemoryFault. `size`: bytes that
+   * are read or overwritten now, 0 where the access comes later.
+   */
+  private touch(address: number, access: Access, size: number): number {
     const region = address >= 0 && address < ADDRESS_LIMIT ? this.list.find(address) : undefined;
     if (region === undefined) throw new MemoryFault(address, access);
     const { prot } = region;
@@ -284,9 +293,15 @@ export class PagedSpace implements AddressSpace {
           ? entry
           : this.present(region, page, access);
     const bits = next | accessBits(prot);
-    if (bits !== entry && !this.table.setEntry(page, bits >>> 0)) {
+    const direct = this.direct(bits, bits);
+    if (direct !== entry && !this.table.setEntry(page, direct >>> 0)) {
       this.pool.drop(next >>> 12);
       throw new MemoryFault(address, access, 'memory');
+    }
+    if (direct !== bits && size > 0) {
+      const { shadows } = this.pool;
+      if (access === 'write') shadows?.clear(bits >>> 12, address % PAGE_SIZE, size);
+      else if (shadows?.trips(bits >>> 12, address % PAGE_SIZE, size)) throw new MemoryFault(address, access);
     }
     return bits;
   }
@@ -350,23 +365,23 @@ export class PagedSpace implements AddressSpace {
   // Byte offsets in the pool's memory, for engines and the accessors below.
 
   /** Where the byte at an address can be read. */
-  readable(address: number): number {
+  readable(address: number, size = 1): number {
     let entry = address >= 0 && address < ADDRESS_LIMIT ? this.table.entry(address) : 0;
-    if ((entry & ENTRY.READ) === 0) entry = this.touch(address, 'read');
+    if ((entry & ENTRY.READ) === 0) entry = this.touch(address, 'read', size);
     return ((entry & ~0xfff) >>> 0) + (address % PAGE_SIZE);
   }
 
   /** Where the byte at an address can be written; the page is this space's own (or shared) afterwards. */
-  writableAt(address: number): number {
+  writableAt(address: number, size = 0): number {
     let entry = address >= 0 && address < ADDRESS_LIMIT ? this.table.entry(address) : 0;
-    if ((entry & ENTRY.WRITE) === 0) entry = this.touch(address, 'write');
+    if ((entry & ENTRY.WRITE) === 0) entry = this.touch(address, 'write', size);
     return ((entry & ~0xfff) >>> 0) + (address % PAGE_SIZE);
   }
 
   /** The frame that holds the code at an address; throws MemoryFault where it may not be executed. */
   executable(address: number): number {
     let entry = address >= 0 && address < ADDRESS_LIMIT ? this.table.entry(address) : 0;
-    if ((entry & ENTRY.EXEC) === 0) entry = this.touch(address, 'execute');
+    if ((entry & ENTRY.EXEC) === 0) entry = this.touch(address, 'execute', 0);
     return entry >>> 12;
   }
 
@@ -407,41 +422,41 @@ export class PagedSpace implements AddressSpace {
   }
   read16(address: number): number {
     if (address % PAGE_SIZE > PAGE_SIZE - 2) return Number(this.readAcross(address, 2));
-    const at = this.readable(address);
+    const at = this.readable(address, 2);
     return this.pool.view.getUint16(at, true);
   }
   read32(address: number): number {
     if (address % PAGE_SIZE > PAGE_SIZE - 4) return Number(this.readAcross(address, 4));
-    const at = this.readable(address);
+    const at = this.readable(address, 4);
     return this.pool.view.getUint32(at, true);
   }
   read64(address: number): bigint {
     if (address % PAGE_SIZE > PAGE_SIZE - 8) return this.readAcross(address, 8);
-    const at = this.readable(address);
+    const at = this.readable(address, 8);
     return this.pool.view.getBigUint64(at, true);
   }
   write8(address: number, value: number): void {
-    const at = this.writableAt(address);
+    const at = this.writableAt(address, 1);
     this.pool.bytes[at] = value;
   }
   write16(address: number, value: number): void {
     if (address % PAGE_SIZE > PAGE_SIZE - 2) this.writeAcross(address, 2, BigInt(value));
     else {
-      const at = this.writableAt(address);
+      const at = this.writableAt(address, 2);
       this.pool.view.setUint16(at, value, true);
     }
   }
   write32(address: number, value: number): void {
     if (address % PAGE_SIZE > PAGE_SIZE - 4) this.writeAcross(address, 4, BigInt(value));
     else {
-      const at = this.writableAt(address);
+      const at = this.writableAt(address, 4);
       this.pool.view.setUint32(at, value, true);
     }
   }
   write64(address: number, value: bigint): void {
     if (address % PAGE_SIZE > PAGE_SIZE - 8) this.writeAcross(address, 8, value);
     else {
-      const at = this.writableAt(address);
+      const at = this.writableAt(address, 8);
       this.pool.view.setBigUint64(at, value, true);
     }
   }
@@ -485,16 +500,72 @@ export class PagedSpace implements AddressSpace {
       out.set(this.pool.bytes.subarray(at, at + size), done);
       done += size;
     }
+    const shadow = this.shadow(address, length);
+    if (shadow !== undefined) setByteShadow(out, shadow);
     return out;
   }
 
   write(address: number, bytes: Uint8Array): void {
     for (let done = 0; done < bytes.length; ) {
-      const at = this.writableAt(address + done);
-      const size = Math.min(bytes.length - done, PAGE_SIZE - (at % PAGE_SIZE));
+      const left = PAGE_SIZE - ((address + done) % PAGE_SIZE);
+      const size = Math.min(bytes.length - done, left);
+      const at = this.writableAt(address + done, size);
       this.pool.bytes.set(bytes.subarray(done, done + size), at);
       done += size;
     }
+    if (this.pool.shadows === undefined) return;
+    const shadow = byteShadow(bytes);
+    if (shadow !== undefined) this.setShadow(address, shadow);
+  }
+
+  // shadows
+
+  /** Expressions of `size` bytes, 0 where a byte has none; undefined where none has. */
+  shadow(address: number, size: number): ByteShadow | undefined {
+    const { shadows } = this.pool;
+    if (shadows === undefined || shadows.empty) return undefined;
+    let out: ByteShadow | undefined;
+    for (let done = 0; done < size; ) {
+      const offset = (address + done) % PAGE_SIZE;
+      const count = Math.min(size - done, PAGE_SIZE - offset);
+      const entry = this.table.entry(address + done);
+      const page = (entry & ENTRY.READ) === 0 ? shadows.of(entry >>> 12) : undefined;
+      for (let i = 0; page !== undefined && i < count; i++) {
+        if (page[offset + i] === 0) continue;
+        out ??= new Int32Array(size);
+        out[done + i] = page[offset + i];
+      }
+      done += count;
+    }
+    return out;
+  }
+
+  /** Gives the bytes at an address, just written there, their expressions (0: none). */
+  setShadow(address: number, shadow: ByteShadow): void {
+    const { shadows } = this.pool;
+    assert(shadows !== undefined, 'the machine keeps shadows');
+    for (let done = 0; done < shadow.length; ) {
+      const offset = (address + done) % PAGE_SIZE;
+      const count = Math.min(shadow.length - done, PAGE_SIZE - offset);
+      const frame = Math.floor(this.writableAt(address + done) / FRAME_SIZE);
+      if (shadows.set(frame, offset, shadow.subarray(done, done + count))) this.hide(frame, address + done);
+      done += count;
+    }
+  }
+
+  /** Engines go the slow way to a frame from now on, wherever it is mapped. */
+  private hide(frame: number, address: number): void {
+    const page = pageDown(address);
+    if (this.list.find(address)?.shared !== true) {
+      this.table.setEntry(page, (this.table.entry(page) & ~(ENTRY.READ | ENTRY.WRITE)) >>> 0);
+      return;
+    }
+    for (const space of this.memory.spaces)
+      for (const region of space.list.all())
+        if (region.shared)
+          space.table.update(region.start, region.end, (entry) =>
+            entry >>> 12 === frame ? (entry & ~(ENTRY.READ | ENTRY.WRITE)) >>> 0 : entry,
+          );
   }
 
   readCString(address: number, limit: number): Uint8Array | undefined {

@@ -2,7 +2,7 @@
 // the pending computation done; and the indices by which code in the module calls them.
 import { LAYOUT } from '../registers.ts';
 import type { Asm } from './asm.ts';
-import { CPU, type Places } from './layout.ts';
+import { CPU, LEAVES, type Places } from './layout.ts';
 import { W } from './opcodes.ts';
 import { T } from './wasm-code.ts';
 
@@ -65,6 +65,56 @@ export function emitWalk(a: Asm, { cpu, emptyLeaf }: Places): void {
   a.op(W.return);
   a.end();
   a.i32(emptyLeaf);
+}
+
+/**
+ * reach(address, limit) → byte offset in linear memory of an access that begins at most `limit` bytes after its page's
+ * beginning; 0 where it can't be reached directly, or through no leaf table that is remembered.
+ */
+export function emitReach(a: Asm, { cpu }: Places, write: boolean): void {
+  const [low, entry] = [a.local(I32), a.local(I32)];
+  const failed = a.block();
+  a.get(0);
+  a.i64(24);
+  a.op(W.i64_shr_u, W.i32_wrap_i64);
+  a.i32(LEAVES - 1);
+  a.op(W.i32_and);
+  a.i32(4);
+  a.op(W.i32_shl);
+  a.tee(entry);
+  a.load(64, cpu + CPU.leaves);
+  a.get(0);
+  a.i64(24);
+  a.op(W.i64_shr_u, W.i64_ne);
+  a.brIf(failed);
+  a.get(entry);
+  a.load(32, cpu + CPU.leaves + 8);
+  a.get(0);
+  a.op(W.i32_wrap_i64);
+  a.tee(low);
+  a.i32(10);
+  a.op(W.i32_shr_u);
+  a.i32(0x3ffc);
+  a.op(W.i32_and, W.i32_add);
+  a.load(32);
+  a.tee(entry);
+  a.i32(write ? 2 : 1);
+  a.op(W.i32_and, W.i32_eqz);
+  a.brIf(failed);
+  a.get(low);
+  a.i32(0xfff);
+  a.op(W.i32_and);
+  a.tee(low);
+  a.get(1);
+  a.op(W.i32_gt_u);
+  a.brIf(failed);
+  a.get(entry);
+  a.i32(-4096);
+  a.op(W.i32_and);
+  a.get(low);
+  a.op(W.i32_or, W.return);
+  a.end();
+  a.i32(0);
 }
 
 /** High half of the product, by 32-bit parts. */

@@ -14,6 +14,7 @@ import {
   emitExactSum,
   emitMulhs,
   emitMulhu,
+  emitReach,
   emitSettle,
   emitWalk,
   MULHS,
@@ -40,6 +41,7 @@ const TYPES = [
   { parameters: [I32], results: [I32] }, // 5 run
   { parameters: [I32, I32], results: [I32] }, // 6 regions
   { parameters: [T.f64, T.f64, T.f64], results: [I32] }, // 7 exactSum, exactProduct
+  { parameters: [I64, I32], results: [I32] }, // 8 reachRead, reachWrite
 ] as const;
 
 /**
@@ -74,6 +76,8 @@ export function coreModule(places: Places, hot: number): Uint8Array {
       source(1, 'status', 5, (a) => emitStatus(a, RARE, MULHS)),
       source(4, 'settle', 0, (a) => emitSettle(a, places)),
       source(5, 'run', 1, (a) => new RunWriter(a, places, hot).write()),
+      source(8, 'reachRead', 2, (a) => emitReach(a, places, false)),
+      source(8, 'reachWrite', 2, (a) => emitReach(a, places, true)),
     ],
   });
 }

@@ -21,6 +21,8 @@ export const REGION_IMPORTS = {
   slow: 3,
   exactSum: 4,
   exactProduct: 5,
+  reachRead: 6,
+  reachWrite: 7,
 } as const;
 
 /** A local that holds a value until its last use. */
@@ -36,6 +38,8 @@ export abstract class RegionBase {
   protected readonly blocks: readonly StreamBlock[];
   protected readonly analyses: readonly Analysis[];
   protected readonly places: Places;
+  /** Little code rather than fast code: it is not known yet whether it will run for long. */
+  protected readonly compact: boolean;
   protected readonly flow: Flow;
   protected readonly graph: Graph;
   /** Node by address. */
@@ -79,10 +83,11 @@ export abstract class RegionBase {
   protected node = 0;
   protected instructionAddress = 0;
 
-  constructor(blocks: readonly StreamBlock[], places: Places, seeds: readonly number[]) {
+  constructor(blocks: readonly StreamBlock[], places: Places, seeds: readonly number[], compact: boolean) {
     const { a } = this;
     this.blocks = blocks;
     this.places = places;
+    this.compact = compact;
     this.analyses = blocks.map((block) => analyse(block.code));
     for (const [i, block] of blocks.entries()) this.index.set(block.address, i + 1);
     this.flow = flowOf(blocks, seeds, this.index);

@@ -1,6 +1,7 @@
 // Registers and memory in a region: guest registers are locals, accesses go straight to the frame where the page table
 // allows it, and all else is run by the reference, with the operands handed over in memory.
 import { ATOMICS, HELPERS, IR, WORDS, XMM0 } from '../../isa/index.ts';
+import { PAGE_SIZE } from '../memory.ts';
 import { throughWindow } from './access.ts';
 import { isConst, operandsOf } from './analysis.ts';
 import { typeOf } from './asm.ts';
@@ -106,13 +107,16 @@ export abstract class RegionMemory extends RegionFlags {
     const local = op === IR.store ? -1 : this.result(i, owned);
     this.push(code[at + 1]);
     a.set(this.access.address);
-    throughWindow(
-      a,
-      this.access,
-      this.windowOf(code[at + 1]),
-      { size: width / 8, write: op !== IR.load || aux === 1, cpu: this.places.cpu },
-      () => this.leaveForAddress(),
-    );
+    const write = op !== IR.load || aux === 1;
+    if (this.compact) this.reach(width / 8, write);
+    else
+      throughWindow(
+        a,
+        this.access,
+        this.windowOf(code[at + 1]),
+        { size: width / 8, write, cpu: this.places.cpu },
+        () => this.leaveForAddress(),
+      );
     if (op === IR.load) {
       a.load(width);
       a.set(local);
@@ -137,6 +141,20 @@ export abstract class RegionMemory extends RegionFlags {
       a.get(old);
       a.set(local);
     }
+  }
+
+  /** As `throughWindow`, by a call: much less code. */
+  private reach(size: number, write: boolean): void {
+    const { a } = this;
+    a.get(this.access.address);
+    a.i32(PAGE_SIZE - size);
+    a.call(write ? REGION_IMPORTS.reachWrite : REGION_IMPORTS.reachRead);
+    a.tee(this.scratch32);
+    a.op(W.i32_eqz);
+    a.ifRarely();
+    this.leaveForAddress();
+    a.end();
+    a.get(this.scratch32);
   }
 
   protected check(i: number, op: number): void {

@@ -41,9 +41,10 @@ export class RegionWriter extends RegionMemory {
     blocks: readonly StreamBlock[],
     places: Places,
     seeds: readonly number[],
+    compact: boolean,
     reserve: (tableBytes: number) => { readonly descriptor: number; readonly entryTable: number },
   ) {
-    super(blocks, places, seeds);
+    super(blocks, places, seeds, compact);
     this.entryTable = hashFor(this.entryAddresses().map((address) => address % 2 ** 32));
     const tableBytes = 16 << this.entryTable.bits;
     const { descriptor, entryTable } = reserve(tableBytes);

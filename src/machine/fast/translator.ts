@@ -25,6 +25,9 @@ import { encodeModule, T } from './wasm-code.ts';
 const MAX_BLOCKS = 96;
 const MAX_PAGES = 8;
 const MAX_WORDS = 12_000;
+/** The same of a region that is translated for the first time. */
+const FIRST_BLOCKS = 24;
+const FIRST_WORDS = 3_000;
 /** Regions that wait for each other. */
 const BATCH = 12;
 /** Times a block leaves the interpreter until it waits no longer. */
@@ -136,13 +139,14 @@ export class Translator {
     const { core } = this;
     if (plans.length === 0) return;
     const writers: RegionWriter[] = [];
-    for (const { blocks, seeds, pages } of plans) {
+    for (const { blocks, seeds, pages, growths } of plans) {
       const places = this.reserve(DESCRIPTOR_PAGES + 16 * pages.size);
       if (places === 0) return;
       const writer = new RegionWriter(
         blocks,
         core.places,
         seeds.map((seed) => blocks.indexOf(seed)),
+        growths === 0 && !core.eager,
         (tableBytes) => ({ descriptor: places, entryTable: this.reserve(tableBytes) }),
       );
       if (writer.entryTableAt === 0) return;
@@ -238,6 +242,7 @@ export class Translator {
           { parameters: [T.i32, T.i64, T.i64, T.i64, T.i32], results: [T.i32] },
           { parameters: [T.i32, T.i32, T.i32], results: [T.i32] },
           { parameters: [T.f64, T.f64, T.f64], results: [T.i32] },
+          { parameters: [T.i64, T.i32], results: [T.i32] },
         ],
         imports: [
           { module: 'm', name: 'mulhu', kind: 'function', type: 1 },
@@ -246,14 +251,16 @@ export class Translator {
           { module: 'm', name: 'slow', kind: 'function', type: 3 },
           { module: 'm', name: 'exactSum', kind: 'function', type: 4 },
           { module: 'm', name: 'exactProduct', kind: 'function', type: 4 },
+          { module: 'm', name: 'reachRead', kind: 'function', type: 5 },
+          { module: 'm', name: 'reachWrite', kind: 'function', type: 5 },
           { module: 'm', name: 'memory', kind: 'memory', initial: 64, maximum: 65_536 },
         ],
         functions: functions.map((code, i) => ({ type: 0, name: `r${i}`, ...code })),
       }),
     );
-    const { mulhu, mulhs, status, exactSum, exactProduct } = core.exports;
+    const { mulhu, mulhs, status, exactSum, exactProduct, reachRead, reachWrite } = core.exports;
     const instance = instantiate(module, {
-      ...{ mulhu, mulhs, status, exactSum, exactProduct },
+      ...{ mulhu, mulhs, status, exactSum, exactProduct, reachRead, reachWrite },
       slow: this.slow,
       memory: pool.linear,
     });
@@ -311,9 +318,11 @@ export class Translator {
     const seen = new Set<number>();
     const waiting: StreamBlock[] = [];
     let words = 0;
+    const [mostBlocks, mostWords] =
+      growths === 0 && !core.eager ? [FIRST_BLOCKS, FIRST_WORDS] : [MAX_BLOCKS, MAX_WORDS];
     const add = (block: StreamBlock): boolean => {
       const page = Math.floor(block.address / PAGE_SIZE);
-      if (blocks.length >= MAX_BLOCKS || words + block.code.length > MAX_WORDS) return false;
+      if (blocks.length >= mostBlocks || words + block.code.length > mostWords) return false;
       if (!pages.has(page) && pages.size >= MAX_PAGES) return false;
       if ((pages.get(page) ?? block.frame) !== block.frame) return false;
       pages.set(page, block.frame);

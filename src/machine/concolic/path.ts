@@ -1,0 +1,26 @@
+// What a concolic run tells: on which conditions over its inputs its way depended.
+import type { Expression } from '../../expr/index.ts';
+
+/**
+ * branch: a conditional jump (value 0 or 1 of a condition). jump: the target of an indirect jump. address, count: a
+ * value that the run goes on with as it is, since what it leads to can't be said with an expression.
+ */
+export type ConstraintKind = 'branch' | 'jump' | 'address' | 'count';
+
+/** The expression had this value, and the run's way or data depended on it. */
+export interface Constraint {
+  readonly kind: ConstraintKind;
+  readonly expression: Expression;
+  readonly value: bigint;
+  /** Address of the instruction. */
+  readonly at: number;
+  /** Stack pointer: with `at` it tells most calls of a function apart. */
+  readonly stack: number;
+}
+
+/** Who runs symbolic inputs. */
+export interface PathListener {
+  onConstraint(constraint: Constraint): void;
+  /** A shadow was lost: `what` has no meaning over expressions here. */
+  onLoss(what: string, at: number): void;
+}

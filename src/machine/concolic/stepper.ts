@@ -1,0 +1,134 @@
+// Runs blocks on witnesses, by the reference's handlers, and on shadows beside them. Where no operand has a shadow an
+// operation costs one test more than in the reference.
+import type { Expression, Expressions } from '../../expr/index.ts';
+import { IR_OPS, WORDS } from '../../isa/index.ts';
+import { type Frame, HANDLERS, type PreparedBlock } from '../interpret.ts';
+import { ENTRY } from '../page-table.ts';
+import type { PagedSpace } from '../space.ts';
+import { SHADOW_STEPS } from './operations.ts';
+import type { ConstraintKind, PathListener } from './path.ts';
+import type { TaskShadow } from './task.ts';
+
+/** Does an operation's part on shadows, and the reference's handler when it is time. */
+export type ShadowStep = (c: Stepper, m: Frame, code: Int32Array, at: number, concrete: ConcreteStep) => void;
+export type ConcreteStep = (m: Frame, code: Int32Array, at: number) => void;
+
+/** Most places in which a load at a symbolic address may find its value. */
+const MAX_TABLE = 4096;
+
+const concreteSteps: readonly ConcreteStep[] = IR_OPS.map((row) => HANDLERS[row[0]]);
+const shadowSteps: readonly ShadowStep[] = IR_OPS.map((row) => SHADOW_STEPS[row[0]]);
+const COMPARISONS: readonly boolean[] = IR_OPS.map((row) => row[2] === 'v1');
+
+export class Stepper {
+  readonly x: Expressions;
+  readonly listener: PathListener;
+  /** Expression of each value of the block at hand, 0 none. */
+  shadows = new Int32Array(256);
+  task!: TaskShadow;
+  /** Something with a shadow was used since this was last set to false. */
+  active = false;
+
+  constructor(x: Expressions, listener: PathListener) {
+    this.x = x;
+    this.listener = listener;
+  }
+
+  run(m: Frame, block: PreparedBlock): void {
+    const { code } = block;
+    if (this.shadows.length < code.length / WORDS) this.shadows = new Int32Array(code.length / WORDS);
+    m.constants = block.constants;
+    m.leave = 'run';
+    for (let at = 0; m.leave === 'run'; at += WORDS) {
+      const op = code[at] & 0xff;
+      shadowSteps[op](this, m, code, at, concreteSteps[op]);
+    }
+  }
+
+  /** Value i as an expression, a constant where it has no shadow. */
+  operand(m: Frame, code: Int32Array, i: number): Expression {
+    const shadow = this.shadows[i];
+    if (shadow !== 0) return shadow;
+    return this.x.constantBig(widthOfValue(code, i), m.values[i]);
+  }
+
+  /** The value gets this expression; constants are no shadows. */
+  yields(at: number, expression: Expression): void {
+    this.shadows[at >> 2] = expression === 0 || this.x.isConstant(expression) ? 0 : expression;
+    this.active = true;
+  }
+
+  /** The run goes on with the value that it has: what depends on it holds for this value only. */
+  pin(m: Frame, kind: ConstraintKind, expression: Expression, value: bigint): void {
+    this.active = true;
+    this.listener.onConstraint({
+      kind,
+      expression,
+      value,
+      at: m.address,
+      stack: Number(m.cpu.gpr[4]),
+    });
+  }
+
+  loses(m: Frame, what: string): void {
+    this.active = true;
+    this.listener.onLoss(what, m.address);
+  }
+
+  // memory
+
+  /** Expression of the bytes at an address that were just read; 0 none. */
+  load(space: PagedSpace, address: number, size: number, value: bigint): Expression {
+    const { shadows } = space.pool;
+    if (shadows === undefined || shadows.empty) return 0;
+    const inside = (address & 0xfff) + size <= 4096;
+    if (inside && (space.table.entry(address) & ENTRY.READ) !== 0) return 0;
+    const bytes = space.shadow(address, size);
+    if (bytes === undefined) return 0;
+    const { x } = this;
+    const known = (i: number): Expression => x.constant(8, Number((value >> BigInt(8 * i)) & 0xffn));
+    return x.fromBytes(Array.from(bytes, (e, i) => (e !== 0 ? e : known(i))));
+  }
+
+  /** The bytes at an address were just written with a value of this expression. */
+  store(space: PagedSpace, address: number, size: number, expression: Expression): void {
+    const { x } = this;
+    const bytes = new Int32Array(size);
+    for (let i = 0; i < size; i++) {
+      const e = x.byte(expression, i);
+      bytes[i] = x.isConstant(e) ? 0 : e;
+    }
+    space.setShadow(address, bytes);
+  }
+
+  /**
+   * What a load at a symbolic address yields, as a table over all addresses that are possible; 0 where they are too
+   * many, or not all readable, or themselves symbolic.
+   */
+  table(m: Frame, address: Expression, size: number): Expression {
+    const { x } = this;
+    const { min, max } = x.range(address);
+    if (max - min >= BigInt(MAX_TABLE) || size > 8) return 0;
+    const start = Number(min);
+    const count = Number(max - min) + 1;
+    const { space } = m;
+    for (let at = start - (start % 4096); at < start + count + size - 1; at += 4096)
+      if (space.find(at) === undefined) return 0;
+    if (space.shadow(start, count + size - 1) !== undefined) return 0;
+    const bytes = space.read(start, count + size - 1);
+    const entries = Array.from({ length: count }, (_, i) => littleEndian(bytes, i, size));
+    return x.table(x.sub(address, x.constantBig(64, min)), 8 * size, entries);
+  }
+}
+
+function littleEndian(bytes: Uint8Array, at: number, size: number): bigint {
+  let value = 0n;
+  for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[at + i]);
+  return value;
+}
+
+/** Bits of a value of the block. */
+export function widthOfValue(code: Int32Array, value: number): number {
+  const head = code[value * WORDS];
+  return COMPARISONS[head & 0xff] ? 1 : (head >>> 8) & 0xff;
+}

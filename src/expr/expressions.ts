@@ -137,6 +137,17 @@ export class Expressions {
     return { min: BigInt(nodes.min[e]), max: nodes.max[e] === Infinity ? all : BigInt(nodes.max[e]) };
   }
 
+  /** Bits that are always 0, and bits that are always 1; none are known of values wider than 64 bits. */
+  knownBits(e: Expression): { readonly zeros: bigint; readonly ones: bigint } {
+    const { nodes } = this;
+    const pair = (low: number, high: number): bigint =>
+      BigInt.asUintN(nodes.widthOf(e), BigInt(low >>> 0) | (BigInt(high >>> 0) << 32n));
+    return {
+      zeros: pair(nodes.zeros0[e], nodes.zeros1[e]),
+      ones: pair(nodes.ones0[e], nodes.ones1[e]),
+    };
+  }
+
   /** Value under an assignment of variables (by number; 0 where it has none). */
   evaluate(e: Expression, assignment: Assignment): bigint {
     return evaluateNodes(this, [e], assignment)[0];

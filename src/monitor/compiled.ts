@@ -21,6 +21,10 @@ export function accessMask(access: string): number {
   return mask;
 }
 
+/** Inverse of `accessMask`. */
+export const accessText = (mask: number): string =>
+  [...'rwctax'].filter((_, bit) => (mask & (1 << bit)) !== 0).join('');
+
 export interface CompiledEdge {
   /** Numbered through the whole policy. */
   readonly from: number;

@@ -46,7 +46,7 @@ export class Core {
   readonly order: Order;
   /** The latest time of any observation. */
   now: Moment = Number.NEGATIVE_INFINITY;
-  private readonly calendar = new Calendar();
+  readonly calendar = new Calendar();
   private readonly pendingLimit: number;
   private readonly views = new Map<CompiledPolicy, Map<string, View>>();
   private traits: SourceTraits | undefined;
@@ -149,13 +149,13 @@ export class Core {
     this.order.unwrittenSince = Number.POSITIVE_INFINITY;
   }
 
-  /** An item for the verdict on order; undefined where its time has been judged already. */
-  later(time: Moment, kind: ItemKind, task: Task, segment: Segment | undefined): Item | undefined {
-    const item = this.calendar.add(time, kind, task, segment);
-    if (item !== undefined) return item;
+  /** The row of an item for the verdict on order; -1 where its time has been judged already. */
+  later(time: Moment, kind: ItemKind, task: Task, segment: Segment | undefined): number {
+    const row = this.calendar.add(time, kind, task, segment);
+    if (row >= 0) return row;
     this.counters.late++;
     this.resync(task);
-    return undefined;
+    return -1;
   }
 
   /** Nothing is known any more of where this task is; nothing about order is found for what is already waiting. */

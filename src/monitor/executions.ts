@@ -128,11 +128,10 @@ export class Executions {
       core.incidents.report({ kind: 'wrong-phase', time, process, tid, effect, why, expected });
       core.later(time, ITEM.resync, process.main, next);
     } else {
-      const item = core.later(time, ITEM.exec, task, segment);
-      if (item !== undefined) {
-        item.letter = letter;
-        item.op = OP.EXEC;
-        item.resource = effect.resource;
+      const row = core.later(time, ITEM.exec, task, segment);
+      if (row >= 0) {
+        core.calendar.setLetter(row, letter);
+        core.calendar.setEffect(row, OP.EXEC, 0, effect.resource);
       }
     }
     process.segments.push(next);

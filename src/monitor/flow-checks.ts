@@ -68,16 +68,12 @@ export class FlowChecks {
     const write = mask & WRITE ? this.between(task, segment, flow, OP.WRITE, resources, end) : -1;
     const map = mask & MMAP ? this.between(task, segment, flow, OP.MMAP, resources, end) : -1;
     if (first >= 0 || read >= 0 || write >= 0 || map >= 0) {
-      const item = core.later(start, ITEM.flow, task, segment);
-      if (item !== undefined) {
-        item.letter = first;
-        item.read = read;
-        item.write = write;
-        item.map = map;
-        item.until = end;
-        item.op = opening !== 0 ? 31 - Math.clz32(opening) : OP.READ;
-        item.access = flow.access;
-        item.resource = flow.resource;
+      const row = core.later(start, ITEM.flow, task, segment);
+      if (row >= 0) {
+        core.calendar.setLetter(row, first);
+        core.calendar.setBetween(row, read, write, map, end);
+        const op = opening !== 0 ? 31 - Math.clz32(opening) : OP.READ;
+        core.calendar.setEffect(row, op, accessMask(flow.access), flow.resource);
       }
     }
     this.ending(task, segment, flow, mask, resources, end);
@@ -136,10 +132,11 @@ export class FlowChecks {
           );
         continue;
       }
-      const item = this.verdict.core.later(end, ITEM.end, task, segment);
-      if (item !== undefined) {
-        item.letter = letter;
-        item.op = op;
+      const { core } = this.verdict;
+      const row = core.later(end, ITEM.end, task, segment);
+      if (row >= 0) {
+        core.calendar.setLetter(row, letter);
+        core.calendar.setEffect(row, op, 0, undefined);
       }
     }
   }

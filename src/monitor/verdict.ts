@@ -1,7 +1,7 @@
 // What both kinds of observations need for the verdict at once: whether the policy has a letter for this task and phase,
 // and the finding where it does not. What passes waits for the verdict on order.
 import { type Effect, OPS, type Resource } from '../effect/index.ts';
-import { type CompiledPolicy, Match, OP, Says } from './compiled.ts';
+import { accessMask, type CompiledPolicy, Match, OP, Says } from './compiled.ts';
 import type { Core } from './core.ts';
 import { deviationOf } from './deviation.ts';
 import { nearest } from './explain.ts';
@@ -54,12 +54,11 @@ export class Verdict {
     effect: Effect,
     op: number,
   ): void {
-    const item = this.core.later(time, kind, task, segment);
-    if (item === undefined) return;
-    item.letter = letter;
-    item.op = op;
-    item.access = effect.access;
-    item.resource = effect.resource;
+    const { core } = this;
+    const row = core.later(time, kind, task, segment);
+    if (row < 0) return;
+    core.calendar.setLetter(row, letter);
+    core.calendar.setEffect(row, op, accessMask(effect.access), effect.resource);
   }
 
   /** An effect that no edge of the task's program has: in what it differs from those that are there. */

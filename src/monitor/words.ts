@@ -1,11 +1,15 @@
 // Sentences of findings.
 import { type Effect, OPS } from '../effect/index.ts';
-import { type CompiledPolicy, OP } from './compiled.ts';
+import { accessText, type CompiledPolicy, OP } from './compiled.ts';
 import type { Item } from './queue.ts';
 
 /** What an item was about. */
 export function effectOf({ op, access, resource }: Item): Effect {
-  return { op: OPS[op < 0 ? OP.CLONE : op], access, resource: resource ?? { kind: 'none' } };
+  return {
+    op: OPS[op < 0 ? OP.CLONE : op],
+    access: accessText(access),
+    resource: resource ?? { kind: 'none' },
+  };
 }
 
 export const names = (policy: CompiledPolicy, automata: readonly number[]): string =>

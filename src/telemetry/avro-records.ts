@@ -123,6 +123,16 @@ function pair(b, p) {
 }
 function big(b, p) { pair(b, p); halves[0] = lo; halves[1] = hi; return whole[0]; }
 function number(b, p) { pair(b, p); return hi * 4294967296 + (lo >>> 0); }
+// Integers of three bytes and more, which pids are, without the halves.
+function wide(b, p) {
+  const c = b[p + 2];
+  if (c < 128) {
+    const raw = (b[p] & 127) | ((b[p + 1] & 127) << 7) | (c << 14);
+    q = p + 3;
+    return (raw >>> 1) ^ -(raw & 1);
+  }
+  return number(b, p);
+}
 function length(b, p, e) {
   const n = number(b, p);
   if (!(n >= 0 && n <= e - q)) fail('length beyond the block');
@@ -276,7 +286,7 @@ class Code {
       case 'bigint':
         return integer ? `${variable} = big(b, p); p = q;` : this.skip(type);
       case 'number':
-        return integer ? readInt(variable, type.kind === 'int' ? 'int' : 'number') : this.skip(type);
+        return integer ? readInt(variable, type.kind === 'int' ? 'int' : 'wide') : this.skip(type);
       case 'pair':
         return integer ? `pair(b, p); ${variable}h = hi; ${variable} = lo; p = q;` : this.skip(type);
       case 'string':

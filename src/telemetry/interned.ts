@@ -32,11 +32,11 @@ const chunkSize = 1 << 18;
 
 /** Bytes kept for later, in large pieces: a piece lives as long as something in it is wanted. */
 export class Kept {
-  private chunk = Buffer.alloc(0);
-  private used = 0;
+  /** The piece that has what was kept last, before `used`. */
+  chunk = Buffer.alloc(0);
+  used = 0;
 
-  /** Copies the bytes; they are at the end of what `chunk` gives then. */
-  keep(bytes: Uint8Array, start: number, end: number): Slice {
+  keep(bytes: Uint8Array, start: number, end: number): void {
     const length = end - start;
     if (this.used + length > this.chunk.length) {
       this.chunk = Buffer.allocUnsafeSlow(Math.max(chunkSize, length));
@@ -45,32 +45,5 @@ export class Kept {
     const { chunk, used } = this;
     for (let i = 0; i < length; i++) chunk[used + i] = bytes[start + i];
     this.used += length;
-    return new Slice(chunk, used, used + length);
-  }
-}
-
-/** Bytes of a text that is made when it is asked for. */
-export class Slice {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-  private made: string | undefined;
-
-  constructor(bytes: Uint8Array, start: number, end: number) {
-    this.bytes = bytes;
-    this.start = start;
-    this.end = end;
-  }
-
-  get text(): string {
-    this.made ??= text(this.bytes, this.start, this.end);
-    return this.made;
-  }
-
-  /** Whether these are the same bytes. */
-  is(bytes: Uint8Array, start: number, end: number): boolean {
-    if (this.end - this.start !== end - start) return false;
-    for (let i = start, j = this.start; i < end; i++, j++) if (bytes[i] !== this.bytes[j]) return false;
-    return true;
   }
 }

@@ -4,8 +4,9 @@
 // Files that nothing has named for long are forgotten once there are very many: the collector writes an entity again
 // when it comes back to it after having dropped it, and keeps far fewer itself.
 import type { FileType, Resource } from '../effect/index.ts';
+import { text } from './avro-compile.ts';
 import type { StreamFile, StreamProcess } from './flow-row.ts';
-import { Kept, type Slice } from './interned.ts';
+import { Kept } from './interned.ts';
 import type { ProcessId } from './observation.ts';
 
 export interface ProcessEntry extends StreamProcess {
@@ -25,26 +26,40 @@ export interface ProcessEntry extends StreamProcess {
 export class FileEntry implements StreamFile {
   readonly row: number;
   readonly type: FileType;
-  readonly name: Slice;
   /** When it was named last, in ticks of the tables. */
   used: number;
-  private made: Extract<Resource, { kind: 'file' }> | undefined;
+  /** Bytes of its path, in what the tables keep. */
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  private text_: string | undefined = undefined;
+  private made: Extract<Resource, { kind: 'file' }> | undefined = undefined;
 
-  constructor(row: number, type: FileType, name: Slice, used: number) {
+  /** The path is what `kept` has kept last. */
+  constructor(row: number, type: FileType, kept: Kept, length: number, used: number) {
     this.row = row;
     this.type = type;
-    this.name = name;
     this.used = used;
+    this.bytes = kept.chunk;
+    this.start = kept.used - length;
+    this.end = kept.used;
   }
 
   /** As the record has it. */
   get path(): string {
-    return this.name.text;
+    this.text_ ??= text(this.bytes, this.start, this.end);
+    return this.text_;
   }
 
   get resource(): Extract<Resource, { kind: 'file' }> {
     this.made ??= { kind: 'file', type: this.type, path: plainPath(this.type, this.path) };
     return this.made;
+  }
+
+  is(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.end - this.start !== end - start) return false;
+    for (let i = start, j = this.start; i < end; i++, j++) if (bytes[i] !== this.bytes[j]) return false;
+    return true;
   }
 }
 
@@ -54,10 +69,11 @@ const rememberExited = 4096;
 export const maxConnected = 1024;
 /** Files beyond which those go that were not named lately. */
 const mostFiles = 1 << 20;
+const usualSlots = 1 << 16;
 
 export class SysFlowTables {
   private processes: (ProcessEntry | undefined)[] = [];
-  private processSlots = new Int32Array(256).fill(-1);
+  private processSlots = emptySlots(256);
   private living = 0;
   private free: number[] = [];
   private exited: ProcessEntry[] = [];
@@ -65,7 +81,7 @@ export class SysFlowTables {
   private files: FileEntry[] = [];
   /** Five words of identity a file. */
   private words = new Int32Array(5 * 256);
-  private fileSlots = new Int32Array(512).fill(-1);
+  private fileSlots = emptySlots(512);
   private kept = new Kept();
   /** Counts files that were new, coarsely: how long ago something was named. */
   private tick = 0;
@@ -76,16 +92,17 @@ export class SysFlowTables {
     this.mostFiles = limit;
   }
 
+  /** Tables of a usual size stay as large as they are: the next stream is mostly like the last one. */
   clear(): void {
     this.processes = [];
-    this.processSlots = new Int32Array(256).fill(-1);
+    this.processSlots = this.processSlots.length > usualSlots ? emptySlots(256) : this.processSlots.fill(-1);
     this.living = 0;
     this.free = [];
     this.exited = [];
     this.last = undefined;
     this.files = [];
-    this.words = new Int32Array(5 * 256);
-    this.fileSlots = new Int32Array(512).fill(-1);
+    this.fileSlots = this.fileSlots.length > usualSlots ? emptySlots(512) : this.fileSlots.fill(-1);
+    if (this.words.length > 5 * usualSlots) this.words = new Int32Array(5 * 256);
     this.kept = new Kept();
   }
 
@@ -151,7 +168,7 @@ export class SysFlowTables {
   }
 
   private rebuildProcesses(size: number): void {
-    this.processSlots = new Int32Array(size).fill(-1);
+    this.processSlots = emptySlots(size);
     for (const entry of this.processes)
       if (entry !== undefined)
         place(this.processSlots, hashOf(entry.high, entry.low, entry.id.pid), entry.row);
@@ -185,8 +202,9 @@ export class SysFlowTables {
     const known = this.file(bytes, at);
     if (known !== undefined) {
       // Written again, an identity mostly has the same path; perhaps another type.
-      if (known.type === type && known.name.is(bytes, start, end)) return;
-      this.files[known.row] = new FileEntry(known.row, type, this.kept.keep(bytes, start, end), this.tick);
+      if (known.type === type && known.is(bytes, start, end)) return;
+      this.kept.keep(bytes, start, end);
+      this.files[known.row] = new FileEntry(known.row, type, this.kept, end - start, this.tick);
       return;
     }
     if (++this.added >= this.mostFiles / 16) {
@@ -201,7 +219,8 @@ export class SysFlowTables {
       this.words = words;
     }
     for (let i = 0; i < 5; i++) this.words[5 * row + i] = word(bytes, at + 4 * i);
-    this.files.push(new FileEntry(row, type, this.kept.keep(bytes, start, end), this.tick));
+    this.kept.keep(bytes, start, end);
+    this.files.push(new FileEntry(row, type, this.kept, end - start, this.tick));
     if (2 * this.files.length > this.fileSlots.length) this.rebuildFiles(2 * this.fileSlots.length);
     else place(this.fileSlots, hashOfFile(this.words[5 * row]), row);
   }
@@ -218,11 +237,12 @@ export class SysFlowTables {
     }
     const stays: FileEntry[] = [];
     const kept = new Kept();
-    for (const { row, type, name, used } of files) {
+    for (const { row, type, bytes, start, end, used } of files) {
       if (used < limit) continue;
       const to = stays.length;
       words.copyWithin(5 * to, 5 * row, 5 * row + 5);
-      stays.push(new FileEntry(to, type, kept.keep(name.bytes, name.start, name.end), used));
+      kept.keep(bytes, start, end);
+      stays.push(new FileEntry(to, type, kept, end - start, used));
     }
     this.files = stays;
     this.kept = kept;
@@ -230,7 +250,7 @@ export class SysFlowTables {
   }
 
   private rebuildFiles(size: number): void {
-    this.fileSlots = new Int32Array(size).fill(-1);
+    this.fileSlots = emptySlots(size);
     for (let row = 0; row < this.files.length; row++)
       place(this.fileSlots, hashOfFile(this.words[5 * row]), row);
   }
@@ -239,6 +259,8 @@ export class SysFlowTables {
     return { processes: this.living, files: this.files.length };
   }
 }
+
+const emptySlots = (size: number): Int32Array => new Int32Array(size).fill(-1);
 
 function place(slots: Int32Array, hash: number, row: number): void {
   const mask = slots.length - 1;

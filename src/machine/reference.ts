@@ -12,7 +12,7 @@ import { ADDRESS_LIMIT, PagedSpace } from './space.ts';
 
 export interface EngineOptions {
   /** Instruction set extensions beyond the baseline. */
-  readonly features?: FeatureSet;
+  readonly features?: FeatureSet | undefined;
   /** The time stamp counter; by default it counts instructions. */
   readonly tsc?: () => bigint;
   /** Instructions in a lifted block at most; 1 suits an engine that is run instruction by instruction. */

@@ -45,13 +45,13 @@ export class TaskShadow {
     this.left.clear();
     if (this.count === 0) return;
     this.registers.forEach((expression, r) => {
-      if (expression !== 0) this.left.set(r, valueOf(cpu, r));
+      if (expression !== 0) this.left.set(r, registerValue(cpu, r));
     });
   }
 
   /** The task runs again: registers that have other values now have lost their shadows. */
   resume(cpu: RegisterFile): void {
-    for (const [r, value] of this.left) if (valueOf(cpu, r) !== value) this.set(r, 0);
+    for (const [r, value] of this.left) if (registerValue(cpu, r) !== value) this.set(r, 0);
     this.left.clear();
   }
 
@@ -59,7 +59,7 @@ export class TaskShadow {
   park(cpu: RegisterFile): void {
     this.registers.forEach((expression, r) => {
       if (expression === 0) return;
-      this.parked.set(r, { expression, value: valueOf(cpu, r) });
+      this.parked.set(r, { expression, value: registerValue(cpu, r) });
       this.set(r, 0);
     });
     this.flags.clear();
@@ -69,12 +69,12 @@ export class TaskShadow {
   unpark(cpu: RegisterFile): void {
     if (this.parked.size === 0) return;
     for (const [r, { expression, value }] of this.parked)
-      if (this.registers[r] === 0 && valueOf(cpu, r) === value) this.set(r, expression);
+      if (this.registers[r] === 0 && registerValue(cpu, r) === value) this.set(r, expression);
     this.parked.clear();
   }
 }
 
-function valueOf(cpu: RegisterFile, register: number): bigint {
+function registerValue(cpu: RegisterFile, register: number): bigint {
   if (register < 16) return cpu.gpr[register];
   if (register >= YMMH0) return pair(cpu.ymmHigh, register - YMMH0);
   if (register >= XMM0) return pair(cpu.xmm, register - XMM0);

@@ -1,0 +1,116 @@
+// Symbolic search for inputs: programs that do something for one message only, and the message is found.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { printEffect } from '../../src/effect/index.ts';
+import {
+  DEFAULT_BUDGETS,
+  ENVIRONMENTS,
+  Explorer,
+  plainLaunch,
+  type Scenario,
+  SymbolicSearch,
+} from '../../src/explore/index.ts';
+import { createMachine } from '../../src/linux/index.ts';
+import { addProgram, compile, hasTool, treeBuilder } from '../linux/guest.ts';
+
+const server = (body: string): string => `
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+static void handle(char *buf, int n, int fd) { ${body} }
+int main(void) {
+  struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(7000) };
+  int s = socket(AF_INET, SOCK_STREAM, 0);
+  if (bind(s, (void *)&a, sizeof a) || listen(s, 5)) return 1;
+  for (;;) {
+    static char buf[4096];
+    int fd = accept(s, 0, 0);
+    int n = read(fd, buf, sizeof buf - 1);
+    if (n > 0) { buf[n] = 0; handle(buf, n, fd); }
+    close(fd);
+  }
+}
+`;
+
+interface Searched {
+  readonly effects: ReadonlySet<string>;
+  readonly search: SymbolicSearch;
+}
+
+function searched(
+  t: TestContext,
+  body: string,
+  seed: string,
+  flags: readonly string[],
+  compiler = 'gcc',
+): Searched | undefined {
+  if (!hasTool(compiler)) {
+    t.skip(`needs ${compiler}`);
+    return undefined;
+  }
+  const path = compile(server(body), { flags, compiler });
+  const builder = treeBuilder();
+  addProgram(builder, path, '/program');
+  const machine = createMachine({ engine: 'fast' });
+  const explorer = new Explorer({
+    tree: builder.build(),
+    launch: plainLaunch({ path: '/program', argv: ['/program'] } as never, ENVIRONMENTS[0]),
+    machine,
+    budgets: DEFAULT_BUDGETS,
+  });
+  const scenario: Scenario = {
+    name: 'seed',
+    actions: [
+      { do: 'connect', listener: 0, id: 'a' },
+      { do: 'send', id: 'a', payload: seed },
+      { do: 'close', id: 'a' },
+    ],
+  };
+  const effects = new Set<string>();
+  const search = new SymbolicSearch(explorer);
+  search.search([scenario], (_scenario, trace) => {
+    for (const step of trace.steps) if (step.kind === 'effect') effects.add(printEffect(step.event.effect));
+  });
+  return { effects, search };
+}
+
+const SEED = 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n';
+
+for (const [name, body] of [
+  ['memcmp', 'if (memcmp(buf, "OPEN-SESAME", 11) == 0) open("/secret", O_RDONLY);'],
+  [
+    'strcmp of a line',
+    'buf[strcspn(buf, "\\n")] = 0; if (strcmp(buf, "open-sesame") == 0) open("/secret", O_RDONLY);',
+  ],
+  ['strncasecmp', 'if (strncasecmp(buf, "Open Sesame", 11) == 0) open("/secret", O_RDONLY);'],
+  [
+    'strtok and a number',
+    'char *w = strtok(buf, " "), *k = strtok(0, " \\n"); if (w && k && !strcmp(w, "get") && atoi(k) == 4711) open("/secret", O_RDONLY);',
+  ],
+  [
+    'switch',
+    'switch (buf[0]) { case 1: open("/a", 0); break; case 2: open("/b", 0); break; case 3: open("/c", 0); break; case 7: open("/d", 0); break; case 9: open("/secret", 0); break; case 10: open("/f", 0); break; }',
+  ],
+  [
+    'word',
+    'unsigned *p = (void *)buf; if (p[0] * 3 + 1 == 0x12345678 && (p[1] ^ p[0]) == 0xdeadbeef) open("/secret", 0);',
+  ],
+] as const)
+  for (const [how, flags, compiler] of [
+    ['static glibc', ['-O2', '-static'], 'gcc'],
+    ['dynamic glibc', ['-O2'], 'gcc'],
+    ['plain loops', ['-O0', '-static'], 'gcc'],
+    ['static musl', ['-O2', '-static'], 'musl-gcc'],
+  ] as const)
+    test(`${name}, ${how}: what one message does is found`, (t) => {
+      const found = searched(t, body, SEED, flags, compiler);
+      if (found === undefined) return;
+      assert.ok(
+        [...found.effects].some((effect) => effect.includes('/secret')),
+        `${JSON.stringify(found.search.statistics)} ${[...found.effects].join('; ')} ${JSON.stringify([...found.search.losses])}`,
+      );
+    });

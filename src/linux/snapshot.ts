@@ -93,9 +93,14 @@ class GraphCopier {
       !(object instanceof WeakMap || object instanceof WeakSet || object instanceof Promise),
       'kernel state is plain data',
     );
-    const out = Object.create(Object.getPrototypeOf(object)) as Plain;
+    // all fields at once: what is no object is right already
+    const out = Object.assign(Object.create(Object.getPrototypeOf(object)) as Plain, object);
     this.work.push(() => {
-      for (const key of Object.keys(object)) out[key] = this.value((object as Plain)[key]);
+      for (const key in out) {
+        const value = out[key];
+        if (typeof value === 'object' && value !== null) out[key] = this.copy(value);
+        else assert(typeof value !== 'function', 'kernel state holds no functions');
+      }
     });
     return out;
   }

@@ -26,12 +26,49 @@ function denied(
   );
 }
 
+/** Refused here, while another kernel or runtime may do it: what a program then does is not seen, and a cut says so. */
+function otherwise(name: string, errno: number, note: string): SyscallRow {
+  return row(
+    name,
+    (kernel, task) => {
+      kernel.cutHere(task, {
+        kind: 'syscall-option',
+        what: name,
+        consequence: `answered ${errno === E.NOSYS ? 'ENOSYS' : 'EPERM'}, ${note}`,
+      });
+      return -errno;
+    },
+    'refused',
+    `${note}; a call is a cut`,
+  );
+}
+
+const ptraceRefused = otherwise(
+  'ptrace',
+  E.PERM,
+  'as runtimes did before Linux 4.8; later ones let processes of one user trace each other',
+);
+const ptraceRow: SyscallRow = {
+  ...ptraceRefused,
+  handler: (kernel, task, args) => {
+    const resource = { kind: 'task', what: `ptrace:${args.raw[0]}` } as const;
+    kernel.effect(task, { op: 'PTRACE', resource, access: '' }, -E.PERM);
+    return ptraceRefused.handler(kernel, task, args);
+  },
+};
+
 export const refusedRows: readonly SyscallRow[] = [
   refused('sysfs', E.PERM, 'by the default seccomp profile of a container runtime'),
   refused('modify_ldt', E.NOSYS, 'as a kernel without local descriptor tables'),
   refused('remap_file_pages', E.NOSYS, 'by the default seccomp profile; nothing has used it since Linux 4.0'),
-  ...['cachestat', 'futex_wake', 'futex_wait', 'futex_requeue', 'mseal'].map((name) =>
-    refused(name, E.NOSYS, 'as Linux before 6.5; libraries ask and do without'),
+  ...[
+    ['cachestat', '6.5'],
+    ['futex_wake', '6.7'],
+    ['futex_wait', '6.7'],
+    ['futex_requeue', '6.7'],
+    ['mseal', '6.10'],
+  ].map(([name, since]) =>
+    otherwise(name, E.NOSYS, `as Linux before ${since}, and runtimes whose profile does not know it`),
   ),
   denied(
     'setns',
@@ -39,9 +76,7 @@ export const refusedRows: readonly SyscallRow[] = [
     E.PERM,
     (task, args) => task.process.files.get(args.int(0))?.resource() ?? { kind: 'none' },
   ),
-  denied('ptrace', 'PTRACE', E.PERM, (_task, args) => ({ kind: 'task', what: `ptrace:${args.raw[0]}` })),
-  denied('process_vm_readv', 'PTRACE', E.PERM, () => ({ kind: 'task', what: 'read' })),
-  denied('process_vm_writev', 'PTRACE', E.PERM, () => ({ kind: 'task', what: 'write' })),
+  ptraceRow,
   denied('init_module', 'MODULE', E.PERM),
   denied('finit_module', 'MODULE', E.PERM),
   denied('delete_module', 'MODULE', E.PERM),

@@ -18,6 +18,7 @@ import { processRows } from './sys-process.ts';
 import { credentialRows } from './sys-process-credentials.ts';
 import { idRows } from './sys-process-ids.ts';
 import { limitRows } from './sys-process-limits.ts';
+import { processVmRows } from './sys-process-vm.ts';
 import { waitRows } from './sys-process-wait.ts';
 import { signalRows } from './sys-signal.ts';
 import { socketRows } from './sys-socket.ts';
@@ -32,6 +33,7 @@ export const families: readonly (readonly SyscallRow[])[] = [
   socketRows,
   processRows,
   waitRows,
+  processVmRows,
   idRows,
   credentialRows,
   limitRows,

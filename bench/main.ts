@@ -8,6 +8,7 @@ import { benchMachine } from './machine.ts';
 import { benchModel } from './model.ts';
 import { benchMonitor } from './monitor.ts';
 import { benchPrograms } from './programs.ts';
+import { benchServices } from './services.ts';
 import { type BenchRow, benchSysflow } from './sysflow.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'effigy-bench-'));
@@ -25,7 +26,9 @@ try {
     ['monitor', () => benchMonitor()],
   ];
   const wanted = process.argv.slice(2);
-  for (const [name, run] of parts) {
+  // the rest are images
+  if (wanted[0] === 'services') benchServices(wanted.splice(0).slice(1), scratch);
+  for (const [name, run] of process.argv[2] === 'services' ? [] : parts) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
     process.stdout.write(`${name}\n`);
     for (const row of await run()) process.stdout.write(`  ${format(row)}\n`);

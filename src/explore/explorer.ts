@@ -1,6 +1,6 @@
 // Boots an image under one environment and plays scenarios on the snapshot. Everything is deterministic: budgets count
 // instructions, and each budget hit is a cut.
-import { InputError } from '../bytes/index.ts';
+import { decodeText, InputError } from '../bytes/index.ts';
 import type { Tree } from '../image/index.ts';
 import {
   type Cut,
@@ -20,11 +20,13 @@ import {
   type Task,
   world,
 } from '../linux/index.ts';
+import type { Engine } from '../machine/index.ts';
 import { CLIENT_PORTS, type Environment } from './environments.ts';
+import { knownWords } from './known-words.ts';
 import type { Launch } from './launch.ts';
 import { type NamePlace, type NameSearch, namesAt } from './names.ts';
 import { keptPaths, type RestartWay } from './restarts.ts';
-import { type Action, encodePayload, type Scenario } from './scenario.ts';
+import { type Action, encodePayload, type Listening, type Scenario } from './scenario.ts';
 import { MAX_CONFIG_BYTES, requestTargets } from './targets.ts';
 import type { ScenarioTrace, Step } from './trace.ts';
 import { type Stopped, Trail } from './trail.ts';
@@ -63,7 +65,7 @@ export class Explorer {
   readonly environment: Environment;
   readonly launch: Launch;
   readonly cuts: Map<string, { readonly cut: Cut; count: number }>;
-  private readonly machine: Machine;
+  readonly machine: Machine;
   private readonly booted: Kernel;
   readonly boot: BootResult;
   private readonly budgets: Budgets;
@@ -171,11 +173,15 @@ export class Explorer {
   }
 
   /** Plays a scenario on a copy of the booted machine. `search`, when given, learns which names were looked for. */
-  play(scenario: Scenario, options: { name?: string | undefined; search?: NameSearch } = {}): ScenarioTrace {
+  play(scenario: Scenario, options: PlayOptions = {}): ScenarioTrace {
+    const { symbolic } = options;
     const recorder = new StepRecorder(this.cuts, options.search);
-    const kernel = snapshot(this.booted, recorder);
+    const machine = symbolic === undefined ? this.machine : { ...this.machine, engine: symbolic.engine };
+    const kernel = snapshot(this.booted, recorder, machine);
     kernel.syscallsUsed.clear();
-    const player = new Player(kernel, this.boot.listeners, this.launch, recorder, options.name);
+    const player = new Player(kernel, this.boot.listeners, this.launch, recorder, options);
+    const { engine } = this.machine;
+    const before = engine.executed;
     for (const action of scenario.actions) {
       if (kernel.exited) break;
       const horizon = player.act(action);
@@ -194,26 +200,26 @@ export class Explorer {
     }
     for (const nr of kernel.syscallsUsed) this.syscallsServing.add(nr);
     const ended = kernel.exited;
+    const answers = player.answers();
     kernel.release();
     return {
       ended,
+      answers,
+      instructions: engine.executed - before,
       name: scenario.name,
       steps: recorder.steps,
       chosen: options.name ?? this.environment.token,
     };
   }
 
-  /** Words that the listening programs hold, which clients may have to say. */
-  words(): readonly string[] {
-    const paths = new Set(
-      [...this.booted.processes.values()]
-        .filter((process) => process.exitStatus === undefined)
-        .map((process) => process.exe),
-    );
-    return [...paths].flatMap((path) => {
+  /** Words of the programs behind a listener that they know as words of their protocol, by playing probes. */
+  knownWords(listener: Listening): readonly string[] {
+    const programs = world.holders(this.booted, this.boot.listeners[listener.index]);
+    const words = programs.flatMap((path) => {
       const node = this.tree.lookup(path);
       return node?.kind === 'file' ? wordsOf(node, path) : [];
     });
+    return knownWords(listener, words, (scenario) => this.play(scenario));
   }
 
   /** Request targets in the text files that the programs which still run read while they started. */
@@ -252,6 +258,21 @@ export class Explorer {
   namesAt(place: NamePlace, limit: number): readonly string[] {
     return namesAt(this.tree, place, limit);
   }
+}
+
+/** A run on symbolic inputs (symbolic.ts). */
+export interface SymbolicPlay {
+  /** Runs the copy; of the memory of the explorer's machine. */
+  readonly engine: Engine;
+  /** Called with every message before it is sent: what is sent in its place, with shadows. */
+  send(bytes: Uint8Array): Uint8Array;
+}
+
+export interface PlayOptions {
+  /** What stands for `{name}` in payloads. */
+  readonly name?: string | undefined;
+  readonly search?: NameSearch;
+  readonly symbolic?: SymbolicPlay | undefined;
 }
 
 const SIGKILL = 9;
@@ -325,7 +346,7 @@ class Player {
   private readonly listeners: readonly Listener[];
   private readonly launch: Launch;
   private readonly recorder: StepRecorder;
-  private readonly name: string | undefined;
+  private readonly options: PlayOptions;
   private readonly connections = new Map<string, number>();
   private ports = 0;
 
@@ -334,13 +355,13 @@ class Player {
     listeners: readonly Listener[],
     launch: Launch,
     recorder: StepRecorder,
-    name: string | undefined,
+    options: PlayOptions,
   ) {
     this.kernel = kernel;
     this.listeners = listeners;
     this.launch = launch;
     this.recorder = recorder;
-    this.name = name;
+    this.options = options;
   }
 
   /** Does it; returns how far virtual time may then go by itself, in ns. */
@@ -408,13 +429,23 @@ class Player {
     if (id !== undefined) this.connections.set(name, id);
   }
 
+  /** What clients got; datagrams that the container sent come last. */
+  answers(): readonly string[] {
+    const { kernel } = this;
+    return [
+      ...[...this.connections.values()].map((id) => world.received(kernel, id)),
+      ...world.sentDatagrams(kernel).map(({ bytes }) => bytes),
+    ].map((bytes) => decodeText(bytes));
+  }
+
   private onConnection(name: string, act: (id: number) => void): void {
     const id = this.connections.get(name);
     if (id !== undefined) act(id);
   }
 
   private bytes(payload: string): Uint8Array {
-    return encodePayload(payload, this.launch.environment.token, this.name);
+    const bytes = encodePayload(payload, this.launch.environment.token, this.options.name);
+    return this.options.symbolic?.send(bytes) ?? bytes;
   }
 
   private client(): { address: string; port: number } {

@@ -32,6 +32,10 @@ export interface ScenarioTrace {
   readonly chosen: string;
   /** Whether the container's first process ended in it. */
   readonly ended: boolean;
+  /** What each client got, in order of their first actions, as decodeText reads it. */
+  readonly answers: readonly string[];
+  /** That it took, all tasks together. */
+  readonly instructions: number;
 }
 
 /** A boot and everything that was tried on it. */

@@ -4,6 +4,7 @@
 import { assert } from '../bytes/index.ts';
 import type { InetAddress } from './abi-socket.ts';
 import { E } from './errno.ts';
+import type { OpenFile } from './file.ts';
 import type { Kernel } from './kernel.ts';
 import { isAny, type PortUser, type WorldConnection } from './net.ts';
 import { PipeFile } from './pipe.ts';
@@ -11,6 +12,7 @@ import { streamPair } from './socket-stream.ts';
 import { TcpSocket } from './socket-tcp.ts';
 import { UdpSocket } from './socket-udp.ts';
 import { UnixSocket } from './socket-unix.ts';
+import type { Process } from './task.ts';
 
 /** An endpoint that somebody outside can reach. */
 export interface Listener {
@@ -57,6 +59,27 @@ function listeners(kernel: Kernel): Listener[] {
         ? -1
         : 1,
   );
+}
+
+/** Processes that hold the listener's socket: who answers there. */
+function servers(kernel: Kernel, listener: Listener): readonly Process[] {
+  return [...kernel.processes.values()].filter(
+    ({ exitStatus, files }) =>
+      exitStatus === undefined &&
+      files.slots.some((slot) => slot !== undefined && listensAt(slot.file, listener)),
+  );
+}
+
+/** Their programs, each once. */
+function holders(kernel: Kernel, listener: Listener): readonly string[] {
+  return [...new Set(servers(kernel, listener).map(({ exe }) => exe))];
+}
+
+function listensAt(file: OpenFile, { protocol, address, port }: Listener): boolean {
+  if (protocol === 'unix') return file instanceof UnixSocket && file.listensAs === address;
+  if (!(file instanceof (protocol === 'tcp' ? TcpSocket : UdpSocket))) return false;
+  if (file instanceof TcpSocket && !file.listening) return false;
+  return file.local?.port === port && file.local.address === address;
 }
 
 /** Unix sockets that listen, wherever a process holds them. */
@@ -210,6 +233,8 @@ function concat(parts: readonly Uint8Array[]): Uint8Array {
 
 export const world = {
   listeners,
+  holders,
+  servers,
   connect,
   send,
   received,

@@ -241,10 +241,13 @@ function serveAll(explorers: readonly Explorer[], options: ModelOptions): Served
     ...signalScenarios(listeners.find(({ stream }) => stream)?.index, options.stopSignal),
     ...launchScenarios(first.launch, first.boot.listeners),
   );
-  const known = first.words();
   const asked = first.targets();
   const single = listeners.filter(({ twin }) => !twin);
-  const words = single.flatMap((listener) => known.flatMap((word) => wordScenarios(listener, word)));
+  options.onProgress?.({ pass: 'words', done: 0, of: 1 });
+  // one that nobody knows is as good as all of those
+  const words = single.flatMap((listener) =>
+    ['{token}', ...first.knownWords(listener)].flatMap((word) => wordScenarios(listener, word)),
+  );
   const targets = single
     .filter(({ stream }) => stream)
     .flatMap(({ index }) => asked.flatMap((target) => targetScenarios(index, target)));

@@ -33,6 +33,8 @@ const run = (steps: readonly Step[], chosen = ''): ScenarioTrace => ({
   steps,
   chosen,
   ended: false,
+  answers: [],
+  instructions: 0,
 });
 
 const cases: readonly (readonly [name: string, steps: readonly Step[], fresh: boolean, chosen?: string])[] = [

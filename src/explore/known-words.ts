@@ -1,0 +1,72 @@
+// Which words of a program's constants it knows as words of its protocol: those that it treats otherwise than words that
+// nobody has heard of. Most constants are names of other things, and what a service does with one of them it does with
+// any text; so only known words are worth all the forms in which a command may be given.
+import type { Listening, Scenario } from './scenario.ts';
+import type { ScenarioTrace } from './trace.ts';
+
+/** A word said alone, and with arguments: a parser that knows it goes another way in one of them at least. */
+export function wordProbe(listener: Listening, word: string): Scenario {
+  const payloads = [`${word}\n`, `${word} {token} {token}\r\n`];
+  const { index, stream } = listener;
+  return {
+    name: `whether ${word} is known`,
+    actions: payloads.flatMap((payload, i): Scenario['actions'] =>
+      stream
+        ? [
+            { do: 'connect', listener: index, id: `c${i}` },
+            { do: 'send', id: `c${i}`, payload },
+            { do: 'close', id: `c${i}` },
+          ]
+        : [{ do: 'datagram', listener: index, payload }],
+    ),
+  };
+}
+
+/**
+ * Instructions by which two unknown words may differ: comparisons with the words of a table end sooner or later. A word
+ * that is known leads to code of its own, which is more than that, or to another answer.
+ */
+const COMPARISONS = 400;
+
+/** Letters that few words begin with, in two orders. */
+const STAND_INS = ['qxzjvkw', 'zkxvqjw'];
+
+/** A word of the same length and case that no program knows. */
+export function madeUp(word: string, letters: string): string {
+  let at = 0;
+  return word.replace(/[A-Za-z]/g, (letter) => {
+    const made = letters[at++ % letters.length];
+    return letter < 'a' ? made.toUpperCase() : made;
+  });
+}
+
+/** Words that are treated otherwise than made-up ones; `play` plays a probe on the service as it is after boot. */
+export function knownWords(
+  listener: Listening,
+  words: readonly string[],
+  play: (scenario: Scenario) => ScenarioTrace,
+): readonly string[] {
+  const made = new Map<string, ScenarioTrace>();
+  const treated = (word: string): ScenarioTrace => {
+    let trace = made.get(word);
+    if (trace === undefined) made.set(word, (trace = play(wordProbe(listener, word))));
+    return trace;
+  };
+  return words.filter((word) => {
+    const own = play(wordProbe(listener, word));
+    return STAND_INS.every((letters) => {
+      const other = madeUp(word, letters);
+      return !alike(own, word, treated(other), other);
+    });
+  });
+}
+
+function alike(a: ScenarioTrace, wordA: string, b: ScenarioTrace, wordB: string): boolean {
+  return (
+    a.ended === b.ended &&
+    a.steps.length === b.steps.length &&
+    Math.abs(a.instructions - b.instructions) <= COMPARISONS &&
+    a.answers.length === b.answers.length &&
+    a.answers.every((text, i) => text.replaceAll(wordA, '') === b.answers[i].replaceAll(wordB, ''))
+  );
+}

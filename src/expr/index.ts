@@ -1,6 +1,7 @@
 // expr: bit-vector expressions, hash-consed and simplified while they are built; conditions of a path. Floor 1.
 
 export { ByteSet } from './byte-set.ts';
+export { byteSetOf, type Column, columnOf, columnOver, columnValue, evaluateRows } from './columns.ts';
 export type { Assignment } from './evaluate.ts';
 export { Expressions } from './expressions.ts';
 export {
@@ -14,4 +15,6 @@ export {
   UNARY_NAMES,
   type UnaryName,
 } from './ops.ts';
+export { nodesBelow } from './order.ts';
 export { PathCondition } from './path.ts';
+export { substitute } from './substitute.ts';

@@ -104,15 +104,28 @@ export class PathCondition {
     return width >= 8 ? ByteSet.all : ByteSet.below(1 << width);
   }
 
+  /** Conjuncts that domains do not tell, oldest first. */
+  others(): Expression[] {
+    const out: Expression[] = [];
+    for (let at = this.withSelf(); at !== undefined; at = at.last) out.push(at.conjunct);
+    return out.reverse();
+  }
+
+  /** Variables of at most eight bits whose values are restricted, ascending. */
+  restricted(): number[] {
+    const out: number[] = [];
+    for (const [i, chunk] of this.domains.entries())
+      for (const [j, domain] of chunk?.entries() ?? []) if (domain !== undefined) out.push(i * CHUNK + j);
+    return out;
+  }
+
   /** Conjuncts that domains do not tell and that share variables with the expressions, directly or through others. */
   related(roots: readonly Expression[]): Expression[] {
     const x = this.expressions;
-    const rest: Expression[] = [];
-    for (let at = this.withSelf(); at !== undefined; at = at.last) rest.push(at.conjunct);
     const touched = new Set<number>();
     for (const root of roots) for (const variable of x.variables(root)) touched.add(variable);
     const out: Expression[] = [];
-    let waiting = rest;
+    let waiting = this.others();
     for (let more = true; more; ) {
       more = false;
       const next: Expression[] = [];

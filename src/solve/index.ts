@@ -1,2 +1,2 @@
 // solve: decides conditions over expressions. Floor 2.
-export { type Answer, Solver, type Values } from './solver.ts';
+export { type Answer, Solver, type SolverOptions, type SolverStatistics, type Values } from './solver.ts';

@@ -142,7 +142,9 @@ export class Garden {
       return { e: isSigned ? x.sext(e, width) : x.zext(e, width), values: values.map(to) };
     }
     const at =
-      random.below(3) === 0 ? random.below(from - width + 1) : 8 * random.below(Math.floor((from - width) / 8) + 1);
+      random.below(3) === 0
+        ? random.below(from - width + 1)
+        : 8 * random.below(Math.floor((from - width) / 8) + 1);
     return {
       e: x.extract(e, at, width),
       values: values.map((v) => BigInt.asUintN(width, v >> BigInt(at))),

@@ -27,7 +27,7 @@ interface Block {
   readonly records: number;
 }
 
-interface Trace {
+export interface Trace {
   readonly name: string;
   readonly file: RandomAccess;
   readonly schema: string;
@@ -50,7 +50,7 @@ export async function benchSysflow(
   return traces.flatMap(measure);
 }
 
-function load(name: string, file: RandomAccess): Trace {
+export function load(name: string, file: RandomAccess): Trace {
   const reader = new OcfReader(file);
   const blocks: Block[] = [];
   for (const item of reader.items()) {
@@ -115,7 +115,7 @@ function measure(trace: Trace): BenchRow[] {
   });
 }
 
-function eachRecord(blocks: readonly Block[], decode: (data: Buffer, at: number) => number): void {
+export function eachRecord(blocks: readonly Block[], decode: (data: Buffer, at: number) => number): void {
   for (const { data, records } of blocks) {
     let at = 0;
     for (let i = 0; i < records; i++) at = decode(data, at);
@@ -134,13 +134,13 @@ function recordsPerSecond(run: () => void, records: number): number {
   return (runs * records * 1000) / elapsed;
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[sorted.length >> 1];
 }
 
 /** avsc as one would use it for these files: longs as BigInt, since its own longs refuse SysFlow's times. */
-function libraryType(schema: string): { decode(data: Buffer, at: number): { offset: number } } {
+export function libraryType(schema: string): { decode(data: Buffer, at: number): { offset: number } } {
   const long = avsc.types.LongType.__with({
     fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
     toBuffer: (value: bigint) => {

@@ -53,6 +53,25 @@ export class NetMatcher {
     });
   }
 
+  /** What each row says of a port, and of an address, on either side. */
+  portKind(port: string): string {
+    return this.kind(({ localPort, peerPort }) => [
+      localPort?.test(port) !== false,
+      peerPort?.test(port) !== false,
+    ]);
+  }
+
+  addressKind(address: string): string {
+    return this.kind((row) => [
+      addressFits(row.localAddress, address),
+      addressFits(row.peerAddress, address),
+    ]);
+  }
+
+  private kind(said: (row: Row) => readonly [boolean, boolean]): string {
+    return this.rows.map((row) => said(row).map(Number).join('')).join('');
+  }
+
   /** How many rows match; their ids are the first of `found`, in order of addition. `either`: the source may have our side and the peer swapped. */
   match({ protocol, local, peer }: Net<string>, either: boolean): number {
     let count = 0;
@@ -62,6 +81,12 @@ export class NetMatcher {
     }
     return count;
   }
+}
+
+function addressFits(test: TextTest | undefined, address: string): boolean {
+  if (test === undefined || test.test(address)) return true;
+  const plain = plainAddress(address);
+  return plain !== address ? test.test(plain) : !plain.includes(':') && test.test(`::ffff:${plain}`);
 }
 
 function fits(row: Row, local: Endpoint, peer: Endpoint): boolean {
@@ -77,12 +102,7 @@ function endFits(port: TextTest | undefined, address: TextTest | undefined, end:
   // A source that knows neither address nor port says nothing.
   if ((end.port === '0' || end.port === '') && unspecified.has(end.address)) return true;
   if (port !== undefined && !port.test(end.port)) return false;
-  if (address === undefined) return true;
-  if (address.test(end.address)) return true;
-  const plain = plainAddress(end.address);
-  return plain !== end.address
-    ? address.test(plain)
-    : !plain.includes(':') && address.test(`::ffff:${plain}`);
+  return addressFits(address, end.address);
 }
 
 function addressTest(pattern: Pattern, anyWhenUnspecified: boolean): TextTest | undefined {

@@ -100,6 +100,15 @@ export class ResourceIndex {
     }
   }
 
+  /** Texts that are the same for ports, and for addresses, between which no pattern makes a difference. */
+  portKind(port: string): string {
+    return this.net.portKind(port);
+  }
+
+  addressKind(address: string): string {
+    return this.net.addressKind(address);
+  }
+
   program(exe: string, args: string): ResourceClass {
     return this.remember(`program ${exe}\0${args}`, () => this.intern(this.programs.match(exe, args), false));
   }

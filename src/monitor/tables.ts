@@ -4,6 +4,7 @@ import type { Letter, Subset } from '../automaton/index.ts';
 import type { ContainerInfo, Observation, ProcessId, ProcessInfo } from '../telemetry/index.ts';
 import type { CompiledPolicy, TaskKind } from './compiled.ts';
 import type { ContainerRef } from './finding.ts';
+import type { Cast } from './flow-plans.ts';
 import type { OpenIncident } from './incidents.ts';
 import type { View } from './view.ts';
 
@@ -28,6 +29,16 @@ export class Clock {
     return (halves[1] - this.high) * 4_294_967_296 + ((halves[0] >>> 0) - this.low);
   }
 
+  /** As `moment`, of halves of the time. */
+  momentOf(high: number, low: number): Moment {
+    if (this.base === undefined) {
+      this.halves[0] = low;
+      this.halves[1] = high;
+      return this.moment(this.whole[0]);
+    }
+    return (high - this.high) * 4_294_967_296 + ((low >>> 0) - this.low);
+  }
+
   time(moment: Moment): bigint {
     return (this.base ?? 0n) + BigInt(Number.isFinite(moment) ? Math.round(moment) : 0);
   }
@@ -40,7 +51,13 @@ export class Clock {
  */
 export type Segment =
   | { readonly since: Moment; readonly kind: 'prelude' }
-  | { readonly since: Moment; readonly kind: 'watched'; readonly automata: readonly number[] }
+  | {
+      readonly since: Moment;
+      readonly kind: 'watched';
+      readonly automata: readonly number[];
+      /** What flow-plans.ts remembers of these automata. */
+      cast?: Cast | undefined;
+    }
   | { readonly since: Moment; readonly kind: 'foreign'; readonly incident: OpenIncident };
 
 export class Container {
@@ -113,6 +130,9 @@ export class Process {
   /** When tasks were born that this process made: the ones seen last, and the latest. */
   readonly births: Moment[] = [];
   lastBirth: Moment = Number.NEGATIVE_INFINITY;
+
+  /** Whether Processes has it still. */
+  kept = true;
 
   // For order.ts: tasks that live at the moment that it has reached; where tasks start that it made since its exec.
   readonly alive = new Set<Task>();
@@ -237,6 +257,7 @@ export class Processes {
     const at = list?.indexOf(process) ?? -1;
     if (list === undefined || at < 0) return;
     list.splice(at, 1);
+    process.kept = false;
     if (list.length === 0) this.byPid.delete(process.id.pid);
     this.size--;
   }

@@ -116,9 +116,9 @@ export function sysFlowFile(observations: readonly Observation[]): Uint8Array {
           const [source, target] = ops.has('CONNECT') ? [local, peer] : [peer, local];
           const ends = {
             sip: ipToInt(source.address) ?? 0,
-            sport: Number(source.port),
+            sport: Number(source.port) || 0,
             dip: ipToInt(target.address) ?? 0,
-            dport: Number(target.port),
+            dport: Number(target.port) || 0,
           };
           writer.networkFlow({ ...common, ...ends, proto: 6 });
         }

@@ -1,0 +1,139 @@
+// What a row of bytes can be (a path, an argument, an address): its literal bytes, the set of values at each other
+// position, or, where they are few, all texts. A resource that a client's bytes come into becomes a pattern this way;
+// a pattern never excludes what the path allows.
+
+import {
+  classOf,
+  literal,
+  type Pattern,
+  type PatternClass,
+  type PatternPart,
+  patternOf,
+  widerClass,
+} from '../effect/index.ts';
+import { ByteSet, type Expression, type PathCondition } from '../expr/index.ts';
+import type { Solver } from './solver.ts';
+
+/** Texts up to this number are told one by one. */
+const FEW = 8;
+
+export interface BytesPattern {
+  /** Feasible values at each position; exact unless `complete` is false. */
+  readonly positions: readonly ByteSet[];
+  /** All texts, ascending, where they are at most eight. */
+  readonly texts: readonly Uint8Array[] | undefined;
+  /** Whether no budget ended; where one did, positions are wider than what can be. */
+  readonly complete: boolean;
+}
+
+/** What these bytes can be under the path. */
+export function bytesPattern(
+  solver: Solver,
+  path: PathCondition,
+  bytes: readonly Expression[],
+): BytesPattern {
+  const x = solver.expressions;
+  const positions: ByteSet[] = [];
+  let complete = true;
+  for (const byte of bytes) {
+    if (x.isConstant(byte)) {
+      positions.push(ByteSet.of([Number(x.value(byte))]));
+      continue;
+    }
+    const found = solver.values(path, byte, 256);
+    positions.push(found.complete ? ByteSet.of(found.values.map(Number)) : ByteSet.all);
+    complete &&= found.complete;
+  }
+  return { positions, texts: fewTexts(solver, path, bytes, positions), complete };
+}
+
+/** All texts if they are few; bytes that depend on each other make fewer than the positions say. */
+function fewTexts(
+  solver: Solver,
+  path: PathCondition,
+  bytes: readonly Expression[],
+  positions: readonly ByteSet[],
+): Uint8Array[] | undefined {
+  const x = solver.expressions;
+  const open = positions.flatMap((set, i) => (set.size > 1 ? [i] : []));
+  // wider sets at a position than texts are allowed settle it
+  if (open.some((i) => positions[i].size > FEW)) return undefined;
+  let texts: Uint8Array[] = [Uint8Array.from(positions, (set) => Math.max(0, set.first))];
+  // sixteen bytes are the widest expression; what stands in different groups is combined and then asked for
+  for (let from = 0; from < open.length; from += 16) {
+    const group = open.slice(from, from + 16);
+    const { values, complete } = solver.values(path, x.fromBytes(group.map((i) => bytes[i])), FEW);
+    if (!complete || values.length * texts.length > FEW * FEW) return undefined;
+    texts = texts.flatMap((text) => values.map((value) => placed(text, group, value)));
+  }
+  if (open.length > 16) texts = texts.filter((text) => isFeasible(solver, path, bytes, open, text));
+  return texts.length <= FEW ? texts.sort(compareBytes) : undefined;
+}
+
+function placed(text: Uint8Array, group: readonly number[], value: bigint): Uint8Array {
+  const out = text.slice();
+  for (const [k, i] of group.entries()) out[i] = Number((value >> BigInt(8 * k)) & 0xffn);
+  return out;
+}
+
+function isFeasible(
+  solver: Solver,
+  path: PathCondition,
+  bytes: readonly Expression[],
+  open: readonly number[],
+  text: Uint8Array,
+): boolean {
+  const x = solver.expressions;
+  let condition = x.constant(1, 1);
+  for (const i of open) condition = x.and(condition, x.eq(bytes[i], x.constant(8, text[i])));
+  return solver.feasible(path, condition);
+}
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return a[i] - b[i];
+  return 0;
+}
+
+const byteText = (value: number): string => String.fromCharCode(value);
+
+/** The narrowest class for one or more bytes of the set. */
+function classOfSet(set: ByteSet): PatternClass {
+  return set
+    .values()
+    .reduce<PatternClass>((out, value) => widerClass(out, classOf(byteText(value))), '[0-9]+');
+}
+
+/**
+ * Patterns of resources that cover the bytes: a literal one for each text where they are few, else one with literal
+ * parts kept and classes for runs of open positions. `decode` makes text of literal bytes.
+ */
+export function resourcePatterns(bytes: BytesPattern, decode: (bytes: Uint8Array) => string): Pattern[] {
+  if (bytes.texts !== undefined) return bytes.texts.map((text) => literal(decode(text)));
+  const parts: PatternPart[] = [];
+  const { positions } = bytes;
+  for (let from = 0; from < positions.length; ) {
+    const isFixed = positions[from].size === 1;
+    let to = from;
+    while (to < positions.length && (positions[to].size === 1) === isFixed) to++;
+    const run = positions.slice(from, to);
+    if (isFixed) parts.push({ kind: 'literal', text: decode(Uint8Array.from(run, (set) => set.first)) });
+    else parts.push({ kind: 'class', class: run.map(classOfSet).reduce(widerClass) });
+    from = to;
+  }
+  return [patternOf(parts)];
+}
+
+/** Whether a byte can occur at any position: `/` (0x2f) and `.` (0x2e) decide what a path can name. */
+export function mayContain(bytes: BytesPattern, value: number): boolean {
+  return bytes.positions.some((set) => set.has(value));
+}
+
+/** Whether `..` can stand between slashes or at an end, so that the path leads out of where it begins. */
+export function mayClimb(bytes: BytesPattern): boolean {
+  if (bytes.texts !== undefined)
+    return bytes.texts.some((text) => /(^|\/)\.\.(\/|$)/.test(String.fromCharCode(...text)));
+  const { positions } = bytes;
+  const dot = (i: number): boolean => positions[i]?.has(0x2e) ?? false;
+  const bound = (i: number): boolean => i < 0 || i >= positions.length || positions[i].has(0x2f);
+  return positions.some((_, i) => dot(i) && dot(i + 1) && bound(i - 1) && bound(i + 2));
+}

@@ -1,0 +1,103 @@
+// Columns, replacing, sets of bytes and conditions of paths.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import {
+  ByteSet,
+  columnOf,
+  columnValue,
+  Expressions,
+  evaluateRows,
+  PathCondition,
+  substitute,
+} from '../../src/expr/index.ts';
+import { Garden, Random } from './random.ts';
+
+test('columns have the values of evaluation', () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const x = new Expressions();
+    const widths = seed % 2 === 0 ? undefined : [1, 8, 24, 33, 48, 96];
+    const garden = new Garden(x, new Random(seed * 31337), [8, 16, 32, 64, 8, 1], widths);
+    const columns = new Map(
+      [8, 16, 32, 64, 8, 1].map((width, v) => [
+        v,
+        columnOf(
+          width,
+          garden.assignments.map((at) => at.get(v)!),
+        ),
+      ]),
+    );
+    const made = Array.from({ length: 120 }, () => garden.grow()).filter(
+      (one) => !/^rot[lr](24|33|48|96)/.test(one.what),
+    );
+    const results = evaluateRows(
+      x,
+      made.map(({ e }) => e),
+      garden.assignments.length,
+      columns,
+    );
+    for (const [i, one] of made.entries()) {
+      for (const [row, at] of garden.assignments.entries()) {
+        const told = `seed ${seed}, ${one.what}: ${x.text(one.e)}`;
+        assert.equal(columnValue(results[i], row), x.evaluate(one.e, at), told);
+      }
+    }
+  }
+});
+
+test('replacing variables is evaluation, part by part', () => {
+  for (let seed = 1; seed <= 25; seed++) {
+    const x = new Expressions();
+    const variables = [8, 16, 32, 8];
+    const garden = new Garden(x, new Random(seed * 4242), variables);
+    const made = Array.from({ length: 100 }, () => garden.grow());
+    const [at] = garden.assignments;
+    const constants = variables.map((width, v) => [v, x.constantBig(width, at.get(v)!)] as const);
+    const some = substitute(
+      x,
+      made.map(({ e }) => e),
+      new Map(constants.slice(1)),
+    );
+    const all = substitute(x, some, new Map(constants.slice(0, 1)));
+    for (const [i, one] of made.entries()) {
+      assert.ok(x.isConstant(all[i]), x.text(all[i]));
+      assert.equal(x.value(all[i]), one.values[0], `seed ${seed}, ${one.what}`);
+      assert.equal(x.evaluate(some[i], new Map([[0, at.get(0)!]])), one.values[0]);
+    }
+  }
+});
+
+test('sets of bytes', () => {
+  const digits = ByteSet.where((v) => v >= 48 && v < 58);
+  assert.deepEqual([digits.size, digits.first, digits.has(57), digits.has(58)], [10, 48, true, false]);
+  assert.ok(ByteSet.all.without(digits).and(digits).isEmpty);
+  assert.ok(digits.or(ByteSet.of([255])).contains(digits));
+  assert.ok(ByteSet.of(digits.values()).equals(digits));
+  assert.equal(ByteSet.none.first, -1);
+});
+
+test('paths share what they have in common, and see contradictions', () => {
+  const x = new Expressions();
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => x.variable(8, name));
+  const letter = (e: number, text: string): number => x.eq(e, x.constant(8, text.charCodeAt(0)));
+  const start = PathCondition.start(x);
+  const isG = start.and(letter(a, 'G'))!;
+  assert.equal(isG.and(letter(a, 'P')), undefined);
+  assert.equal(isG.and(letter(a, 'G')), isG);
+  assert.equal(isG.and(x.not(letter(a, 'P'))), isG, 'what is implied adds nothing');
+  assert.equal(start.domain(0).size, 256);
+  assert.deepEqual(isG.domain(0).values(), [71]);
+  const other = start.and(x.not(letter(a, 'G')))!;
+  assert.equal(other.domain(0).size, 255);
+  // both are conjuncts of one and
+  const both = start.and(x.and(letter(a, 'x'), letter(b, 'y')))!;
+  assert.deepEqual([both.domain(0).first, both.domain(1).first, both.length], [120, 121, 2]);
+  // the negation of an or, too
+  const neither = start.and(x.not(x.or(letter(a, 'x'), letter(b, 'y'))))!;
+  assert.deepEqual([neither.domain(0).size, neither.domain(1).size], [255, 255]);
+  const less = both.and(x.ltu(b, c))!.and(x.ltu(a, b))!;
+  assert.equal(less.and(x.not(x.ltu(b, c))), undefined);
+  assert.deepEqual(less.related([c]).length, 2);
+  assert.deepEqual(less.conjuncts().length, 4);
+  assert.deepEqual(less.restricted(), [0, 1]);
+  assert.match(less.text(), /ltu a b/);
+});

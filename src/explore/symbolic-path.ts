@@ -1,7 +1,8 @@
 // The way of one run, as conditions over its inputs: what was decided where, and how often before.
 import type { Expression, Expressions } from '../expr/index.ts';
-import { PathCondition } from '../expr/index.ts';
-import type { Constraint, PathListener } from '../machine/index.ts';
+import { columnOver, columnValue, PathCondition } from '../expr/index.ts';
+import type { ByVariable, Constraint, PathListener } from '../machine/index.ts';
+import { unfolded } from './symbolic-conditions.ts';
 
 /** Conditions that one run notes; what is decided after that is not turned around. */
 const MAX_CONSTRAINTS = 6000;
@@ -11,6 +12,8 @@ export interface Decision extends Constraint {
   readonly occurrence: number;
   /** What held before. */
   readonly before: PathCondition;
+  /** Of the values that were gone on with before (places of delimiters, lengths): how the input is laid out. */
+  readonly layout: number;
 }
 
 export class RunPath implements PathListener {
@@ -22,6 +25,7 @@ export class RunPath implements PathListener {
   private readonly x: Expressions;
   private readonly seen = new Map<string, number>();
   private condition: PathCondition;
+  private layout = 0;
 
   constructor(x: Expressions) {
     this.x = x;
@@ -39,8 +43,26 @@ export class RunPath implements PathListener {
     const site = `${constraint.at} ${constraint.stack}`;
     const occurrence = this.seen.get(site) ?? 0;
     this.seen.set(site, occurrence + 1);
-    this.decisions.push({ ...constraint, occurrence, before: this.condition });
+    const { layout } = this;
+    this.decisions.push({ ...constraint, occurrence, before: this.condition, layout });
     this.condition = after;
+    if (constraint.kind !== 'branch')
+      this.layout = hashed(hashed(layout, constraint.at), Number(BigInt.asUintN(48, constraint.value)));
+  }
+
+  byVariable(expression: Expression): ByVariable | undefined {
+    const { x } = this;
+    const variables = x.variables(expression);
+    if (variables.length !== 1) return undefined;
+    const [number] = variables;
+    const { width, expression: variable } = x.variableAt(number);
+    if (width > 8) return undefined;
+    const column = columnOver(x, expression, number);
+    const domain = this.condition.domain(number);
+    const values = Array.from({ length: 2 ** width }, (_, v) =>
+      domain.has(v) ? columnValue(column, v) : undefined,
+    );
+    return { variable, values };
   }
 
   onLoss(what: string): void {
@@ -48,8 +70,19 @@ export class RunPath implements PathListener {
   }
 }
 
+function hashed(hash: number, value: number): number {
+  return (
+    Math.imul(
+      hash ^ ((value % 2 ** 32) | 0) ^ Math.imul(Math.floor(value / 2 ** 32), 0x9e3779b1),
+      0x85ebca6b,
+    ) >>> 0
+  );
+}
+
 /** That an expression has a value, as a condition. */
 export function holds(x: Expressions, expression: Expression, value: bigint): Expression {
-  if (x.width(expression) === 1) return value === 1n ? expression : x.not(expression);
-  return x.eq(expression, x.constantBig(x.width(expression), value));
+  const width = x.width(expression);
+  if (width !== 1) return unfolded(x, x.eq(expression, x.constantBig(width, value)));
+  const condition = unfolded(x, expression);
+  return value === 1n ? condition : x.not(condition);
 }

@@ -2,10 +2,16 @@
 // depend on stays as it is.
 import type { ByteSet, Expression, Expressions, PathCondition } from '../expr/index.ts';
 import type { Solver } from '../solve/index.ts';
+import { alternatives } from './symbolic-conditions.ts';
 import { placeOf, type SymbolicInput } from './symbolic-input.ts';
 
 /** New values by variable; unsat: there are none; unknown: the solver gave up. */
 export type Witness = ReadonlyMap<number, number> | 'unsat' | 'unknown';
+
+/** Cases of a disjunction that are looked at one by one. */
+const MAX_CASES = 128;
+/** Attempts to put values back. */
+const MAX_TRIES = 48;
 
 /** Values of variables that make the condition hold beside the path's. */
 export function witness(
@@ -15,6 +21,12 @@ export function witness(
   input: SymbolicInput,
 ): Witness {
   const x = solver.expressions;
+  const cases = alternatives(x, condition, MAX_CASES);
+  for (const one of cases.length > 1 ? cases : []) {
+    const all = path.and(one);
+    if (all !== undefined && all.related([one]).length === 0)
+      return fromDomains(x, all, new Set(x.variables(one)), input);
+  }
   const all = path.and(condition);
   if (all === undefined) return 'unsat';
   const variables = new Set<number>(x.variables(condition));
@@ -27,7 +39,42 @@ export function witness(
   if (model === undefined) return 'unknown';
   const out = new Map<number, number>();
   for (const variable of variables) out.set(variable, Number(model.get(variable) ?? 0n));
-  return out;
+  const inDomains = (variable: number, value: number): boolean => all.domain(variable).has(value);
+  return nearer(x, [...related, condition], out, input, inDomains);
+}
+
+/** Puts back what need not have changed: an input that differs in little goes the same way for longer. */
+function nearer(
+  x: Expressions,
+  conditions: readonly Expression[],
+  found: Map<number, number>,
+  { messages }: SymbolicInput,
+  inDomain: (variable: number, value: number) => boolean,
+): Map<number, number> {
+  const assignment = { get: (variable: number): bigint => BigInt(found.get(variable) ?? 0) };
+  const holds = (): boolean => conditions.every((one) => x.evaluate(one, assignment) === 1n);
+  let left = MAX_TRIES;
+  const restore = (variables: readonly number[]): void => {
+    const changed = variables.filter((variable) => {
+      const { message, at } = placeOf(x, variable);
+      const now = messages[message]?.[at];
+      return now !== undefined && now !== found.get(variable) && inDomain(variable, now);
+    });
+    if (changed.length === 0 || left-- <= 0) return;
+    const before = changed.map((variable) => [variable, found.get(variable) ?? 0] as const);
+    for (const variable of changed) {
+      const { message, at } = placeOf(x, variable);
+      found.set(variable, messages[message][at]);
+    }
+    if (holds()) return;
+    for (const [variable, value] of before) found.set(variable, value);
+    if (changed.length === 1) return;
+    const half = changed.length >> 1;
+    restore(changed.slice(0, half));
+    restore(changed.slice(half));
+  };
+  restore([...found.keys()]);
+  return found;
 }
 
 /** Nothing but the domains of single bytes matters. */

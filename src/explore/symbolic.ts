@@ -45,12 +45,12 @@ export interface SymbolicStatistics {
 }
 
 /** How promising a decision is to turn around: by what its other side would be new in. */
-const LEVELS = { point: 0, call: 1, round: 2, value: 3 } as const;
-const LEVEL_COUNT = 4;
+const LEVELS = { point: 0, call: 1, value: 2, round: 3, layout: 4 } as const;
+const LEVEL_COUNT = 5;
 /** Rounds of a loop that are told apart. */
 const MAX_ROUND = 40;
 /** Values of an address or count that are tried at one place; of a jump. */
-const MAX_VALUES = 3;
+const MAX_VALUES = 24;
 const MAX_TARGETS = 64;
 /** Expressions are forgotten beyond so many. */
 const MAX_NODES = 6_000_000;
@@ -111,7 +111,7 @@ export class SymbolicSearch {
   left(): ReadonlyMap<number, number> {
     const out = new Map<number, number>();
     for (const { decision } of this.queues.flat())
-      if (this.level(decision) < LEVELS.value) out.set(decision.at, (out.get(decision.at) ?? 0) + 1);
+      if (this.level(decision) <= LEVELS.call) out.set(decision.at, (out.get(decision.at) ?? 0) + 1);
     return out;
   }
 
@@ -123,12 +123,16 @@ export class SymbolicSearch {
 
   /** The most promising candidate; what is less so by now waits for its turn. */
   private take(): Candidate | undefined {
-    for (let level = 0; level < LEVEL_COUNT; level++) {
+    const { value } = LEVELS;
+    // what is new for certain comes first; of what may lead to something, each kind has its turn
+    const turn = this.statistics.queries;
+    for (let i = 0; i < LEVEL_COUNT; i++) {
+      const level = i < value ? i : value + ((i + turn) % (LEVEL_COUNT - value));
       const queue = this.queues[level];
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         const now = this.level(next.decision);
         if (now === level) return next;
-        if (now > level && now < LEVEL_COUNT) this.queues[now].push(next);
+        if (now < LEVEL_COUNT) this.queues[now].push(next);
       }
     }
     return undefined;
@@ -137,10 +141,12 @@ export class SymbolicSearch {
   /** How new the other side of a decision would be; LEVEL_COUNT: not at all. */
   private level(decision: Decision): number {
     if (decision.kind !== 'branch') return this.valueLevel(decision);
-    const [point, call, round] = sideKeys(decision, decision.value === 0n);
+    const [point, call, round, layout] = sideKeys(decision, decision.value === 0n);
     if (!this.seen.has(point)) return LEVELS.point;
     if (!this.seen.has(call)) return LEVELS.call;
-    return decision.occurrence < MAX_ROUND && !this.seen.has(round) ? LEVELS.round : LEVEL_COUNT;
+    if (decision.occurrence >= MAX_ROUND) return LEVEL_COUNT;
+    if (!this.seen.has(round)) return LEVELS.round;
+    return this.seen.has(layout) ? LEVEL_COUNT : LEVELS.layout;
   }
 
   private valueLevel({ kind, at, stack }: Decision): number {
@@ -225,10 +231,19 @@ export class SymbolicSearch {
 
 type Found = (scenario: Scenario, trace: ScenarioTrace) => void;
 
-/** Keys of one side of a branch: of the program point, of the call, of the round of a loop. */
-function sideKeys({ at, stack, occurrence }: Decision, taken: boolean): readonly [string, string, string] {
+/** Keys of one side of a branch: of the program point, of the call, of the round of a loop, of the input's layout. */
+function sideKeys(
+  { at, stack, occurrence, layout }: Decision,
+  taken: boolean,
+): readonly [string, string, string, string] {
   const side = taken ? '+' : '-';
-  return [`${at}${side}`, `${at} ${stack}${side}`, `${at} ${stack} ${occurrence}${side}`];
+  const call = `${at} ${stack}`;
+  return [
+    `${at}${side}`,
+    `${call}${side}`,
+    `${call} ${occurrence}${side}`,
+    `${call} ${occurrence} ${layout}${side}`,
+  ];
 }
 
 /** Whether a run took the other side of what it was meant to. */

@@ -1,6 +1,6 @@
 // machine/concolic: the engine that carries expressions beside values.
 export { ConcolicEngine, type ConcolicOptions, createConcolicEngine } from './engine.ts';
-export type { Constraint, ConstraintKind, PathListener } from './path.ts';
+export type { ByVariable, Constraint, ConstraintKind, PathListener } from './path.ts';
 export {
   type ByteShadow,
   byteShadow,

@@ -18,9 +18,18 @@ export interface Constraint {
   readonly stack: number;
 }
 
+/** What an expression of a single variable of eight bits at most is, by the value of that variable. */
+export interface ByVariable {
+  readonly variable: Expression;
+  /** Undefined where the path excludes the value of the variable. */
+  readonly values: readonly (bigint | undefined)[];
+}
+
 /** Who runs symbolic inputs. */
 export interface PathListener {
   onConstraint(constraint: Constraint): void;
+  /** Undefined where the expression has several variables, or a wide one. */
+  byVariable(expression: Expression): ByVariable | undefined;
   /** A shadow was lost: `what` has no meaning over expressions here. */
   onLoss(what: string, at: number): void;
 }

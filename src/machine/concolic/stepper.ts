@@ -3,8 +3,9 @@
 import type { Expression, Expressions } from '../../expr/index.ts';
 import { IR_OPS, WORDS } from '../../isa/index.ts';
 import { type Frame, HANDLERS, type PreparedBlock } from '../interpret.ts';
+import { PROT } from '../memory.ts';
 import { ENTRY } from '../page-table.ts';
-import type { PagedSpace } from '../space.ts';
+import { ADDRESS_LIMIT, type PagedSpace } from '../space.ts';
 import { SHADOW_STEPS } from './operations.ts';
 import type { ConstraintKind, PathListener } from './path.ts';
 import type { TaskShadow } from './task.ts';
@@ -15,6 +16,8 @@ export type ConcreteStep = (m: Frame, code: Int32Array, at: number) => void;
 
 /** Most places in which a load at a symbolic address may find its value. */
 const MAX_TABLE = 4096;
+/** Tables of more variables are of no use: an index of so many is a place in a text, mostly. */
+const MAX_INDEX_VARIABLES = 2;
 
 const concreteSteps: readonly ConcreteStep[] = IR_OPS.map((row) => HANDLERS[row[0]]);
 const shadowSteps: readonly ShadowStep[] = IR_OPS.map((row) => SHADOW_STEPS[row[0]]);
@@ -107,19 +110,38 @@ export class Stepper {
    */
   table(m: Frame, address: Expression, size: number): Expression {
     const { x } = this;
+    if (size > 8) return 0;
+    const single = this.listener.byVariable(address);
+    if (single !== undefined) {
+      const entries = single.values.map((at) => (at === undefined ? 0n : fixedValue(m.space, at, size)));
+      const known = entries.filter((entry) => entry !== undefined);
+      return known.length < entries.length ? 0 : x.table(single.variable, 8 * size, known);
+    }
     const { min, max } = x.range(address);
-    if (max - min >= BigInt(MAX_TABLE) || size > 8) return 0;
+    if (max - min >= BigInt(MAX_TABLE) || x.variables(address).length > MAX_INDEX_VARIABLES) return 0;
     const start = Number(min);
     const count = Number(max - min) + 1;
     const { space } = m;
     for (let at = start - (start % 4096); at < start + count + size - 1; at += 4096)
-      if (space.find(at) === undefined) return 0;
+      if (!isReadable(space, at)) return 0;
     if (space.shadow(start, count + size - 1) !== undefined) return 0;
     const bytes = space.read(start, count + size - 1);
     const entries = Array.from({ length: count }, (_, i) => littleEndian(bytes, i, size));
     return x.table(x.sub(address, x.constantBig(64, min)), 8 * size, entries);
   }
 }
+
+/** What is read at an address; undefined where that can't be, or is symbolic itself. */
+function fixedValue(space: PagedSpace, address: bigint, size: number): bigint | undefined {
+  const at = Number(address);
+  const end = at + size - 1;
+  if (address >= BigInt(ADDRESS_LIMIT) || !isReadable(space, at) || !isReadable(space, end)) return undefined;
+  if (space.shadow(at, size) !== undefined) return undefined;
+  return littleEndian(space.read(at, size), 0, size);
+}
+
+const isReadable = (space: PagedSpace, at: number): boolean =>
+  (space.find(at)?.prot ?? PROT.NONE) !== PROT.NONE;
 
 function littleEndian(bytes: Uint8Array, at: number, size: number): bigint {
   let value = 0n;

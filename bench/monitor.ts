@@ -52,7 +52,7 @@ export function benchMonitor(): BenchRow[] {
   return rows;
 }
 
-function newMonitor(policy: Policy): Monitor {
+export function newMonitor(policy: Policy): Monitor {
   return createMonitor([{ name: 'bench', policy }], {
     onFinding: ({ kind, exe, effect, why }) => {
       throw new Error(
@@ -62,7 +62,7 @@ function newMonitor(policy: Policy): Monitor {
   });
 }
 
-function watch(monitor: Monitor, { schema, name, blocks }: Trace): void {
+export function watch(monitor: Monitor, { schema, name, blocks }: Trace): void {
   const decoder = new SysFlowDecoder(schema, name);
   for (const { data, records } of blocks)
     decoder.block(data, records, {
@@ -127,7 +127,7 @@ const connection: Resource = {
 };
 const file = (path: string): Resource => ({ kind: 'file', type: 'f', path });
 
-function server(): Policy {
+export function server(): Policy {
   const edges: PolicyEdge[] = [];
   let states = 1;
   const edge = (from: number, to: number, op: Op, resource: Resource, access = ''): void => {
@@ -193,7 +193,7 @@ function server(): Policy {
 }
 
 /** Containers of it under load: two flows a request, a log's flow every 30 s, all healthy. As SysFlow's collector writes. */
-function traffic(tasks: number, count: number): Uint8Array {
+export function traffic(tasks: number, count: number): Uint8Array {
   const parts: Uint8Array[] = [];
   const writer = createSysFlowWriter((bytes) => void parts.push(bytes.slice()), {
     exporter: 'bench',

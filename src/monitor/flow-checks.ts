@@ -1,7 +1,7 @@
 // The verdict at once on flows: operations on one open file or socket within an interval.
 import { type Effect, OPS, type Op } from '../effect/index.ts';
 import type { Observation } from '../telemetry/index.ts';
-import { accessMask, Match, OP, Says } from './compiled.ts';
+import { accessMask, type CompiledPolicy, Match, OP, Says } from './compiled.ts';
 import { ITEM } from './queue.ts';
 import { Origin, type ResourceClass } from './resources.ts';
 import type { Moment, Task } from './tables.ts';
@@ -68,11 +68,13 @@ export class FlowChecks {
     const write = mask & WRITE ? this.between(task, segment, flow, OP.WRITE, resources, end) : -1;
     const map = mask & MMAP ? this.between(task, segment, flow, OP.MMAP, resources, end) : -1;
     if (first >= 0 || read >= 0 || write >= 0 || map >= 0) {
-      const row = core.later(start, ITEM.flow, task, segment);
-      if (row >= 0) {
-        core.calendar.setLetter(row, first);
-        core.calendar.setBetween(row, read, write, map, end);
-        const op = opening !== 0 ? 31 - Math.clz32(opening) : OP.READ;
+      const op = opening !== 0 ? 31 - Math.clz32(opening) : OP.READ;
+      const letters = freeLetters(policy, { first, op, read, write, map }, end > start);
+      for (const [i, between] of letters.entries()) {
+        const row = core.later(start, ITEM.flow, task, segment);
+        if (row < 0) break;
+        core.calendar.setLetter(row, i === 0 ? first : -1);
+        core.calendar.setBetween(row, between, end);
         core.calendar.setEffect(row, op, accessMask(flow.access), flow.resource);
       }
     }
@@ -177,6 +179,30 @@ export class FlowChecks {
     );
     return -1;
   }
+}
+
+/**
+ * What is free while a flow goes on: its operations, also opening it again, since a descriptor that was closed unseen
+ * (dup2, close_range) and opened for the same is one flow. One letter, or several where there are too many to make
+ * another; at least one, perhaps -1. `lasts`: it takes some time.
+ */
+export function freeLetters(
+  policy: CompiledPolicy,
+  letters: {
+    readonly first: number;
+    readonly op: number;
+    readonly read: number;
+    readonly write: number;
+    readonly map: number;
+  },
+  lasts: boolean,
+): readonly number[] {
+  const { first, op, read, write, map } = letters;
+  const again = lasts && op !== OP.ACCEPT ? first : -1;
+  const all = [again, read, write, map].filter((letter) => letter >= 0);
+  if (all.length === 0) return [-1];
+  const one = all.reduce((a, b) => (a < 0 ? a : a === b ? a : policy.union(a, b)));
+  return one < 0 ? all : [one];
 }
 
 function originOf({ fd, resource, sidesAssumed }: Flow, opening: boolean): Origin {

@@ -6,7 +6,7 @@
 import { type FlowRow, OPEN_FLAGS, type StreamFile, type StreamProcess } from '../telemetry/index.ts';
 import { accessMask, type CompiledPolicy, Match, OP, Says } from './compiled.ts';
 import type { Core } from './core.ts';
-import { lowest } from './flow-checks.ts';
+import { freeLetters, lowest } from './flow-checks.ts';
 import { NetClasses } from './net-classes.ts';
 import { ITEM } from './queue.ts';
 import { Origin, type ResourceClass } from './resources.ts';
@@ -27,9 +27,9 @@ const CUT = 1 << OP.TRUNCATE;
 /** Letters of what waits for the verdict on order, -1 for none. */
 interface Plan {
   readonly first: number;
-  readonly read: number;
-  readonly write: number;
-  readonly map: number;
+  /** What is free meanwhile, for flows that take some time and for those that don't. */
+  readonly long: number;
+  readonly short: number;
   readonly shutdown: number;
   readonly close: number;
   readonly waits: boolean;
@@ -148,7 +148,7 @@ export class FlowPlans {
       const item = core.later(start, ITEM.flow, task, segment);
       if (item >= 0) {
         calendar.setLetter(item, plan.first);
-        calendar.setBetween(item, plan.read, plan.write, plan.map, end);
+        calendar.setBetween(item, end > start ? plan.long : plan.short, end);
         calendar.setFlow(item, plan.op, plan.access, row);
       }
     }
@@ -251,17 +251,10 @@ function makePlan(
   const [read, write, map] = between.map(({ letter }) => letter);
   const op = opening !== 0 ? 31 - Math.clz32(opening) : OP.READ;
   const waits = first >= 0 || read >= 0 || write >= 0 || map >= 0;
-  return {
-    first,
-    read,
-    write,
-    map,
-    shutdown,
-    close,
-    waits,
-    op,
-    access: accessBits,
-    servesAtStart,
-    servesAtEnd,
-  };
+  const [long, short] = [true, false].map((lasts) =>
+    freeLetters(policy, { first, op, read, write, map }, lasts),
+  );
+  if (long.length > 1 || short.length > 1) return null;
+  const serves = { servesAtStart, servesAtEnd };
+  return { first, long: long[0], short: short[0], shutdown, close, waits, op, access: accessBits, ...serves };
 }

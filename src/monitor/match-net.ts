@@ -38,11 +38,14 @@ const ephemeral = { first: 32768, last: 60999 } as const;
 
 export class NetMatcher {
   private readonly rows: Row[] = [];
+  private portTests: readonly TextTest[] | undefined;
+  private addressTests: readonly TextTest[] | undefined;
   /** Of the last `match`. */
   readonly found: number[] = [];
 
   /** `bound`: the local port was asked for (accepted, listening or bound sockets), not chosen by the kernel. */
   add(id: number, { protocol, local, peer }: Net<Pattern>, bound: boolean): void {
+    this.portTests = this.addressTests = undefined;
     this.rows.push({
       id,
       protocol,
@@ -53,23 +56,17 @@ export class NetMatcher {
     });
   }
 
-  /** What each row says of a port, and of an address, on either side. */
+  /** What the rows' tests say of a port, of an address, as text: equal where no row makes a difference. */
   portKind(port: string): string {
-    return this.kind(({ localPort, peerPort }) => [
-      localPort?.test(port) !== false,
-      peerPort?.test(port) !== false,
-    ]);
+    this.portTests ??= distinct(this.rows.flatMap(({ localPort, peerPort }) => [localPort, peerPort]));
+    return this.portTests.map((test) => Number(test.test(port))).join('');
   }
 
   addressKind(address: string): string {
-    return this.kind((row) => [
-      addressFits(row.localAddress, address),
-      addressFits(row.peerAddress, address),
-    ]);
-  }
-
-  private kind(said: (row: Row) => readonly [boolean, boolean]): string {
-    return this.rows.map((row) => said(row).map(Number).join('')).join('');
+    this.addressTests ??= distinct(
+      this.rows.flatMap(({ localAddress, peerAddress }) => [localAddress, peerAddress]),
+    );
+    return this.addressTests.map((test) => Number(addressFits(test, address))).join('');
   }
 
   /** How many rows match; their ids are the first of `found`, in order of addition. `either`: the source may have our side and the peer swapped. */
@@ -81,6 +78,14 @@ export class NetMatcher {
     }
     return count;
   }
+}
+
+/** Each test once. Tests of a pattern and of what it means where it is no address are told apart by what they do. */
+function distinct(tests: readonly (TextTest | undefined)[]): TextTest[] {
+  const out = new Map<string, TextTest>();
+  for (const test of tests)
+    if (test !== undefined) out.set(`${test.pattern} ${test.test('127.0.0.1')} ${test.test('')}`, test);
+  return [...out.values()];
 }
 
 function addressFits(test: TextTest | undefined, address: string): boolean {

@@ -7,7 +7,7 @@
 // leads that its parent's tasks can make now, or made before (`spawned` of Process), or can make without a record; and
 // a child without a clone lets its parent's tasks take one.
 import type { Letter, Subset } from '../automaton/index.ts';
-import { OP, Says } from './compiled.ts';
+import { Says } from './compiled.ts';
 import type { Counters } from './counters.ts';
 import { ITEM, type Item } from './queue.ts';
 import type { Moment, Process, Segment, Task } from './tables.ts';
@@ -57,7 +57,7 @@ export class Order {
         break;
       case ITEM.flow:
         if (item.letter >= 0) this.step(view, item, item.letter);
-        open(view, task, item);
+        if (item.between >= 0) openLetter(view, task, item.between, item.until);
         break;
       case ITEM.end:
         this.end(view, item);
@@ -265,17 +265,7 @@ function phaseIsOver(view: View, letter: Letter, from: Subset, automata: readonl
   return from.states.length > 0 && from.states.every((state) => compiled.serves[state] === 1);
 }
 
-/**
- * A flow's operations become free from now on: also opening it again, since a descriptor that was closed unseen (dup2,
- * close_range) and opened for the same is one flow.
- */
-function open(view: View, task: Task, { letter, op, read, write, map, until, time }: Item): void {
-  if (letter >= 0 && until > time && op !== OP.ACCEPT) openLetter(view, task, letter, until);
-  if (read >= 0) openLetter(view, task, read, until);
-  if (write >= 0) openLetter(view, task, write, until);
-  if (map >= 0) openLetter(view, task, map, until);
-}
-
+/** A flow's operations are free from now on. */
 function openLetter(view: View, task: Task, letter: Letter, until: Moment): void {
   const { openLetters, openUntil, openCount } = task;
   for (let i = 0; i < openCount; i++) {

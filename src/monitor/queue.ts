@@ -19,10 +19,8 @@ export interface Item {
   readonly segment: Segment | undefined;
   /** -1: none. */
   readonly letter: Letter;
-  /** flow: operations that are free until `until`. */
-  readonly read: Letter;
-  readonly write: Letter;
-  readonly map: Letter;
+  /** flow: what is free until `until`: its operations, all as one letter. */
+  readonly between: Letter;
   readonly until: Moment;
   /** For explanations: the operation, letters of access as bits (accessMask), what it was done to. */
   readonly op: number;
@@ -39,9 +37,7 @@ class Leaving implements Item {
   task!: Task;
   segment: Segment | undefined = undefined;
   letter: Letter = -1;
-  read: Letter = -1;
-  write: Letter = -1;
-  map: Letter = -1;
+  between: Letter = -1;
   until: Moment = 0;
   op = -1;
   access = 0;
@@ -57,12 +53,19 @@ class Leaving implements Item {
   }
 }
 
-/** Numbers of one row in `letters`. */
-const letter = 0;
-const read = 1;
-const write = 2;
-const map = 3;
-const perRow = 4;
+// A row: time, until (doubles); letter, between, kind | op << 8 | access << 16 (op -1 is 255), then a connection: its
+// protocol, and both ends (integers). Beside it three references: task, segment, subject. Together, so that an item is in
+// one place of memory, not in a dozen.
+const doubles = 6;
+const integers = 12;
+const letterAt = 4;
+const betweenAt = 5;
+const kindAt = 6;
+const netAt = 7;
+const references = 3;
+const fewest = 1024;
+
+type Reference = Task | Segment | Resource | StreamFile | undefined;
 
 export class Calendar {
   /** Items that wait. */
@@ -70,15 +73,9 @@ export class Calendar {
   private readonly buckets = new Map<number, number[]>();
   private free: number[] = [];
   private rows = 0;
-  private times = new Float64Array(1024);
-  private untils = new Float64Array(1024);
-  private letters = new Int32Array(perRow * 1024);
-  /** kind | op << 8 | access << 16; op -1 is 255. */
-  private kinds = new Int32Array(1024);
-  private nets = new Int32Array(5 * 1024);
-  private readonly tasks: (Task | undefined)[] = [];
-  private readonly segments: (Segment | undefined)[] = [];
-  private readonly subjects: (Resource | StreamFile | undefined)[] = [];
+  private moments = new Float64Array(doubles * fewest);
+  private numbers = new Int32Array(this.moments.buffer);
+  private referred: Reference[] = [];
   /** The bucket of the last addition, which is often that of the next. */
   private lastIndex = Number.NaN;
   private lastBucket: number[] = [];
@@ -103,18 +100,17 @@ export class Calendar {
     const index = Math.floor(time / this.width);
     if (index < this.first) return -1;
     const row = this.free.pop() ?? this.newRow();
-    this.times[row] = time;
-    this.untils[row] = time;
-    this.kinds[row] = kind | (255 << 8);
-    const { letters } = this;
-    letters[perRow * row] =
-      letters[perRow * row + 1] =
-      letters[perRow * row + 2] =
-      letters[perRow * row + 3] =
-        -1;
-    this.nets[5 * row] = protocols.length;
-    this.tasks[row] = task;
-    this.segments[row] = segment;
+    const { moments, numbers, referred } = this;
+    moments[doubles * row] = time;
+    moments[doubles * row + 1] = time;
+    const at = integers * row;
+    numbers[at + letterAt] = -1;
+    numbers[at + betweenAt] = -1;
+    numbers[at + kindAt] = kind | (255 << 8);
+    numbers[at + netAt] = protocols.length;
+    referred[references * row] = task;
+    referred[references * row + 1] = segment;
+    referred[references * row + 2] = undefined;
     if (index !== this.lastIndex) {
       let bucket = this.buckets.get(index);
       if (bucket === undefined) this.buckets.set(index, (bucket = []));
@@ -127,34 +123,34 @@ export class Calendar {
   }
 
   setLetter(row: number, value: Letter): void {
-    this.letters[perRow * row + letter] = value;
+    this.numbers[integers * row + letterAt] = value;
   }
 
-  setBetween(row: number, reads: Letter, writes: Letter, maps: Letter, until: Moment): void {
-    this.letters[perRow * row + read] = reads;
-    this.letters[perRow * row + write] = writes;
-    this.letters[perRow * row + map] = maps;
-    this.untils[row] = until;
+  setBetween(row: number, value: Letter, until: Moment): void {
+    this.numbers[integers * row + betweenAt] = value;
+    this.moments[doubles * row + 1] = until;
   }
 
   /** For explanations. `access` as bits. */
   setEffect(row: number, op: number, access: number, resource: Resource | undefined): void {
-    this.kinds[row] = (this.kinds[row] & 255) | (op << 8) | (access << 16);
-    this.subjects[row] = resource;
+    const at = integers * row + kindAt;
+    this.numbers[at] = (this.numbers[at] & 255) | (op << 8) | (access << 16);
+    this.referred[references * row + 2] = resource;
   }
 
   /** As `setEffect`, of a flow in place. */
   setFlow(row: number, op: number, access: number, flow: FlowRow): void {
-    this.kinds[row] = (this.kinds[row] & 255) | (op << 8) | (access << 16);
-    this.subjects[row] = flow.file;
+    const { numbers } = this;
+    let at = integers * row + kindAt;
+    numbers[at] = (numbers[at] & 255) | (op << 8) | (access << 16);
+    this.referred[references * row + 2] = flow.file;
     if (flow.file !== undefined) return;
-    const { nets } = this;
-    const at = 5 * row;
-    nets[at] = protocols.indexOf(flow.protocol);
-    nets[at + 1] = flow.localAddress;
-    nets[at + 2] = flow.localPort;
-    nets[at + 3] = flow.peerAddress;
-    nets[at + 4] = flow.peerPort;
+    at = integers * row + netAt;
+    numbers[at] = protocols.indexOf(flow.protocol);
+    numbers[at + 1] = flow.localAddress;
+    numbers[at + 2] = flow.localPort;
+    numbers[at + 3] = flow.peerAddress;
+    numbers[at + 4] = flow.peerPort;
   }
 
   /** Lets everything in buckets before `moment` leave. */
@@ -203,12 +199,12 @@ export class Calendar {
     this.buckets.delete(index);
     this.lastIndex = Number.NaN;
     this.length -= bucket.length;
-    sortByTime(bucket, this.times);
+    const { referred } = this;
+    sortByTime(bucket, this.moments);
     for (const row of bucket) {
       this.fill(row);
-      this.tasks[row] = undefined;
-      this.segments[row] = undefined;
-      this.subjects[row] = undefined;
+      referred[references * row + 1] = undefined;
+      referred[references * row + 2] = undefined;
       visit(this.leaving);
     }
     // Last first, so that rows are used again in the order in which they lie in memory.
@@ -217,33 +213,31 @@ export class Calendar {
   }
 
   private fill(row: number): void {
-    const { leaving, letters, kinds, nets } = this;
-    leaving.time = this.times[row];
-    leaving.until = this.untils[row];
-    leaving.letter = letters[perRow * row];
-    leaving.read = letters[perRow * row + read];
-    leaving.write = letters[perRow * row + write];
-    leaving.map = letters[perRow * row + map];
-    const packed = kinds[row];
+    const { leaving, moments, numbers, referred } = this;
+    leaving.time = moments[doubles * row];
+    leaving.until = moments[doubles * row + 1];
+    const at = integers * row;
+    leaving.letter = numbers[at + letterAt];
+    leaving.between = numbers[at + betweenAt];
+    const packed = numbers[at + kindAt];
     leaving.kind = (packed & 255) as ItemKind;
-    leaving.op = ((packed << 16) >> 24) as number;
+    leaving.op = (packed << 16) >> 24;
     leaving.access = packed >>> 16;
-    leaving.task = this.tasks[row] as Task;
-    leaving.segment = this.segments[row];
-    leaving.subject = this.subjects[row];
-    leaving.net[0] = nets[5 * row];
-    if (nets[5 * row] < protocols.length) for (let i = 1; i < 5; i++) leaving.net[i] = nets[5 * row + i];
+    leaving.task = referred[references * row] as Task;
+    leaving.segment = referred[references * row + 1] as Segment | undefined;
+    leaving.subject = referred[references * row + 2] as Resource | StreamFile | undefined;
+    const { net } = leaving;
+    net[0] = numbers[at + netAt];
+    if (net[0] < protocols.length) for (let i = 1; i < 5; i++) net[i] = numbers[at + netAt + i];
   }
 
   private newRow(): number {
     const row = this.rows++;
-    if (row >= this.times.length) {
-      const size = 2 * row;
-      this.times = grown(this.times, new Float64Array(size));
-      this.untils = grown(this.untils, new Float64Array(size));
-      this.letters = grown(this.letters, new Int32Array(perRow * size));
-      this.kinds = grown(this.kinds, new Int32Array(size));
-      this.nets = grown(this.nets, new Int32Array(5 * size));
+    if (doubles * row >= this.moments.length) {
+      const moments = new Float64Array(2 * this.moments.length);
+      moments.set(this.moments);
+      this.moments = moments;
+      this.numbers = new Int32Array(moments.buffer);
     }
     return row;
   }
@@ -252,34 +246,26 @@ export class Calendar {
   private compact(): void {
     this.free = [];
     this.rows = 0;
-    if (this.times.length <= 1 << 17) return;
-    this.times = new Float64Array(1024);
-    this.untils = new Float64Array(1024);
-    this.letters = new Int32Array(perRow * 1024);
-    this.kinds = new Int32Array(1024);
-    this.nets = new Int32Array(5 * 1024);
-    this.tasks.length = this.segments.length = this.subjects.length = 0;
+    this.referred = [];
+    if (this.moments.length <= 1 << 20) return;
+    this.moments = new Float64Array(doubles * fewest);
+    this.numbers = new Int32Array(this.moments.buffer);
   }
 }
 
-function grown<T extends Float64Array | Int32Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
-}
-
 /** Items come nearly in order: moving each to its place is cheap, until it is not. Of equal times the first stays first. */
-function sortByTime(rows: number[], times: Float64Array): void {
+function sortByTime(rows: number[], moments: Float64Array): void {
   let moves = rows.length * 8;
   for (let i = 1; i < rows.length; i++) {
     const row = rows[i];
-    const time = times[row];
+    const time = moments[doubles * row];
     let at = i;
-    for (; at > 0 && times[rows[at - 1]] > time; at--) rows[at] = rows[at - 1];
+    for (; at > 0 && moments[doubles * rows[at - 1]] > time; at--) rows[at] = rows[at - 1];
     rows[at] = row;
     moves -= i - at;
     if (moves < 0) {
       // Stable, and what is sorted so far has kept the order of equals.
-      rows.sort((a, b) => times[a] - times[b]);
+      rows.sort((a, b) => moments[doubles * a] - moments[doubles * b]);
       return;
     }
   }

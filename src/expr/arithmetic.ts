@@ -6,7 +6,7 @@ import { highMask, lowMask } from './facts.ts';
 import { type Expression, OP } from './ops.ts';
 import { shift } from './shift.ts';
 
-const isZero = (x: Expressions, c: Expression): boolean => x.isConstant(c) && x.value(c) === 0n;
+const isZero = (x: Expressions, c: Expression): boolean => x.nodes.isZero(c);
 
 function add(x: Expressions, a: Expression, b: Expression, width: number): Expression {
   const s = x.nodes;
@@ -39,7 +39,7 @@ function add(x: Expressions, a: Expression, b: Expression, width: number): Expre
   return x.make(OP.add, width, 0, a, b, 0);
 }
 
-const isOne = (x: Expressions, c: Expression): boolean => x.value(c) === 1n;
+const isOne = (x: Expressions, c: Expression): boolean => x.nodes.smallOf(c) === 1;
 
 /** Whether no bit can be 1 in both, and both are rows of parts (so that an or joins them). */
 function disjoint(x: Expressions, a: Expression, b: Expression, width: number): boolean {
@@ -57,7 +57,7 @@ function disjoint(x: Expressions, a: Expression, b: Expression, width: number): 
 function sub(x: Expressions, a: Expression, b: Expression, width: number): Expression {
   const s = x.nodes;
   if (a === b) return x.constant(width, 0);
-  if (x.isConstant(b)) return add(x, a, x.constantBig(width, -x.value(b)), width);
+  if (x.isConstant(b)) return add(x, a, x.negated(b), width);
   if (width === 1) return bitwise.xor(x, a, b, width);
   if (s.opOf(a) === OP.add) {
     if (s.as[a] === b) return s.bs[a];
@@ -69,7 +69,7 @@ function sub(x: Expressions, a: Expression, b: Expression, width: number): Expre
     if (s.as[b] === a) return sub(x, zero, s.bs[b], width);
     if (s.bs[b] === a) return sub(x, zero, s.as[b], width);
     if (x.isConstant(s.bs[b])) {
-      const c = x.constantBig(width, -x.value(s.bs[b]));
+      const c = x.negated(s.bs[b]);
       return add(x, sub(x, a, s.as[b], width), c, width);
     }
   }
@@ -84,6 +84,8 @@ function sub(x: Expressions, a: Expression, b: Expression, width: number): Expre
 /** k where the constant is 2 ** k, else -1. */
 function powerOf(x: Expressions, c: Expression): number {
   if (!x.isConstant(c)) return -1;
+  const small = x.nodes.smallOf(c);
+  if (small > 0) return (small & (small - 1)) === 0 ? 31 - Math.clz32(small) : -1;
   const v = x.value(c);
   return v !== 0n && (v & (v - 1n)) === 0n ? v.toString(2).length - 1 : -1;
 }

@@ -49,7 +49,6 @@ function withConstant(x: Expressions, name: Name, a: Expression, c: Expression, 
     return bitwiseOf(x, name, s.as[a], x.fold(op, width, s.bs[a], c), width);
   if (name === 'and') {
     // bits that the mask drops are 0 already
-    if ((s.zeros0[a] | c0) === -1 && (s.zeros1[a] | c1) === -1 && width === 64) return a;
     if ((s.zeros0[a] | c0 | ~lowMask(width)) === -1 && (s.zeros1[a] | c1 | ~highMask(width)) === -1) return a;
     const run = lowRun(c0, c1);
     if (run > 0) return x.zext(x.extract(a, 0, run), width);
@@ -89,30 +88,28 @@ function maskedBytes(x: Expressions, a: Expression, c0: number, c1: number, widt
 
 function withKnown(x: Expressions, name: Name, a: Expression, b: Expression, width: number): Expression {
   const s = x.nodes;
-  const op = NUMBERS[name];
   if ((s.opOf(a) === OP.not && s.as[a] === b) || (s.opOf(b) === OP.not && s.as[b] === a))
     return name === 'and' ? x.constant(width, 0) : x.constant(width, -1, -1);
-  for (const [p, q] of [
-    [a, b],
-    [b, a],
-  ]) {
-    if (s.opOf(p) === op) {
-      if (s.as[p] === q || s.bs[p] === q) {
-        if (name !== 'xor') return p;
-        return s.as[p] === q ? s.bs[p] : s.as[p];
-      }
-      // constants move outwards, where they meet
-      if (x.isConstant(s.bs[p]))
-        return bitwiseOf(x, name, bitwiseOf(x, name, s.as[p], q, width), s.bs[p], width);
-    }
-    if (name === 'xor' && s.opOf(p) === OP.not) return notOf(x, bitwiseOf(x, 'xor', s.as[p], q, width));
-    const [m0, m1] = [~lowMask(width), ~highMask(width)];
-    if (name === 'and' && (s.ones0[q] | s.zeros0[p] | m0) === -1 && (s.ones1[q] | s.zeros1[p] | m1) === -1)
-      return p;
-    if (name === 'or' && (s.zeros0[q] | s.ones0[p] | m0) === -1 && (s.zeros1[q] | s.ones1[p] | m1) === -1)
-      return p;
+  const simple = beside(x, name, a, b, width);
+  return simple !== 0 ? simple : beside(x, name, b, a, width);
+}
+
+/** p beside q, where p alone says something about both. */
+function beside(x: Expressions, name: Name, p: Expression, q: Expression, width: number): Expression {
+  const s = x.nodes;
+  if (s.opOf(p) === NUMBERS[name]) {
+    if (s.as[p] === q) return name === 'xor' ? s.bs[p] : p;
+    if (s.bs[p] === q) return name === 'xor' ? s.as[p] : p;
+    // constants move outwards, where they meet
+    if (x.isConstant(s.bs[p]))
+      return bitwiseOf(x, name, bitwiseOf(x, name, s.as[p], q, width), s.bs[p], width);
   }
-  return 0;
+  if (name === 'xor') return s.opOf(p) === OP.not ? notOf(x, bitwiseOf(x, 'xor', s.as[p], q, width)) : 0;
+  const [word0, word1] =
+    name === 'and'
+      ? [s.ones0[q] | s.zeros0[p], s.ones1[q] | s.zeros1[p]]
+      : [s.zeros0[q] | s.ones0[p], s.zeros1[q] | s.ones1[p]];
+  return (word0 | ~lowMask(width)) === -1 && (word1 | ~highMask(width)) === -1 ? p : 0;
 }
 
 /** Where a value splits in two: at the end of its lowest parts; -1 for a constant (anywhere), 0 for none. */
@@ -164,8 +161,7 @@ function notOf(x: Expressions, a: Expression): Expression {
 function zextOf(x: Expressions, a: Expression, width: number): Expression {
   const s = x.nodes;
   if (s.opOf(a) === OP.zext) return zextOf(x, s.as[a], width);
-  if (s.opOf(a) === OP.concat && x.isConstant(s.as[a]) && x.value(s.as[a]) === 0n)
-    return zextOf(x, s.bs[a], width);
+  if (s.opOf(a) === OP.concat && s.isZero(s.as[a])) return zextOf(x, s.bs[a], width);
   return x.make(OP.zext, width, 0, a, 0, 0);
 }
 

@@ -41,9 +41,17 @@ function differ(x: Expressions, a: Expression, b: Expression, width: number): bo
 function eqConstant(x: Expressions, a: Expression, c: Expression, width: number): Expression {
   const s = x.nodes;
   const [p, q] = [s.as[a], s.bs[a]];
+  const op = s.opOf(a);
+  if (op === OP.variable || op === OP.extract) return 0;
+  if (op === OP.zext && width <= 64) {
+    const from = s.widthOf(p);
+    return ((s.as[c] & ~lowMask(from)) | (s.bs[c] & ~highMask(from))) === 0
+      ? eq(x, p, x.constant(from, s.as[c], s.bs[c]), from)
+      : x.constant(1, 0);
+  }
   const v = x.value(c);
   const big = (value: bigint): Expression => x.constantBig(width, value);
-  switch (s.opOf(a)) {
+  switch (op) {
     case OP.not:
       return eq(x, p, x.fold(OP.not, width, c, 0), width);
     case OP.add:
@@ -77,7 +85,7 @@ function eqConstant(x: Expressions, a: Expression, c: Expression, width: number)
     case OP.concat: {
       const below = s.widthOf(q);
       const high = eq(x, p, x.constantBig(s.widthOf(p), v >> BigInt(below)), s.widthOf(p));
-      if (x.isConstant(high) && x.value(high) === 0n) return high;
+      if (s.isZero(high)) return high;
       return bitwise.and(x, high, eq(x, q, x.constantBig(below, v), below), 1);
     }
     case OP.shl:
@@ -85,7 +93,7 @@ function eqConstant(x: Expressions, a: Expression, c: Expression, width: number)
     case OP.select:
       return eqSelect(x, a, c, width);
     case OP.table: {
-      const hits = x.tableEntries(a).map((entry) => (entry === v ? 1n : 0n));
+      const hits = x.derivedTable(a, `=${v}`, (entry) => (entry === v ? 1n : 0n));
       const last = s.max[p];
       // an index may lie past the end, where the entry is 0
       if (last >= hits.length && v === 0n) return 0;
@@ -152,7 +160,7 @@ function eqValues(x: Expressions, a: Expression, b: Expression, width: number): 
   if (at === 0 || width > 8 * MOST_PARTS) return 0;
   const rest = width - at;
   const high = eq(x, x.extract(a, at, rest), x.extract(b, at, rest), rest);
-  if (x.isConstant(high) && x.value(high) === 0n) return high;
+  if (s.isZero(high)) return high;
   return bitwise.and(x, high, eq(x, x.extract(a, 0, at), x.extract(b, 0, at), at), 1);
 }
 
@@ -175,17 +183,15 @@ function ltu(x: Expressions, a: Expression, b: Expression, width: number): Expre
     if (s.max[a] < s.min[b]) return x.constant(1, 1);
     if (s.min[a] >= s.max[b]) return x.constant(1, 0);
   }
-  const all = (1n << BigInt(width)) - 1n;
   if (x.isConstant(a)) {
-    const v = x.value(a);
-    if (v === all) return x.constant(1, 0);
-    return bitwise.not(x, ltu(x, b, x.constantBig(width, v + 1n), width));
+    if (x.isOnes(a)) return x.constant(1, 0);
+    return bitwise.not(x, ltu(x, b, x.fold(OP.add, width, a, x.constant(width, 1)), width));
   }
   if (x.isConstant(b)) {
-    const v = x.value(b);
-    if (v === 0n) return x.constant(1, 0);
-    if (v === 1n) return eq(x, a, x.constant(width, 0), width);
-    if (v === all) return bitwise.not(x, eq(x, a, b, width));
+    const v = s.smallOf(b);
+    if (v === 0) return x.constant(1, 0);
+    if (v === 1) return eq(x, a, x.constant(width, 0), width);
+    if (x.isOnes(b)) return bitwise.not(x, eq(x, a, b, width));
   }
   const [op, other] = [s.opOf(a), s.opOf(b)];
   if (op === OP.zext && (other === OP.zext || x.isConstant(b))) {

@@ -12,6 +12,7 @@ import { bitwise } from './bitwise.ts';
 import { comparison } from './compare.ts';
 import { type DivisionName, divided, divideFault } from './division.ts';
 import { type Assignment, evaluateNodes } from './evaluate.ts';
+import { highMask, lowMask } from './facts.ts';
 import { ARITY, type BinaryName, type Expression, OP, type UnaryName } from './ops.ts';
 import { concatOf, extractOf } from './parts.ts';
 import { selectOf } from './select.ts';
@@ -265,7 +266,7 @@ export class Expressions {
     return this.extract(a, 8 * i, 8);
   }
 
-  /** Entry `index` of constants of the width (at most 64 bits); 0 past their end. */
+  /** Entry `index` of constants of the width (at most 64 bits); 0 past their end. The array must stay as it is. */
   table(index: Expression, width: number, entries: readonly bigint[]): Expression {
     return this.tables.lookup(this, index, width, entries);
   }
@@ -273,6 +274,11 @@ export class Expressions {
   /** The tables' own view, for procedures that read `table` nodes. */
   tableEntries(e: Expression): readonly bigint[] {
     return this.nodes.tables[this.nodes.bs[e]].entries;
+  }
+
+  /** For rules: the entries of a table node put through f; key names f. */
+  derivedTable(e: Expression, key: string, f: (entry: bigint) => bigint): readonly bigint[] {
+    return this.tables.derived(this.nodes.bs[e], key, f);
   }
 
   private extend(op: number, a: Expression, width: number): Expression {
@@ -295,8 +301,30 @@ export class Expressions {
 
   /** For rules: an operation on constants. */
   fold(op: number, width: number, a: Expression, b: Expression): Expression {
+    if (width <= 32) {
+      const [p, q] = [this.nodes.as[a], this.nodes.as[b]];
+      if (op === OP.add) return this.constant(width, p + q);
+      if (op === OP.sub) return this.constant(width, p - q);
+      if (op === OP.and) return this.constant(width, p & q);
+      if (op === OP.or) return this.constant(width, p | q);
+      if (op === OP.xor) return this.constant(width, p ^ q);
+    }
     const value = meaning(op, width, this.value(a), b === 0 ? 0n : this.value(b));
     return this.constantBig(isComparison(op) ? 1 : width, value);
+  }
+
+  /** For rules: the negative of a constant. */
+  negated(c: Expression): Expression {
+    const width = this.width(c);
+    return width <= 32 ? this.constant(width, -this.nodes.as[c]) : this.constantBig(width, -this.value(c));
+  }
+
+  /** For rules: whether a constant has all bits set. */
+  isOnes(c: Expression): boolean {
+    const s = this.nodes;
+    const width = s.widthOf(c);
+    if (width > 64) return this.isOnes(s.as[c]) && this.isOnes(s.bs[c]);
+    return s.as[c] === lowMask(width) && s.bs[c] === highMask(width);
   }
 }
 

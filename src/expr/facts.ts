@@ -11,9 +11,9 @@ import type { NodeStore } from './store.ts';
 const EXACT = 2 ** 53;
 const WORD = 2 ** 32;
 
-export const lowMask = (width: number): number => (width >= 32 ? -1 : (1 << width) - 1);
+export const lowMask = (width: number): number => (width >= 32 ? -1 : ~(-1 << width));
 export const highMask = (width: number): number =>
-  width >= 64 ? -1 : width <= 32 ? 0 : (1 << (width - 32)) - 1;
+  width >= 64 ? -1 : width <= 32 ? 0 : ~(-1 << (width - 32));
 
 /** Facts under construction: words of known zeros and ones, and bounds. One object, reused. */
 export class Facts {
@@ -101,12 +101,13 @@ function lowZeros(count: number, out: Facts): void {
   out.zeros1 |= count > 32 ? lowMask(Math.min(count - 32, 32)) : 0;
 }
 
-const top = (width: number): number => (width > 53 ? Infinity : 2 ** width - 1);
+const tops = Array.from({ length: 65 }, (_, width) => (width > 53 ? Infinity : 2 ** width - 1));
+const top = (width: number): number => tops[width];
 
 /** A constant count below 64, or -1. */
 function constantCount(s: NodeStore, e: number): number {
-  const b = s.bs[e];
-  return s.opOf(b) === OP.const && s.widthOf(b) <= 64 && s.bs[b] === 0 && s.as[b] >>> 0 < 64 ? s.as[b] : -1;
+  const k = s.smallOf(s.bs[e]);
+  return k < 64 ? k : -1;
 }
 
 const RULES: Readonly<Partial<Record<keyof typeof OP, Rule>>> = {

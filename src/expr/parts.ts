@@ -7,12 +7,14 @@ export function extractOf(x: Expressions, a: Expression, at: number, width: numb
   const s = x.nodes;
   if (at === 0 && width === s.widthOf(a)) {
     // zeros that stood in the middle stand at the top now
-    const zeros = s.opOf(a) === OP.concat && x.isConstant(s.as[a]) && x.value(s.as[a]) === 0n;
+    const zeros = s.opOf(a) === OP.concat && s.isZero(s.as[a]);
     return zeros ? x.zext(s.bs[a], width) : a;
   }
   switch (s.opOf(a)) {
     case OP.const:
-      return x.constantBig(width, x.value(a) >> BigInt(at));
+      return at === 0 && width <= 32 && s.widthOf(a) <= 64
+        ? x.constant(width, s.as[a])
+        : x.constantBig(width, x.value(a) >> BigInt(at));
     case OP.extract:
       return extractOf(x, s.as[a], s.auxOf(a) + at, width);
     case OP.concat:
@@ -62,7 +64,7 @@ export function extractOf(x: Expressions, a: Expression, at: number, width: numb
       break;
     }
     case OP.table: {
-      const entries = x.tableEntries(a).map((v) => BigInt.asUintN(width, v >> BigInt(at)));
+      const entries = x.derivedTable(a, `[${at}+${width}`, (v) => BigInt.asUintN(width, v >> BigInt(at)));
       return x.table(s.as[a], width, entries);
     }
   }
@@ -123,7 +125,7 @@ export function concatOf(x: Expressions, high: Expression, low: Expression): Exp
   if (x.isConstant(high)) {
     if (x.isConstant(low))
       return x.constantBig(width, (x.value(high) << BigInt(s.widthOf(low))) | x.value(low));
-    if (x.value(high) === 0n) return x.zext(low, width);
+    if (s.isZero(high)) return x.zext(low, width);
   }
   // lean to the right
   const highOp = s.opOf(high);

@@ -7,8 +7,8 @@ import { type Expression, OP } from './ops.ts';
 /** A constant count, limited to the width; -1 where it is none. */
 function countOf(x: Expressions, b: Expression, width: number): number {
   if (!x.isConstant(b)) return x.nodes.min[b] >= width ? width : -1;
-  const value = x.value(b);
-  return value < BigInt(width) ? Number(value) : width;
+  const value = x.nodes.smallOf(b);
+  return value >= 0 && value < width ? value : width;
 }
 
 /** Whether a shift by k should be told by parts. */
@@ -20,13 +20,13 @@ function shl(x: Expressions, a: Expression, b: Expression, width: number): Expre
   const s = x.nodes;
   const k = countOf(x, b, width);
   if (k === 0) return a;
-  if (k === width || (x.isConstant(a) && x.value(a) === 0n)) return x.constant(width, 0);
+  if (k === width || s.isZero(a)) return x.constant(width, 0);
   if (k < 0)
     return x.isConstant(a) && x.isConstant(b) ? x.fold(OP.shl, width, a, b) : variableShift(x, OP.shl, a, b);
   if (byParts(x, a, k, width)) return x.concat(x.extract(a, 0, width - k), x.constant(k, 0));
   if (s.opOf(a) === OP.shl && x.isConstant(s.bs[a]))
-    return shl(x, s.as[a], x.constant(width, k + Number(x.value(s.bs[a]))), width);
-  if (s.opOf(a) === OP.shr && x.isConstant(s.bs[a]) && Number(x.value(s.bs[a])) === k) {
+    return shl(x, s.as[a], x.constant(width, k + s.smallOf(s.bs[a])), width);
+  if (s.opOf(a) === OP.shr && x.isConstant(s.bs[a]) && s.smallOf(s.bs[a]) === k) {
     const mask = ((1n << BigInt(width - k)) - 1n) << BigInt(k);
     return bitwise.and(x, s.as[a], x.constantBig(width, mask), width);
   }
@@ -37,7 +37,7 @@ function shr(x: Expressions, a: Expression, b: Expression, width: number): Expre
   const s = x.nodes;
   const k = countOf(x, b, width);
   if (k === 0) return a;
-  if (k === width || (x.isConstant(a) && x.value(a) === 0n)) return x.constant(width, 0);
+  if (k === width || s.isZero(a)) return x.constant(width, 0);
   if (k < 0)
     return x.isConstant(a) && x.isConstant(b) ? x.fold(OP.shr, width, a, b) : variableShift(x, OP.shr, a, b);
   if (byParts(x, a, k, width)) return x.zext(x.extract(a, k, width - k), width);
@@ -49,8 +49,8 @@ function shr(x: Expressions, a: Expression, b: Expression, width: number): Expre
     if (fits(from, k)) return x.zext(shr(x, inner, x.constant(from, k), from), width);
   }
   if (op === OP.shr && x.isConstant(s.bs[a]))
-    return shr(x, s.as[a], x.constant(width, k + Number(x.value(s.bs[a]))), width);
-  if (op === OP.shl && x.isConstant(s.bs[a]) && Number(x.value(s.bs[a])) === k)
+    return shr(x, s.as[a], x.constant(width, k + s.smallOf(s.bs[a])), width);
+  if (op === OP.shl && x.isConstant(s.bs[a]) && s.smallOf(s.bs[a]) === k)
     return x.zext(x.extract(s.as[a], 0, width - k), width);
   return x.make(OP.shr, width, 0, a, x.constant(width, k), 0);
 }
@@ -73,7 +73,7 @@ function sar(x: Expressions, a: Expression, b: Expression, width: number): Expre
     return x.sext(sar(x, s.as[a], x.constant(from, k), from), width);
   }
   if (s.opOf(a) === OP.sar && x.isConstant(s.bs[a])) {
-    const sum = k + Number(x.value(s.bs[a]));
+    const sum = k + s.smallOf(s.bs[a]);
     return sar(x, s.as[a], x.constant(width, Math.min(sum, width - 1)), width);
   }
   return x.make(OP.sar, width, 0, a, x.constant(width, k), 0);

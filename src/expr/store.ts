@@ -4,6 +4,8 @@ import { computeFacts, Facts } from './facts.ts';
 import { OP } from './ops.ts';
 
 const MAX_DEPTH = 0xffff;
+/** Below this many nodes arrays grow faster. */
+const FAST_GROWTH = 1 << 20;
 
 /** A table of constants that `table` nodes index. */
 export interface Table {
@@ -45,7 +47,7 @@ export class NodeStore {
   private capacity: number;
   private readonly facts = new Facts();
 
-  constructor(capacity = 1 << 12) {
+  constructor(capacity = 1 << 14) {
     this.capacity = capacity;
     this.heads = new Int32Array(capacity);
     this.as = new Int32Array(capacity);
@@ -71,6 +73,20 @@ export class NodeStore {
 
   auxOf(e: number): number {
     return this.heads[e] >>> 16;
+  }
+
+  /** Whether it is the constant 0. */
+  isZero(e: number): boolean {
+    if ((this.heads[e] & 0xff) !== OP.const) return false;
+    if (this.widthOf(e) > 64) return this.isZero(this.as[e]) && this.isZero(this.bs[e]);
+    return this.as[e] === 0 && this.bs[e] === 0;
+  }
+
+  /** Value of a constant below 2 ** 31, or -1. */
+  smallOf(e: number): number {
+    if ((this.heads[e] & 0xff) !== OP.const) return -1;
+    if (this.widthOf(e) > 64) return this.isZero(this.bs[e]) ? this.smallOf(this.as[e]) : -1;
+    return this.bs[e] === 0 && this.as[e] >= 0 ? this.as[e] : -1;
   }
 
   /** The node with these words, made if there is none yet. */
@@ -119,7 +135,7 @@ export class NodeStore {
   }
 
   private grow(): void {
-    const size = (this.capacity *= 2);
+    const size = (this.capacity *= this.capacity < FAST_GROWTH ? 4 : 2);
     this.heads = grown(this.heads, size);
     this.as = grown(this.as, size);
     this.bs = grown(this.bs, size);

@@ -8,9 +8,24 @@ import type { NodeStore } from './store.ts';
 
 const WORD = 2 ** 32;
 
+interface Prepared {
+  readonly width: number;
+  /** Entries that the index can reach. */
+  readonly count: number;
+  /** Whether the index never lies past them. */
+  readonly inside: boolean;
+  readonly number: number;
+  /** The value of all of them, if there is one only. */
+  readonly only: bigint | undefined;
+  /** Whether each entry is its index. */
+  readonly isIdentity: boolean;
+}
+
 export class Tables {
   private readonly s: NodeStore;
   private readonly byText = new Map<string, number>();
+  private readonly byEntries = new WeakMap<readonly bigint[], Prepared[]>();
+  private readonly derivations = new Map<string, readonly bigint[]>();
 
   constructor(s: NodeStore) {
     this.s = s;
@@ -24,12 +39,42 @@ export class Tables {
     }
     // a zero extension of the index says nothing
     while (this.s.opOf(index) === OP.zext) index = this.s.as[index];
-    const last = this.s.max[index];
-    const used = last < entries.length ? entries.slice(0, last + 1) : entries;
-    const inside = last < used.length;
-    if (inside && used.every((entry) => entry === used[0])) return x.constantBig(width, used[0]);
-    if (inside && width === x.width(index) && used.every((entry, i) => entry === BigInt(i))) return index;
-    return this.s.intern(OP.table, width, 0, index, this.number(width, used, inside), 0);
+    const known = this.prepared(width, entries, this.s.max[index]);
+    if (known.only !== undefined) return x.constantBig(width, known.only);
+    if (known.isIdentity && width === x.width(index)) return index;
+    return this.s.intern(OP.table, width, 0, index, known.number, 0);
+  }
+
+  /** What the entries up to an index's bound are; kept by the array, which callers must not change. */
+  private prepared(width: number, entries: readonly bigint[], last: number): Prepared {
+    let known = this.byEntries.get(entries);
+    if (known === undefined) this.byEntries.set(entries, (known = []));
+    const count = last < entries.length ? last + 1 : entries.length;
+    const inside = last < count;
+    for (const one of known)
+      if (one.count === count && one.width === width && one.inside === inside) return one;
+    const used = entries.slice(0, count);
+    const made: Prepared = {
+      width,
+      count,
+      inside,
+      number: this.number(width, used, inside),
+      only: inside && used.every((entry) => entry === used[0]) ? used[0] : undefined,
+      isIdentity: inside && used.every((entry, i) => entry === BigInt(i)),
+    };
+    known.push(made);
+    return made;
+  }
+
+  /** Entries of a table put through f, made once for each key. */
+  derived(table: number, key: string, f: (entry: bigint) => bigint): readonly bigint[] {
+    const name = `${table} ${key}`;
+    let found = this.derivations.get(name);
+    if (found === undefined) {
+      found = this.s.tables[table].entries.map(f);
+      this.derivations.set(name, found);
+    }
+    return found;
   }
 
   private number(width: number, entries: readonly bigint[], inside: boolean): number {

@@ -2,7 +2,7 @@
 // else by looking for return addresses that follow a call. Bounded; says where it had to guess or stop.
 import { InputError } from '../bytes/index.ts';
 import { evaluateExpression, type RegisterRule, type UnwindRow } from '../elf/index.ts';
-import { type AddressSpace, PROT } from '../machine/index.ts';
+import { type AddressSpace, MemoryFault, PROT } from '../machine/index.ts';
 import type { Frame } from './events.ts';
 import type { Kernel } from './kernel.ts';
 import { moduleOf } from './module.ts';
@@ -105,11 +105,15 @@ function step(
 
 function load(space: AddressSpace, address: bigint, bytes = 8): bigint | undefined {
   if (address < 0n || address > 0x7fff_ffff_fff8n) return undefined;
+  const at = Number(address);
+  const region = space.find(at);
+  if (region === undefined || region.prot === PROT.NONE) return undefined;
   try {
-    const value = space.read64(Number(address));
+    const value = space.read64(at);
     return bytes >= 8 ? value : BigInt.asUintN(bytes * 8, value);
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof MemoryFault) return undefined;
+    throw error;
   }
 }
 
@@ -190,18 +194,43 @@ function followFramePointer(space: AddressSpace, context: Context): Context | un
 
 function scan(space: AddressSpace, context: Context): Context | undefined {
   const rsp = context[RSP];
-  if (rsp === undefined) return undefined;
-  for (let i = 0n; i < SCAN_WORDS; i++) {
-    const target = load(space, rsp + 8n * i);
-    if (target === undefined) return undefined;
-    if (target < 4096n || !calls(space, target, context[RIP] ?? 0n)) continue;
+  if (rsp === undefined || rsp > 0x7fff_ffff_fff8n) return undefined;
+  const words = stackWords(space, Number(rsp));
+  const pc = context[RIP] ?? 0n;
+  for (let i = 0; i + 8 <= words.byteLength; i += 8) {
+    const high = words.getUint32(i + 4, true);
+    // most words are no addresses, and most addresses are not of code
+    if (high >= 0x8000 || (high === 0 && words.getUint32(i, true) < 4096)) continue;
+    const target = words.getBigUint64(i, true);
+    if (!calls(space, target, pc)) continue;
     const caller: Context = [];
     caller[RBP] = context[RBP];
-    caller[RSP] = rsp + 8n * (i + 1n);
+    caller[RSP] = rsp + BigInt(i + 8);
     caller[RIP] = target;
     return caller;
   }
   return undefined;
+}
+
+/** What lies above an address, as far as it is mapped and not more than is looked through. */
+function stackWords(space: AddressSpace, from: number): DataView {
+  let end = from;
+  const wanted = from + 8 * SCAN_WORDS;
+  while (end < wanted) {
+    const region = space.find(end);
+    if (region === undefined || region.prot === PROT.NONE) break;
+    end = Math.min(region.end, wanted);
+  }
+  try {
+    const bytes = space.read(from, end - from);
+    return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  } catch (error) {
+    if (!(error instanceof MemoryFault)) throw error;
+    // mapped, but beyond the end of its file: what is before the fault
+    const length = Math.max(0, Math.min(error.address, end) - from);
+    const bytes = space.read(from, length);
+    return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
 }
 
 /** A function is at most this long, for telling a stale return address from a live one. */

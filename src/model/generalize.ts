@@ -130,7 +130,7 @@ function patternsOfRow(
 export function withoutKnown(text: string, known: readonly string[], chosen = ''): Pattern {
   let parts: PatternPart[] = [{ kind: 'literal', text }];
   for (const value of [chosen, ...known]) {
-    if (value.length < 3) continue;
+    if (value.length < 3 || !text.includes(value)) continue;
     parts = parts.flatMap((part) => {
       if (part.kind === 'class') return [part];
       const pieces = part.text.split(value);

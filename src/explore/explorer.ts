@@ -1,6 +1,6 @@
 // Boots an image under one environment and plays scenarios on the snapshot. Everything is deterministic: budgets count
 // instructions, and each budget hit is a cut.
-import { decodeText, InputError } from '../bytes/index.ts';
+import { assert, decodeText, InputError } from '../bytes/index.ts';
 import type { Tree } from '../image/index.ts';
 import {
   type Cut,
@@ -37,13 +37,16 @@ export interface Budgets {
   readonly boot: number;
   /** Instructions after one action of the environment. */
   readonly action: number;
+  /** Instructions of all scenarios together, under the environment that all of them are played under. */
+  readonly serving: number;
   /** Virtual ns that a boot may sleep in one go before it counts as quiescent. */
   readonly bootHorizon: bigint;
 }
 
 export const DEFAULT_BUDGETS: Budgets = {
-  boot: 2_000_000_000,
+  boot: 6_000_000_000,
   action: 200_000_000,
+  serving: 2_000_000_000,
   bootHorizon: 20_000_000_000n,
 };
 
@@ -71,6 +74,10 @@ export class Explorer {
   private readonly budgets: Budgets;
   private readonly tree: Tree;
   private readonly syscallsServing = new Set<number>();
+  /** After the warming up. */
+  private ready: Kernel | undefined;
+  /** Instructions of all scenarios so far. */
+  served = 0;
 
   constructor(options: {
     tree: Tree;
@@ -172,12 +179,35 @@ export class Explorer {
     return this.booted.syscallName(nr);
   }
 
-  /** Plays a scenario on a copy of the booted machine. `search`, when given, learns which names were looked for. */
+  /**
+   * Plays a scenario on a copy of the booted machine (`warm`: as the warming up left it). `search`, when given, learns
+   * which names were looked for.
+   */
   play(scenario: Scenario, options: PlayOptions = {}): ScenarioTrace {
-    const { symbolic } = options;
+    const { ready } = this;
+    assert(options.warm !== true || ready !== undefined, 'the service was warmed up');
+    const [trace, kernel] = this.playOn(
+      options.warm === true && ready ? ready : this.booted,
+      scenario,
+      options,
+    );
+    kernel.release();
+    return trace;
+  }
+
+  /** Plays a scenario after which warm ones begin. */
+  warmUp(scenario: Scenario): ScenarioTrace {
+    const [trace, kernel] = this.playOn(this.booted, scenario, {});
+    this.ready?.release();
+    this.ready = kernel;
+    return trace;
+  }
+
+  private playOn(base: Kernel, scenario: Scenario, options: PlayOptions): [ScenarioTrace, Kernel] {
     const recorder = new StepRecorder(this.cuts, options.search);
+    const { symbolic } = options;
     const machine = symbolic === undefined ? this.machine : { ...this.machine, engine: symbolic.engine };
-    const kernel = snapshot(this.booted, recorder, machine);
+    const kernel = snapshot(base, recorder, machine);
     kernel.syscallsUsed.clear();
     const player = new Player(kernel, this.boot.listeners, this.launch, recorder, options);
     const { engine } = this.machine;
@@ -199,27 +229,40 @@ export class Explorer {
       }
     }
     for (const nr of kernel.syscallsUsed) this.syscallsServing.add(nr);
-    const ended = kernel.exited;
-    const answers = player.answers();
-    kernel.release();
-    return {
-      ended,
-      answers,
-      instructions: engine.executed - before,
+    const instructions = engine.executed - before;
+    this.served += instructions;
+    const trace: ScenarioTrace = {
+      ended: kernel.exited,
+      answers: player.answers(),
+      instructions,
       name: scenario.name,
       steps: recorder.steps,
       chosen: options.name ?? this.environment.token,
     };
+    return [trace, kernel];
+  }
+
+  /** Scenarios were left out: their budget is used up. */
+  cutServing(count: number, budget: number): void {
+    new StepRecorder(this.cuts).onCut({
+      kind: 'budget',
+      what: `${budget} instructions of scenarios`,
+      consequence: `${count} scenarios were not played`,
+      exe: '',
+      at: undefined,
+    });
   }
 
   /** Words of the programs behind a listener that they know as words of their protocol, by playing probes. */
-  knownWords(listener: Listening): readonly string[] {
+  knownWords(listener: Listening, options: { warm: boolean; budget: number }): readonly string[] {
     const programs = world.holders(this.booted, this.boot.listeners[listener.index]);
     const words = programs.flatMap((path) => {
       const node = this.tree.lookup(path);
       return node?.kind === 'file' ? wordsOf(node, path) : [];
     });
-    return knownWords(listener, words, (scenario) => this.play(scenario));
+    return knownWords(listener, words, (scenario) =>
+      this.served > options.budget ? undefined : this.play(scenario, options),
+    );
   }
 
   /** Request targets in the text files that the programs which still run read while they started. */
@@ -271,8 +314,10 @@ export interface SymbolicPlay {
 export interface PlayOptions {
   /** What stands for `{name}` in payloads. */
   readonly name?: string | undefined;
-  readonly search?: NameSearch;
+  readonly search?: NameSearch | undefined;
   readonly symbolic?: SymbolicPlay | undefined;
+  /** On the service as the warming up left it. */
+  readonly warm?: boolean | undefined;
 }
 
 const SIGKILL = 9;

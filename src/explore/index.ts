@@ -1,6 +1,6 @@
 // explore: what the environment does to a booted image, and what comes of it. Floor 5.
 export { ENVIRONMENTS, type Environment, knownTexts } from './environments.ts';
-export { type BootResult, type Budgets, DEFAULT_BUDGETS, Explorer } from './explorer.ts';
+export { type BootResult, type Budgets, DEFAULT_BUDGETS, Explorer, type PlayOptions } from './explorer.ts';
 export { knownWords, madeUp, wordProbe } from './known-words.ts';
 export { type Entry, type Launch, launchOf, launchScenarios, plainLaunch } from './launch.ts';
 export { type NamePlace, NameSearch, namesAt } from './names.ts';
@@ -12,6 +12,7 @@ export {
   connectionScenarios,
   datagramScenarios,
   encodePayload,
+  inTurn,
   PAYLOADS,
   type Payload,
   payloadScenarios,
@@ -20,6 +21,11 @@ export {
   targetScenarios,
   wordScenarios,
 } from './scenario.ts';
-export { SYMBOLIC_BUDGETS, type SymbolicBudgets, SymbolicSearch, type SymbolicStatistics } from './symbolic.ts';
+export {
+  SYMBOLIC_BUDGETS,
+  type SymbolicBudgets,
+  SymbolicSearch,
+  type SymbolicStatistics,
+} from './symbolic.ts';
 export type { EntryStep, EnvironmentTrace, ScenarioTrace, Step, WaitStep } from './trace.ts';
 export type { Stopped } from './trail.ts';

@@ -31,32 +31,36 @@ const COMPARISONS = 400;
 /** Letters that few words begin with, in two orders. */
 const STAND_INS = ['qxzjvkw', 'zkxvqjw'];
 
-/** A word of the same length and case that no program knows. */
+/** A word of the same length that no program knows, in capitals where the word is. */
 export function madeUp(word: string, letters: string): string {
   let at = 0;
-  return word.replace(/[A-Za-z]/g, (letter) => {
-    const made = letters[at++ % letters.length];
-    return letter < 'a' ? made.toUpperCase() : made;
-  });
+  const lower = word.replace(/[A-Za-z]/g, () => letters[at++ % letters.length]);
+  return word === word.toUpperCase() ? lower.toUpperCase() : lower;
 }
 
-/** Words that are treated otherwise than made-up ones; `play` plays a probe on the service as it is after boot. */
+/**
+ * Words that are treated otherwise than made-up ones. `play` plays a probe on the service at rest; undefined: it can't any
+ * more, and the words that are left count as known to nobody.
+ */
 export function knownWords(
   listener: Listening,
   words: readonly string[],
-  play: (scenario: Scenario) => ScenarioTrace,
+  play: (scenario: Scenario) => ScenarioTrace | undefined,
 ): readonly string[] {
   const made = new Map<string, ScenarioTrace>();
-  const treated = (word: string): ScenarioTrace => {
-    let trace = made.get(word);
-    if (trace === undefined) made.set(word, (trace = play(wordProbe(listener, word))));
+  const treated = (word: string): ScenarioTrace | undefined => {
+    const known = made.get(word);
+    if (known !== undefined) return known;
+    const trace = play(wordProbe(listener, word));
+    if (trace !== undefined) made.set(word, trace);
     return trace;
   };
   return words.filter((word) => {
     const own = play(wordProbe(listener, word));
     return STAND_INS.every((letters) => {
       const other = madeUp(word, letters);
-      return !alike(own, word, treated(other), other);
+      const trace = treated(other);
+      return own !== undefined && trace !== undefined && !alike(own, word, trace, other);
     });
   });
 }

@@ -220,11 +220,18 @@ export function chainScenario(scenarios: readonly Scenario[]): Scenario {
   const once = Array.from({ length: longest }, (_, i) =>
     talks.flatMap((list) => list.slice(i, i + 1)),
   ).flat();
-  const actions = [...once, ...once].flatMap((talk, i) =>
-    talk.map((action): Action => ('id' in action ? { ...action, id: `${i}${action.id}` } : action)),
-  );
-  return { name: 'all words in turn', actions };
+  return { name: 'all words in turn', actions: [...once, ...once].flatMap(numbered) };
 }
+
+/** Scenarios one after the other on one machine. */
+export const inTurn = (name: string, scenarios: readonly Scenario[]): Scenario => ({
+  name,
+  actions: scenarios.map(({ actions }) => actions).flatMap(numbered),
+});
+
+/** Actions with connections of their own. */
+const numbered = (actions: readonly Action[], i: number): Action[] =>
+  actions.map((action) => ('id' in action ? { ...action, id: `${i}${action.id}` } : action));
 
 /** The actions by connection; what belongs to none stands alone. */
 function conversations({ actions }: Scenario): readonly (readonly Action[])[] {

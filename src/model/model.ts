@@ -1,29 +1,17 @@
 // From image to policy: boot, serve, graph, pass by pass (docs/architecture.md).
 import { literal, type Pattern } from '../effect/index.ts';
 import {
-  askingForNames,
   type BootResult,
   type Budgets,
-  chainScenario,
-  connectionScenarios,
-  datagramScenarios,
   type EntryStep,
   Explorer,
   knownTexts,
   type Launch,
   LONG_BOOT,
-  launchScenarios,
-  NameSearch,
-  PAYLOADS,
-  payloadScenarios,
   restartWays,
-  type Scenario,
   type ScenarioTrace,
   type Step,
   type Stopped,
-  signalScenarios,
-  targetScenarios,
-  wordScenarios,
 } from '../explore/index.ts';
 import type { Image } from '../image/index.ts';
 import type { EffectEvent, Frame, Listener, Machine } from '../linux/index.ts';
@@ -32,8 +20,8 @@ import { POLICY_FORMAT } from '../policy/index.ts';
 import { alignRuns, generalizeTexts, type Run } from './generalize.ts';
 import { GraphBuilder, type Places } from './graph.ts';
 import { policyLinks } from './links.ts';
-import { Novelty } from './novelty.ts';
 import { ProgramTable } from './programs.ts';
+import { type Served, serveAll } from './serve.ts';
 
 export interface ModelOptions {
   /** How the container is started, one for each boot that is compared. */
@@ -70,7 +58,13 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
   const executedBefore = options.machine.engine.executed;
   const explorers = bootAll(image, options);
   const restarts = restartAll(explorers, options);
-  const { rows: serve, tried } = options.probes ? serveAll(explorers, options) : { rows: [], tried: 0 };
+  const serve: Served = options.probes
+    ? serveAll(explorers, {
+        stopSignal: options.stopSignal,
+        budget: options.budgets.serving,
+        onProgress: (pass, done, of) => options.onProgress?.({ pass, done, of }),
+      })
+    : { rows: [], warmUp: [], tried: 0 };
   options.onProgress?.({ pass: 'graph', done: 0, of: 1 });
   const programs = new ProgramTable(image.tree);
   const builder = new GraphBuilder((path) => programs.index(path));
@@ -82,7 +76,8 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
   const effects = [
     ...explorers.map((explorer) => explorer.boot.steps),
     ...restarts.flatMap((row) => row.map((boot) => boot.steps)),
-    ...serve.flatMap((row) => row.map((trace) => trace.steps)),
+    ...serve.warmUp.map(({ steps }) => steps),
+    ...serve.rows.flatMap(({ traces }) => traces.map((trace) => trace.steps)),
   ];
   const plain: Policy = {
     format: POLICY_FORMAT,
@@ -105,7 +100,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
     incomplete,
     coverage: {
       boots: explorers.length + restarts.flat().length,
-      scenarios: tried,
+      scenarios: serve.tried,
       instructions: options.machine.engine.executed - executedBefore,
       effects: effects.reduce((sum, steps) => sum + steps.filter((step) => step.kind === 'effect').length, 0),
       listeners:
@@ -194,134 +189,12 @@ export function describeStatus(status: number): string {
 
 const lastLine = (output: string): string => output.trimEnd().split('\n').at(-1) || '(no output)';
 
-interface Listening {
-  /** In what every boot has at the same index, which is how scenarios name it. */
-  readonly index: number;
-  readonly stream: boolean;
-  /** The same port as an earlier one, of another address: IPv6 beside IPv4. What it serves is tried there. */
-  readonly twin: boolean;
-}
-
-const isTwin = (listeners: readonly Listener[], index: number): boolean => {
-  const { protocol, port } = listeners[index];
-  return (
-    port !== 0 &&
-    listeners.slice(0, index).some((other) => other.protocol === protocol && other.port === port)
-  );
-};
-
-interface Served {
-  readonly rows: ScenarioTrace[][];
-  /** Scenarios that were played, with those that showed nothing new. */
-  readonly tried: number;
-}
-
-/** Rows of corresponding traces that showed something: one row a scenario, one trace an environment. */
-function serveAll(explorers: readonly Explorer[], options: ModelOptions): Served {
-  const [first] = explorers;
-  if (first.boot.stop.kind !== 'quiescent') return { rows: [], tried: 0 };
-  // Scenarios name listeners by index: what every boot has at the same index.
-  const listeners = first.boot.listeners.flatMap((listener, index): Listening[] =>
-    explorers.every(({ boot }) => boot.listeners[index]?.protocol === listener.protocol)
-      ? [{ ...listener, index, twin: isTwin(first.boot.listeners, index) }]
-      : [],
-  );
-  const rows: ScenarioTrace[][] = [];
-  const plain: Scenario[] = [];
-  const probing: { scenario: Scenario; listener: number; payload: string; name: string }[] = [];
-  for (const { index, stream, twin } of listeners) {
-    if (stream) plain.push(...connectionScenarios(index));
-    for (const [name, payload] of PAYLOADS) {
-      const made = stream ? payloadScenarios(index, name, payload) : datagramScenarios(index, name, payload);
-      for (const scenario of twin ? made.slice(0, 1) : made)
-        probing.push({ scenario, listener: index, payload, name });
-    }
-  }
-  plain.push(
-    ...signalScenarios(listeners.find(({ stream }) => stream)?.index, options.stopSignal),
-    ...launchScenarios(first.launch, first.boot.listeners),
-  );
-  const asked = first.targets();
-  const single = listeners.filter(({ twin }) => !twin);
-  options.onProgress?.({ pass: 'words', done: 0, of: 1 });
-  // one that nobody knows is as good as all of those
-  const words = single.flatMap((listener) =>
-    ['{token}', ...first.knownWords(listener)].flatMap((word) => wordScenarios(listener, word)),
-  );
-  const targets = single
-    .filter(({ stream }) => stream)
-    .flatMap(({ index }) => asked.flatMap((target) => targetScenarios(index, target)));
-  const total = plain.length + words.length + targets.length + 1 + probing.length;
-  let tried = 0;
-  const tick = (): void => {
-    const done = rows.length + tried;
-    options.onProgress?.({ pass: 'serve', done, of: Math.max(total, done) });
-  };
-  for (const scenario of plain) {
-    tick();
-    rows.push(explorers.map((explorer) => explorer.play(scenario)));
-  }
-  const novelty = new Novelty(first.boot.steps, [...knownTexts(first.environment), ...first.launch.unknown]);
-  for (const row of rows) novelty.isNew(row[0]);
-  /** Plays under the first environment, and under the others where that showed anything new. */
-  const tryOut = (
-    scenario: Scenario,
-    search: NameSearch | undefined,
-    nameOf: (i: number) => string | undefined,
-  ) => {
-    tick();
-    const trace = first.play(scenario, { ...(search === undefined ? {} : { search }), name: nameOf(0) });
-    if (novelty.isNew(trace))
-      rows.push([
-        trace,
-        ...explorers.slice(1).map((explorer, i) => explorer.play(scenario, { name: nameOf(i + 1) })),
-      ]);
-    else tried++;
-    return trace;
-  };
-  /** The same again, asking for what is there: each environment for another name, so that names generalize. */
-  const tryNames = (search: NameSearch, scenarios: readonly Scenario[]): void => {
-    for (const place of search.places()) {
-      const names = first.namesAt(place, MAX_NAMES);
-      for (const scenario of scenarios) {
-        const named = askingForNames(scenario, place.directory);
-        names.forEach((_, shift) => {
-          tryOut(named, undefined, (i) => names[(shift + i) % names.length]);
-        });
-      }
-    }
-  };
-  const lasting: Scenario[] = [];
-  for (const scenario of words) {
-    const search = new NameSearch(first.environment.token);
-    if (!tryOut(scenario, search, noName).ended) lasting.push(scenario);
-    tryNames(search, [scenario]);
-  }
-  tryOut(chainScenario(lasting), undefined, noName);
-  for (const scenario of targets) {
-    const search = new NameSearch(first.environment.token);
-    tryOut(scenario, search, noName);
-    tryNames(search, [scenario]);
-  }
-  for (const { scenario, listener, payload, name } of probing) {
-    const search = new NameSearch(first.environment.token);
-    tryOut(scenario, search, noName);
-    if (payload.includes('{token}')) tryNames(search, payloadScenarios(listener, name, payload).slice(0, 1));
-  }
-  return { rows, tried: tried + rows.length };
-}
-
-const noName = (): undefined => undefined;
-
-/** Names that are there, tried per place. */
-const MAX_NAMES = 6;
-
 /** Aligns corresponding runs and folds all of them into the graph. */
 function foldRuns(
   builder: GraphBuilder,
   explorers: readonly Explorer[],
   restarts: readonly (readonly BootResult[])[],
-  serve: readonly (readonly ScenarioTrace[])[],
+  { rows, warmUp }: Served,
 ): void {
   const boots = explorers.map(({ boot }) => eventsOf(boot.steps));
   const runs = explorers.map(
@@ -354,21 +227,32 @@ function foldRuns(
       builder.add(boot.steps, places, { phase: 'boot', patterns, entered: new Map() }, 'executed');
     }
   }
-  for (const row of serve) {
+  /** Folds corresponding traces that began here; where their tasks are then. */
+  const fold = (
+    traces: readonly ScenarioTrace[],
+    starts: readonly Places[],
+    before: readonly (readonly EffectEvent[])[],
+  ): Places[] => {
     const patterns = alignRuns(
-      row.map((trace, i) => ({
+      traces.map((trace, i) => ({
         ...runs[i],
-        before: boots[i],
+        before: before[i],
         events: eventsOf(trace.steps),
         chosen: trace.chosen,
         entered: enteredIn(trace.steps),
       })),
     );
-    const entered = entriesOf(row);
-    row.forEach((trace, i) => {
-      builder.add(trace.steps, new Map(afterBoot[i]), { phase: 'serve', patterns, entered }, 'executed');
+    const entered = entriesOf(traces);
+    return traces.map((trace, i) => {
+      const places = new Map(starts[i]);
+      builder.add(trace.steps, places, { phase: 'serve', patterns, entered }, 'executed');
+      return places;
     });
-  }
+  };
+  const afterWarmUp = fold(warmUp, afterBoot, boots);
+  const beforeWarm = warmUp.map((trace, i) => [...boots[i], ...eventsOf(trace.steps)]);
+  for (const { traces, warm } of rows)
+    fold(traces, warm ? afterWarmUp : afterBoot, warm ? beforeWarm : boots);
 }
 
 /** Patterns of arguments that each environment has its own of; as they are where their number differs. */

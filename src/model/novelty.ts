@@ -8,19 +8,32 @@ import { stackKey } from './stack.ts';
 export class Novelty {
   /** Pairs of a context and what came after it. */
   private readonly seen = new Set<string>();
-  private readonly afterBoot: ReadonlyMap<number, string>;
+  /** Contexts of the tasks that runs begin with. */
+  private start: ReadonlyMap<number, string>;
   private readonly known: readonly string[];
   private readonly texts = new Map<string, Pattern>();
 
   /** `known`: texts of the environment that all runs are under. */
   constructor(boot: readonly Step[], known: readonly string[]) {
     this.known = known;
-    this.afterBoot = this.walk(boot, new Map(), '').contexts;
+    this.start = this.walk(boot, new Map(), '').contexts;
   }
 
-  /** Whether the run, which starts after boot, has something new; from now on it is known. */
+  /** From now on runs start after this one, which started after boot. */
+  goOn({ steps, chosen }: ScenarioTrace): void {
+    this.start = this.walk(steps, this.start, chosen).contexts;
+  }
+
+  /** Equal for runs in which the service does the same, and says the same in its first lines. */
+  treatment({ steps, chosen, answers, ended }: ScenarioTrace): string {
+    const contexts = [...new Set(steps.map((step) => this.contextOf(step, chosen)))].sort();
+    const lines = answers.map((text) => text.split('\n', 1)[0].replaceAll(chosen, ''));
+    return JSON.stringify([ended, lines, contexts]);
+  }
+
+  /** Whether the run has something new; from now on it is known. */
   isNew({ steps, chosen }: ScenarioTrace): boolean {
-    return this.walk(steps, this.afterBoot, chosen).fresh;
+    return this.walk(steps, this.start, chosen).fresh;
   }
 
   private walk(

@@ -1,0 +1,265 @@
+// The serving pass: which scenarios of the environment are played, in which order, and which of them are compared over
+// all environments. What shows nothing new under the first environment is left to it; what services treat alike is not
+// tried in every form; and a service that gets ready as it is first used is used before the rest is tried.
+import {
+  askingForNames,
+  chainScenario,
+  connectionScenarios,
+  datagramScenarios,
+  type Explorer,
+  inTurn,
+  knownTexts,
+  launchScenarios,
+  NameSearch,
+  PAYLOADS,
+  payloadScenarios,
+  type Scenario,
+  type ScenarioTrace,
+  signalScenarios,
+  targetScenarios,
+  wordScenarios,
+} from '../explore/index.ts';
+import type { Listener } from '../linux/index.ts';
+import { Novelty } from './novelty.ts';
+
+/** Traces of one scenario that showed something, one an environment. */
+export interface ServedRow {
+  readonly traces: readonly ScenarioTrace[];
+  /** It began after the warming up, not after boot. */
+  readonly warm: boolean;
+}
+
+export interface Served {
+  readonly rows: readonly ServedRow[];
+  /** One trace an environment; empty where there was none. */
+  readonly warmUp: readonly ScenarioTrace[];
+  /** Scenarios that were played, with those that showed nothing new. */
+  readonly tried: number;
+}
+
+export interface ServeOptions {
+  readonly stopSignal: number;
+  /** Instructions after which no further scenario is begun, under the first environment. */
+  readonly budget: number;
+  readonly onProgress: (pass: string, done: number, of: number) => void;
+}
+
+interface Listening {
+  /** In what every boot has at the same index, which is how scenarios name it. */
+  readonly index: number;
+  readonly stream: boolean;
+  /** The earlier listener on the same port, of another address: IPv6 beside IPv4. What it serves is tried there. */
+  readonly twinOf: number | undefined;
+}
+
+/** Names that are there, tried per place; and once some were, with what else leads there. */
+const MAX_NAMES = 6;
+const MORE_NAMES = 2;
+/** Warming up is worth it where it makes scenarios so many times shorter, and saves so many instructions. */
+const WARMER = 2;
+const WARM_SAVING = 10_000_000;
+
+const NOTHING: Served = { rows: [], warmUp: [], tried: 0 };
+
+/** Lets the environment act on what the boots left. */
+export function serveAll(explorers: readonly Explorer[], options: ServeOptions): Served {
+  return explorers[0].boot.stop.kind === 'quiescent' ? new Serving(explorers, options).all() : NOTHING;
+}
+
+class Serving {
+  private readonly explorers: readonly Explorer[];
+  private readonly first: Explorer;
+  private readonly options: ServeOptions;
+  private readonly novelty: Novelty;
+  private readonly listeners: readonly Listening[];
+  private readonly rows: ServedRow[] = [];
+  private warmUp: readonly ScenarioTrace[] = [];
+  /** Places whose names were asked for. */
+  private readonly asked = new Set<string>();
+  private tried = 0;
+  private planned = 0;
+  private leftOut = 0;
+
+  constructor(explorers: readonly Explorer[], options: ServeOptions) {
+    const [first] = explorers;
+    this.explorers = explorers;
+    this.first = first;
+    this.options = options;
+    const known = [...knownTexts(first.environment), ...first.launch.unknown];
+    this.novelty = new Novelty(first.boot.steps, known);
+    const { listeners } = first.boot;
+    // Scenarios name listeners by index: what every boot has at the same index.
+    this.listeners = listeners.flatMap((listener, index): Listening[] =>
+      explorers.every(({ boot }) => boot.listeners[index]?.protocol === listener.protocol)
+        ? [{ index, stream: listener.stream, twinOf: twinOf(listeners, index) }]
+        : [],
+    );
+  }
+
+  all(): Served {
+    const { first, listeners, options } = this;
+    for (const scenario of this.plain()) {
+      this.tick();
+      this.add(this.explorers.map((explorer) => explorer.play(scenario)));
+    }
+    const representatives = this.firstForms();
+    this.getReady(representatives);
+    for (const { others } of representatives) for (const scenario of others) this.tryOut(scenario);
+    this.tryWords();
+    const paths = first.targets();
+    const targets = listeners
+      .filter(({ stream, twinOf }) => stream && twinOf === undefined)
+      .flatMap(({ index }) => paths.flatMap((path) => targetScenarios(index, path)));
+    this.planned += targets.length;
+    for (const scenario of targets) this.tryWithNames(scenario);
+    if (this.leftOut > 0) first.cutServing(this.leftOut, options.budget);
+    return { rows: this.rows, warmUp: this.warmUp, tried: this.tried };
+  }
+
+  private plain(): Scenario[] {
+    const { first, listeners, options } = this;
+    const streams = listeners.filter(({ stream }) => stream).map(({ index }) => index);
+    const plain = [
+      ...streams.flatMap(connectionScenarios),
+      ...signalScenarios(streams[0], options.stopSignal),
+      ...launchScenarios(first.launch, first.boot.listeners),
+    ];
+    this.planned += plain.length;
+    return plain;
+  }
+
+  /**
+   * Every payload in its first form. Those that the service treats in a way of their own are what it tells apart: a
+   * listener's twin gets no others.
+   */
+  private firstForms(): Representative[] {
+    const apart = new Map<number, (readonly [string, string])[]>();
+    const representatives: Representative[] = [];
+    for (const { index, stream, twinOf } of this.listeners) {
+      const payloads = twinOf === undefined ? PAYLOADS : (apart.get(twinOf) ?? []);
+      const treatments = new Set<string>();
+      const own: (readonly [string, string])[] = [];
+      apart.set(index, own);
+      this.planned += payloads.length;
+      for (const [name, payload] of payloads) {
+        const forms = stream
+          ? payloadScenarios(index, name, payload)
+          : datagramScenarios(index, name, payload);
+        const trace = this.tryWithNames(forms[0]);
+        if (trace === undefined) continue;
+        const treatment = this.novelty.treatment(trace);
+        if (treatments.has(treatment)) continue;
+        treatments.add(treatment);
+        own.push([name, payload]);
+        if (twinOf === undefined)
+          representatives.push({ scenario: forms[0], trace, others: stream ? forms.slice(1) : [] });
+      }
+    }
+    this.planned += representatives.length;
+    return representatives;
+  }
+
+  /**
+   * Programs that compile or load what they need when it is first needed (interpreters, just-in-time compilers) take long
+   * for every first request. Where one of each kind makes the next ones much shorter, the rest begins after them.
+   */
+  private getReady(representatives: readonly Representative[]): void {
+    const { first, explorers, options } = this;
+    const lasting = representatives.filter(({ trace }) => !trace.ended);
+    const cold = lasting.reduce((sum, { trace }) => sum + trace.instructions, 0);
+    if (cold < WARM_SAVING || first.served > options.budget) return;
+    const scenario = inTurn(
+      'one of each kind',
+      lasting.map((each) => each.scenario),
+    );
+    const trace = first.warmUp(scenario);
+    if (trace.ended) return;
+    const again = first.play(scenario, { warm: true });
+    if (again.ended || again.instructions * WARMER > cold || cold - again.instructions < WARM_SAVING) return;
+    this.warmUp = [trace, ...explorers.slice(1).map((explorer) => explorer.warmUp(scenario))];
+    this.tried++;
+    this.novelty.goOn(trace);
+  }
+
+  private tryWords(): void {
+    const { first, options } = this;
+    this.options.onProgress('words', 0, 1);
+    const single = this.listeners.filter(({ twinOf }) => twinOf === undefined);
+    // one that nobody knows is as good as all of those
+    const scenarios = single.flatMap((listener) =>
+      ['{token}', ...first.knownWords(listener, { warm: this.isWarm, budget: options.budget })].flatMap(
+        (word) => wordScenarios(listener, word),
+      ),
+    );
+    this.planned += scenarios.length + 1;
+    const lasting = scenarios.filter((scenario) => this.tryWithNames(scenario)?.ended === false);
+    this.tryOut(chainScenario(lasting));
+  }
+
+  private get isWarm(): boolean {
+    return this.warmUp.length > 0;
+  }
+
+  private tick(): void {
+    this.options.onProgress('serve', this.tried, Math.max(this.planned, this.tried));
+  }
+
+  private add(traces: readonly ScenarioTrace[]): void {
+    this.tried++;
+    this.novelty.isNew(traces[0]);
+    this.rows.push({ traces, warm: this.isWarm });
+  }
+
+  /** Plays under the first environment, and under the others where that showed anything new; undefined: not any more. */
+  private tryOut(
+    scenario: Scenario,
+    search?: NameSearch,
+    nameOf: (environment: number) => string | undefined = () => undefined,
+  ): ScenarioTrace | undefined {
+    const { first, explorers, options, isWarm: warm } = this;
+    if (first.served > options.budget) {
+      this.leftOut++;
+      return undefined;
+    }
+    this.tick();
+    const trace = first.play(scenario, { search, name: nameOf(0), warm });
+    this.tried++;
+    if (this.novelty.isNew(trace)) {
+      const others = explorers.slice(1);
+      const traces = others.map((explorer, i) => explorer.play(scenario, { name: nameOf(i + 1), warm }));
+      this.rows.push({ traces: [trace, ...traces], warm });
+    }
+    return trace;
+  }
+
+  /** The same again, asking for what is there: each environment for another name, so that names generalize. */
+  private tryWithNames(scenario: Scenario): ScenarioTrace | undefined {
+    const search = new NameSearch(this.first.environment.token);
+    const trace = this.tryOut(scenario, search);
+    for (const place of search.places()) {
+      const key = JSON.stringify(place);
+      const names = this.first.namesAt(place, this.asked.has(key) ? MORE_NAMES : MAX_NAMES);
+      this.asked.add(key);
+      const named = askingForNames(scenario, place.directory);
+      names.forEach((_, shift) => {
+        this.tryOut(named, undefined, (i) => names[(shift + i) % names.length]);
+      });
+    }
+    return trace;
+  }
+}
+
+/** A payload that the service treats in a way of its own. */
+interface Representative {
+  /** It alone, and the trace of that. */
+  readonly scenario: Scenario;
+  readonly trace: ScenarioTrace;
+  /** Further forms: in pieces, with another client. */
+  readonly others: readonly Scenario[];
+}
+
+function twinOf(listeners: readonly Listener[], index: number): number | undefined {
+  const { protocol, port } = listeners[index];
+  const earlier = listeners.findIndex((other) => other.protocol === protocol && other.port === port);
+  return port === 0 || earlier === index ? undefined : earlier;
+}

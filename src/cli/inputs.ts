@@ -21,6 +21,9 @@ import {
   detectBytes,
   detectSource,
   type Feed,
+  type FlowRow,
+  type FlowTaker,
+  inObservations,
   type Observation,
   openSysFlow,
   SOURCE_NAMES,
@@ -42,6 +45,8 @@ export interface InputOptions {
 
 export interface InputSink {
   observe(observation: Observation, traits: SourceTraits): void;
+  /** Flows of SysFlow in place; where it is missing they are observations, too. */
+  flow?(row: FlowRow, traits: SourceTraits): void;
   /** A line about the input, for people. */
   say(text: string): void;
   /** A file, or one part of the input, is over. `skipped`: what of it is no observation, by kind. */
@@ -74,7 +79,7 @@ export const inputHelp = `Traces are files of ${Object.values(SOURCES)
   .map(({ what }) => what)
   .join(', ')}; plain, .gz or .zst; - is standard input.`;
 
-/** Everything that the paths and options name, in order. Plain files are read before it returns. */
+/** Everything that the paths and options name, in order. Plain files that are small are read before it returns. */
 export function readInputs(
   paths: readonly string[],
   options: InputOptions,
@@ -170,22 +175,43 @@ function readOne({ path, listed }: TraceFile, context: Context): Promise<void> |
   if (packed !== undefined) return unpack(file, packed, listed, context).finally(() => file.close());
   try {
     const source = context.options.source ?? detectSource(head, head.length === file.size);
+    if (source === 'sysflow' && file.size > worthReadingAhead) {
+      const read = readSysFlow(file, context);
+      return read.finally(() => file.close());
+    }
     if (source === undefined) {
       if (!listed) throw unknown(path);
       context.sink.say(`${printable(path)}: not a trace; skipped`);
     } else readPlain(file, source, context);
-  } finally {
     file.close();
+  } catch (error) {
+    file.close();
+    throw error;
   }
   return undefined;
 }
 
+/** SysFlow's blocks are inflated on other threads meanwhile. */
+async function readSysFlow(file: RandomAccess, { sink }: Context): Promise<void> {
+  const opened = openSysFlow(file);
+  await opened.readAhead(flowTaker(sink, opened.traits));
+  sink.finished?.(file.name, 'sysflow', opened.traits, opened.records);
+}
+
+function flowTaker(sink: InputSink, traits: SourceTraits): FlowTaker {
+  const observe = (observation: Observation): void => sink.observe(observation, traits);
+  if (sink.flow === undefined) return inObservations(observe);
+  return { observe, flow: (row) => sink.flow?.(row, traits) };
+}
+
+/** Bytes of a file below which other threads are not worth their start. */
+const worthReadingAhead = 1 << 20;
+
 function readPlain(file: RandomAccess, source: SourceName, context: Context): void {
-  const { sink } = context;
   if (source === 'sysflow') {
     const opened = openSysFlow(file);
-    for (const observation of opened.observations()) sink.observe(observation, opened.traits);
-    sink.finished?.(file.name, source, opened.traits, opened.records);
+    opened.read(flowTaker(context.sink, opened.traits));
+    context.sink.finished?.(file.name, source, opened.traits, opened.records);
     return;
   }
   const intake = new Intake(file.name, { ...context, options: { ...context.options, source } });
@@ -282,7 +308,8 @@ async function followOne(path: string, context: Context, signal: AbortSignal): P
 
 async function listen(path: string, context: Context, signal: AbortSignal): Promise<void> {
   const { sink } = context;
-  const records = new SysFlowRecords((observation) => sink.observe(observation, records.traits));
+  const flow = sink.flow === undefined ? undefined : (row: FlowRow) => sink.flow?.(row, records.traits);
+  const records = new SysFlowRecords((observation) => sink.observe(observation, records.traits), flow);
   await servePackets(
     path,
     {
@@ -355,8 +382,10 @@ class Intake {
       return;
     }
     this.source = source;
+    const flow = sink.flow === undefined ? undefined : (row: FlowRow) => sink.flow?.(row, made.traits);
     const made: Feed = SOURCES[source].make((observation) => sink.observe(observation, made.traits), {
       name: this.name,
+      flow,
       sees,
       container: withinOf(options.within),
     });

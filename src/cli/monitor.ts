@@ -99,6 +99,7 @@ function runMonitor(traces: readonly string[], options: MonitorCommandOptions): 
   });
   const waits = readInputs(traces, options, {
     observe: (observation, traits) => monitor.observe(observation, traits),
+    flow: (row, traits) => monitor.flow(row, traits),
     say: (text) => say(`effigy: ${text}\n`),
   });
   const finish = (): void => report(monitor, outputs, say);

@@ -72,7 +72,8 @@ export function inflateRawSync(bytes: Uint8Array, limit: number, name: string): 
 /** The same on zlib's threads. */
 export function inflateRaw(bytes: Uint8Array, limit: number, name: string): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    zlibInflateRaw(bytes, { maxOutputLength: limit }, (error, out) => {
+    // In one piece: each further one comes back to the main thread for more.
+    zlibInflateRaw(bytes, { maxOutputLength: limit, chunkSize: 1 << 17 }, (error, out) => {
       if (error) reject(damaged(error, name, 'deflate'));
       else resolve(out);
     });

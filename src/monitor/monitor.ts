@@ -137,7 +137,7 @@ class Watch implements Monitor {
     const start = clock.momentOf(row.startHigh, row.startLow);
     const end = clock.momentOf(row.endHigh, row.endLow);
     if (this.begun) this.resume(end);
-    core.advance(start > end ? start : end);
+    core.advance(Math.max(start, end));
     if (!this.plans.take(row, start, end)) this.checks.flow(row.observation());
     if (this.origins.waits) this.origins.expire(false);
   }

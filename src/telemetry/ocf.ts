@@ -5,7 +5,7 @@
 //   header: 'O' 'b' 'j' 1 | metadata: map of bytes | sync marker, 16 bytes
 //   block:  records, long | bytes of data, long | data, perhaps compressed | sync marker
 import { decodeText, InputError } from '../bytes/index.ts';
-import { inflateRawSync, type RandomAccess } from '../host/index.ts';
+import { inflateRaw, inflateRawSync, type RandomAccess } from '../host/index.ts';
 
 export interface OcfLimits {
   /** Bytes of the header's metadata. */
@@ -76,11 +76,37 @@ export class OcfReader {
         yield this.block(at, frame);
         at = frame.next;
       } else {
-        const next = this.findSync(at);
-        yield { kind: 'damage', at, next, reason: frame.reason, records: Math.max(1, frame.records) };
-        at = next;
+        const item = this.damage(at, frame);
+        yield item;
+        at = item.next;
       }
     }
+  }
+
+  /**
+   * As `items`; blocks are read ahead and inflated on other threads, several at a time. Order stays, and so does where
+   * damage is found. Who stops early leaves nothing behind but blocks that are thrown away.
+   */
+  async *itemsAhead(from = this.start, ahead = 8): AsyncGenerator<OcfItem> {
+    const waiting: Promise<OcfItem>[] = [];
+    const head = new Uint8Array(20);
+    for (let at = from; at < this.file.size || waiting.length > 0; ) {
+      while (at < this.file.size && waiting.length < ahead) {
+        const frame = this.frame(at, head);
+        const item = frame.kind === 'frame' ? this.blockAhead(at, frame) : this.damage(at, frame);
+        const promise = Promise.resolve(item);
+        // Should nobody come to wait for it any more.
+        promise.catch(() => {});
+        waiting.push(promise);
+        at = frame.kind === 'frame' ? frame.next : (item as OcfItem).next;
+      }
+      const first = waiting.shift();
+      if (first !== undefined) yield await first;
+    }
+  }
+
+  private damage(at: number, { reason, records }: NoFrame): OcfItem {
+    return { kind: 'damage', at, next: this.findSync(at), reason, records: Math.max(1, records) };
   }
 
   private block(at: number, frame: Frame): OcfItem {
@@ -88,24 +114,27 @@ export class OcfReader {
     const { next, records } = frame;
     if (this.codec === 'null') return { kind: 'block', at, next, records, data: stored };
     try {
-      return {
-        kind: 'block',
-        at,
-        next,
-        records,
-        data: inflateRawSync(stored, this.limits.block, this.file.name),
-      };
+      const data = inflateRawSync(stored, this.limits.block, this.file.name);
+      return { kind: 'block', at, next, records, data };
     } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      return { kind: 'damage', at, next, reason: 'block cannot be inflated', records };
+      return damagedBlock(error, at, frame);
+    }
+  }
+
+  private async blockAhead(at: number, frame: Frame): Promise<OcfItem> {
+    const stored = this.file.read(frame.data, frame.size);
+    const { next, records } = frame;
+    if (this.codec === 'null') return { kind: 'block', at, next, records, data: stored };
+    try {
+      const data = await inflateRaw(stored, this.limits.block, this.file.name);
+      return { kind: 'block', at, next, records, data };
+    } catch (error) {
+      return damagedBlock(error, at, frame);
     }
   }
 
   /** The block's counts, where a sync marker stands at its end. */
-  private frame(
-    at: number,
-    head: Uint8Array,
-  ): Frame | { readonly kind: 'none'; readonly reason: string; readonly records: number } {
+  private frame(at: number, head: Uint8Array): Frame | NoFrame {
     const filled = this.file.readInto(at, head);
     const count = varint(head, 0, filled);
     const size = count === undefined ? undefined : varint(head, count.next, filled);
@@ -141,6 +170,17 @@ export class OcfReader {
     }
     return this.file.size;
   }
+}
+
+function damagedBlock(error: unknown, at: number, { next, records }: Frame): OcfItem {
+  if (!(error instanceof InputError)) throw error;
+  return { kind: 'damage', at, next, reason: 'block cannot be inflated', records };
+}
+
+interface NoFrame {
+  readonly kind: 'none';
+  readonly reason: string;
+  readonly records: number;
 }
 
 interface Frame {

@@ -34,6 +34,8 @@ export interface SysFlowSource extends Source {
   readonly records: ReadonlyMap<string, number>;
   /** The whole, without an object for each flow. */
   read(taker: FlowTaker): void;
+  /** The same, with blocks inflated ahead on other threads. */
+  readAhead(taker: FlowTaker): Promise<void>;
 }
 
 /** For who wants observations only. */
@@ -72,6 +74,10 @@ class OcfSource implements SysFlowSource {
 
   read(taker: FlowTaker): void {
     for (const item of this.reader.items()) this.item(item, taker);
+  }
+
+  async readAhead(taker: FlowTaker): Promise<void> {
+    for await (const item of this.reader.itemsAhead()) this.item(item, taker);
   }
 
   private item(item: OcfItem, taker: FlowTaker): void {

@@ -138,3 +138,21 @@ test('random damage: no crash, no endless loop, and blocks that are untouched ar
     assert.ok(blocks >= 3, `${blocks} blocks`);
   }
 });
+
+test('blocks read ahead are the same, in the same order, damage included', async () => {
+  const bytes = container({
+    schema,
+    blocks: Array.from({ length: 40 }, (_, i) => block(i)),
+    codec: 'deflate',
+  });
+  for (let cut = 0; cut < 60; cut++) {
+    const damaged = bytes.slice(0, cut % 3 === 0 ? bytes.length - cut : bytes.length);
+    if (cut % 3 !== 0) damaged[bytes.length - 17 * cut] ^= 0x55;
+    const reader = new OcfReader(fileOf(damaged));
+    const ahead: OcfItem[] = [];
+    for await (const item of reader.itemsAhead(reader.start, 1 + (cut % 9))) ahead.push(item);
+    const plain = (items: readonly OcfItem[]): unknown[] =>
+      items.map((item) => (item.kind === 'block' ? { ...item, data: [...item.data] } : item));
+    assert.deepEqual(plain(ahead), plain([...reader.items()]));
+  }
+});

@@ -57,12 +57,23 @@ export class RunPath implements PathListener {
     const [number] = variables;
     const { width, expression: variable } = x.variableAt(number);
     if (width > 8) return undefined;
-    const column = columnOver(x, expression, number);
     const domain = this.condition.domain(number);
-    const values = Array.from({ length: 2 ** width }, (_, v) =>
-      domain.has(v) ? columnValue(column, v) : undefined,
-    );
-    return { variable, values };
+    const all = this.columnOf(expression, number, 2 ** width);
+    return { variable, values: all.map((value, v) => (domain.has(v) ? value : undefined)) };
+  }
+
+  /** Values of an expression by those of its only variable. */
+  private columnOf(expression: Expression, variable: number, count: number): readonly bigint[] {
+    const { x } = this;
+    const known = columns.get(x) ?? new Map<Expression, readonly bigint[]>();
+    columns.set(x, known);
+    let values = known.get(expression);
+    if (values === undefined) {
+      const column = columnOver(x, expression, variable);
+      values = Array.from({ length: count }, (_, v) => columnValue(column, v));
+      known.set(expression, values);
+    }
+    return values;
   }
 
   onLoss(what: string): void {
@@ -78,6 +89,8 @@ function hashed(hash: number, value: number): number {
     ) >>> 0
   );
 }
+
+const columns = new WeakMap<Expressions, Map<Expression, readonly bigint[]>>();
 
 /** That an expression has a value, as a condition. */
 export function holds(x: Expressions, expression: Expression, value: bigint): Expression {

@@ -4,12 +4,13 @@
 //
 // What it finds are plain scenarios: whoever plays them sees their effects as of any probe.
 import { type Expression, Expressions, type PathCondition } from '../expr/index.ts';
-import { createConcolicEngine, Shadows } from '../machine/index.ts';
+import { type ConcolicEngine, createConcolicEngine, Shadows } from '../machine/index.ts';
 import { Solver } from '../solve/index.ts';
 import type { Explorer } from './explorer.ts';
 import type { Scenario } from './scenario.ts';
 import { changedInput, InputVariables, inputOf, type SymbolicInput, scenarioOf } from './symbolic-input.ts';
 import { type Decision, holds, RunPath } from './symbolic-path.ts';
+import { CostQueue } from './symbolic-queue.ts';
 import { witness } from './symbolic-witness.ts';
 import type { ScenarioTrace } from './trace.ts';
 
@@ -44,11 +45,12 @@ export interface SymbolicStatistics {
   astray: number;
 }
 
-/** How promising a decision is to turn around: by what its other side would be new in. */
-const LEVELS = { point: 0, call: 1, value: 2, round: 3, layout: 4 } as const;
-const LEVEL_COUNT = 5;
-/** Rounds of a loop that are told apart. */
-const MAX_ROUND = 40;
+/**
+ * How promising a decision is to turn around: what shows a new program point comes first, then a new call of a known
+ * one; everything else by how often its place was tried, more if this round of a loop, or this layout of the input, has
+ * been seen there.
+ */
+const COST = { point: 0, call: 1, tried: 2, round: 2, layout: 2 } as const;
 /** Values of an address or count that are tried at one place; of a jump. */
 const MAX_VALUES = 24;
 const MAX_TARGETS = 64;
@@ -58,7 +60,6 @@ const MAX_NODES = 6_000_000;
 interface Candidate {
   readonly decision: Decision;
   readonly input: SymbolicInput;
-  level: number;
 }
 
 export class SymbolicSearch {
@@ -76,9 +77,12 @@ export class SymbolicSearch {
   private readonly explorer: Explorer;
   private readonly budgets: SymbolicBudgets;
   private readonly token: string;
+  private readonly engine: ConcolicEngine;
   private x = new Expressions();
   private solver = new Solver(this.x);
-  private readonly queues: Candidate[][] = Array.from({ length: LEVEL_COUNT }, () => []);
+  private readonly queue = new CostQueue<Candidate>(({ decision }) => this.cost(decision));
+  /** How often the other side of a branch was tried, by place and side. */
+  private readonly tried = new Map<string, number>();
   /** Sides seen, by program point, by point and stack, and by round too. */
   private readonly seen = new Set<string>();
   private readonly values = new Map<string, Set<bigint>>();
@@ -90,6 +94,8 @@ export class SymbolicSearch {
     this.explorer = explorer;
     this.budgets = budgets;
     this.token = explorer.environment.token;
+    const { engine, features } = explorer.machine;
+    this.engine = createConcolicEngine({ fast: engine, features });
   }
 
   /** Runs the seeds and what comes of them; `found` is told of every run. */
@@ -98,7 +104,7 @@ export class SymbolicSearch {
     pool.shadows = new Shadows();
     try {
       for (const seed of seeds) if (!this.spent) this.play(inputOf(seed, this.token), found, undefined);
-      for (let next = this.take(); next !== undefined && !this.spent; next = this.take())
+      for (let next = this.queue.take(); next !== undefined && !this.spent; next = this.queue.take())
         this.turn(next, found);
     } finally {
       pool.shadows = undefined;
@@ -110,8 +116,8 @@ export class SymbolicSearch {
   /** Decisions that were not turned around, by program point. */
   left(): ReadonlyMap<number, number> {
     const out = new Map<number, number>();
-    for (const { decision } of this.queues.flat())
-      if (this.level(decision) <= LEVELS.call) out.set(decision.at, (out.get(decision.at) ?? 0) + 1);
+    for (const { decision } of this.queue.items())
+      if (this.cost(decision) <= COST.call) out.set(decision.at, (out.get(decision.at) ?? 0) + 1);
     return out;
   }
 
@@ -121,42 +127,42 @@ export class SymbolicSearch {
     return plays >= budgets.plays || queries >= budgets.queries || instructions >= budgets.instructions;
   }
 
-  /** The most promising candidate; what is less so by now waits for its turn. */
-  private take(): Candidate | undefined {
-    const { value } = LEVELS;
-    // what is new for certain comes first; of what may lead to something, each kind has its turn
-    const turn = this.statistics.queries;
-    for (let i = 0; i < LEVEL_COUNT; i++) {
-      const level = i < value ? i : value + ((i + turn) % (LEVEL_COUNT - value));
-      const queue = this.queues[level];
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const now = this.level(next.decision);
-        if (now === level) return next;
-        if (now < LEVEL_COUNT) this.queues[now].push(next);
-      }
-    }
-    return undefined;
-  }
-
-  /** How new the other side of a decision would be; LEVEL_COUNT: not at all. */
-  private level(decision: Decision): number {
-    if (decision.kind !== 'branch') return this.valueLevel(decision);
+  private cost(decision: Decision): number {
+    if (decision.kind !== 'branch') return this.costOfValue(decision);
     const [point, call, round, layout] = sideKeys(decision, decision.value === 0n);
-    if (!this.seen.has(point)) return LEVELS.point;
-    if (!this.seen.has(call)) return LEVELS.call;
-    if (decision.occurrence >= MAX_ROUND) return LEVEL_COUNT;
-    if (!this.seen.has(round)) return LEVELS.round;
-    return this.seen.has(layout) ? LEVEL_COUNT : LEVELS.layout;
+    if (!this.seen.has(point)) return COST.point + this.triedAt(point);
+    if (!this.seen.has(call)) return COST.call + this.triedAt(call);
+    return (
+      COST.tried +
+      this.triedAt(call) +
+      (this.seen.has(round) ? COST.round : 0) +
+      (this.seen.has(layout) ? COST.layout : 0)
+    );
   }
 
-  private valueLevel({ kind, at, stack }: Decision): number {
-    const known = this.values.get(`${at} ${stack}`)?.size ?? 0;
-    if (kind === 'jump') return known < MAX_TARGETS ? LEVELS.point : LEVEL_COUNT;
-    return known <= MAX_VALUES ? LEVELS.value : LEVEL_COUNT;
+  private costOfValue({ kind, at, stack }: Decision): number {
+    const site = `${at} ${stack}`;
+    const known = this.values.get(site)?.size ?? 0;
+    const most = kind === 'jump' ? MAX_TARGETS : MAX_VALUES;
+    if (known >= most) return Infinity;
+    return (kind === 'jump' ? COST.point : COST.tried) + this.triedAt(site);
+  }
+
+  private triedAt(key: string): number {
+    return this.tried.get(key) ?? 0;
+  }
+
+  private noteTry(decision: Decision): void {
+    const keys =
+      decision.kind === 'branch'
+        ? sideKeys(decision, decision.value === 0n).slice(0, 2)
+        : [`${decision.at} ${decision.stack}`];
+    for (const key of keys) this.tried.set(key, this.triedAt(key) + 1);
   }
 
   private turn({ decision, input }: Candidate, found: Found): void {
     const condition = this.otherSide(decision);
+    this.noteTry(decision);
     this.statistics.queries++;
     const values = witness(this.solver, decision.before, condition, input);
     if (values === 'unsat' || values === 'unknown') {
@@ -185,19 +191,16 @@ export class SymbolicSearch {
     const { explorer, statistics } = this;
     const scenario = scenarioOf(input, `symbolic ${statistics.plays}`, this.token);
     const path = new RunPath(this.x);
-    const engine = createConcolicEngine({
-      fast: explorer.machine.engine,
-      features: explorer.machine.features,
-      expressions: this.x,
-      listener: path,
-    });
+    const { engine } = this;
+    const [executed, stepped] = [engine.executed, engine.stepped];
+    engine.begin(this.x, path);
     const variables = new InputVariables(this.x);
     const trace = explorer.play(scenario, {
       symbolic: { engine, send: (bytes) => variables.send(bytes) },
     });
     statistics.plays++;
-    statistics.instructions += engine.executed;
-    statistics.stepped += engine.stepped;
+    statistics.instructions += engine.executed - executed;
+    statistics.stepped += engine.stepped - stepped;
     if (meant !== undefined && !wentThere(path, meant)) statistics.astray++;
     for (const [what, count] of path.losses) this.losses.set(what, (this.losses.get(what) ?? 0) + count);
     this.note(path, input);
@@ -215,15 +218,12 @@ export class SymbolicSearch {
         this.values.set(site, known.add(decision.value));
       }
     }
-    for (const decision of path.decisions) {
-      const level = this.level(decision);
-      if (level < LEVEL_COUNT) this.queues[level].push({ decision, input, level });
-    }
+    for (const decision of path.decisions) this.queue.push({ decision, input });
   }
 
   /** Starts over with expressions; what waits refers to the old ones. */
   private forget(): void {
-    for (const queue of this.queues) queue.length = 0;
+    this.queue.clear();
     this.x = new Expressions();
     this.solver = new Solver(this.x);
   }

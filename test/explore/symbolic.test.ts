@@ -80,7 +80,7 @@ function searched(
 
 const SEED = 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n';
 
-for (const [name, body] of [
+for (const [name, body, seed = SEED] of [
   ['memcmp', 'if (memcmp(buf, "OPEN-SESAME", 11) == 0) open("/secret", O_RDONLY);'],
   [
     'strcmp of a line',
@@ -90,6 +90,7 @@ for (const [name, body] of [
   [
     'strtok and a number',
     'char *w = strtok(buf, " "), *k = strtok(0, " \\n"); if (w && k && !strcmp(w, "get") && atoi(k) == 4711) open("/secret", O_RDONLY);',
+    'xxx yyyy zzzzz\n',
   ],
   [
     'switch',
@@ -107,7 +108,7 @@ for (const [name, body] of [
     ['static musl', ['-O2', '-static'], 'musl-gcc'],
   ] as const)
     test(`${name}, ${how}: what one message does is found`, (t) => {
-      const found = searched(t, body, SEED, flags, compiler);
+      const found = searched(t, body, seed, flags, compiler);
       if (found === undefined) return;
       assert.ok(
         [...found.effects].some((effect) => effect.includes('/secret')),

@@ -17,8 +17,6 @@ import { TaskShadow } from './task.ts';
 export interface ConcolicOptions extends EngineOptions {
   /** Runs what touches no shadow. */
   readonly fast: Engine;
-  readonly expressions: Expressions;
-  readonly listener: PathListener;
 }
 
 /** Instructions without a shadow in any register before the fast engine takes over, and with some that nobody uses. */
@@ -27,15 +25,10 @@ const UNUSED = 1500;
 
 /** The reference, with shadows, for as long as there are any at hand. */
 class ConcolicSteps extends ReferenceEngine {
-  readonly stepper: Stepper;
+  readonly stepper = new Stepper();
   /** `executed` when something with a shadow was last used. */
   private lastUse = 0;
   calm = false;
-
-  constructor(options: ConcolicOptions) {
-    super(options);
-    this.stepper = new Stepper(options.expressions, options.listener);
-  }
 
   begin(task: TaskShadow): void {
     this.stepper.task = task;
@@ -72,11 +65,18 @@ export class ConcolicEngine implements Engine {
   handovers = 0;
   private readonly fast: Engine;
   private readonly steps: ConcolicSteps;
-  private readonly tasks = new WeakMap<RegisterFile, TaskShadow>();
+  private tasks = new WeakMap<RegisterFile, TaskShadow>();
 
   constructor(options: ConcolicOptions) {
     this.fast = options.fast;
     this.steps = new ConcolicSteps({ ...options, tsc: options.tsc ?? (() => BigInt(this.executed)) });
+  }
+
+  /** What runs from now on makes its expressions here and tells this listener. */
+  begin(expressions: Expressions, listener: PathListener): void {
+    this.steps.stepper.x = expressions;
+    this.steps.stepper.listener = listener;
+    this.tasks = new WeakMap();
   }
 
   run(registers: Registers, space: AddressSpace, budget: number): EngineStop {
@@ -158,7 +158,7 @@ export class ConcolicEngine implements Engine {
   }
 }
 
-/** An engine of which the memory keeps shadows; see ConcolicEngine. */
+/** An engine for memory that keeps shadows; tell it where expressions are made before it runs. */
 export function createConcolicEngine(options: ConcolicOptions): ConcolicEngine {
   return new ConcolicEngine(options);
 }

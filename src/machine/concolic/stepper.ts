@@ -3,7 +3,7 @@
 import type { Expression, Expressions } from '../../expr/index.ts';
 import { IR_OPS, WORDS } from '../../isa/index.ts';
 import { type Frame, HANDLERS, type PreparedBlock } from '../interpret.ts';
-import { PROT } from '../memory.ts';
+import { PAGE_SIZE, PROT } from '../memory.ts';
 import { ENTRY } from '../page-table.ts';
 import { ADDRESS_LIMIT, type PagedSpace } from '../space.ts';
 import { SHADOW_STEPS } from './operations.ts';
@@ -24,18 +24,13 @@ const shadowSteps: readonly ShadowStep[] = IR_OPS.map((row) => SHADOW_STEPS[row[
 const COMPARISONS: readonly boolean[] = IR_OPS.map((row) => row[2] === 'v1');
 
 export class Stepper {
-  readonly x: Expressions;
-  readonly listener: PathListener;
+  x!: Expressions;
+  listener!: PathListener;
   /** Expression of each value of the block at hand, 0 none. */
   shadows = new Int32Array(256);
   task!: TaskShadow;
   /** Something with a shadow was used since this was last set to false. */
   active = false;
-
-  constructor(x: Expressions, listener: PathListener) {
-    this.x = x;
-    this.listener = listener;
-  }
 
   run(m: Frame, block: PreparedBlock): void {
     const { code } = block;
@@ -113,9 +108,8 @@ export class Stepper {
     if (size > 8) return 0;
     const single = this.listener.byVariable(address);
     if (single !== undefined) {
-      const entries = single.values.map((at) => (at === undefined ? 0n : fixedValue(m.space, at, size)));
-      const known = entries.filter((entry) => entry !== undefined);
-      return known.length < entries.length ? 0 : x.table(single.variable, 8 * size, known);
+      const entries = fixedValues(m.space, single.values, size);
+      return entries === undefined ? 0 : x.table(single.variable, 8 * size, entries);
     }
     const { min, max } = x.range(address);
     if (max - min >= BigInt(MAX_TABLE) || x.variables(address).length > MAX_INDEX_VARIABLES) return 0;
@@ -131,13 +125,37 @@ export class Stepper {
   }
 }
 
-/** What is read at an address; undefined where that can't be, or is symbolic itself. */
-function fixedValue(space: PagedSpace, address: bigint, size: number): bigint | undefined {
-  const at = Number(address);
-  const end = at + size - 1;
-  if (address >= BigInt(ADDRESS_LIMIT) || !isReadable(space, at) || !isReadable(space, end)) return undefined;
-  if (space.shadow(at, size) !== undefined) return undefined;
-  return littleEndian(space.read(at, size), 0, size);
+/** Bytes between the first and the last of some addresses that are read in one go. */
+const MAX_SPAN = 1 << 16;
+
+/**
+ * What is read at each of these addresses, 0 for those that are not possible; undefined where one can't be read, or is
+ * symbolic itself.
+ */
+function fixedValues(
+  space: PagedSpace,
+  addresses: readonly (bigint | undefined)[],
+  size: number,
+): readonly bigint[] | undefined {
+  let [low, high] = [ADDRESS_LIMIT, 0];
+  for (const address of addresses) {
+    if (address === undefined) continue;
+    if (address >= BigInt(ADDRESS_LIMIT)) return undefined;
+    low = Math.min(low, Number(address));
+    high = Math.max(high, Number(address) + size);
+  }
+  if (high - low > MAX_SPAN || high <= low) return undefined;
+  for (let at = low - (low % PAGE_SIZE); at < high; at += PAGE_SIZE)
+    if (!isReadable(space, at)) return undefined;
+  const shadow = space.shadow(low, high - low);
+  const bytes = space.read(low, high - low);
+  const out: bigint[] = [];
+  for (const address of addresses) {
+    const at = address === undefined ? -1 : Number(address) - low;
+    if (at >= 0 && shadow?.subarray(at, at + size).some((e) => e !== 0)) return undefined;
+    out.push(at < 0 ? 0n : littleEndian(bytes, at, size));
+  }
+  return out;
 }
 
 const isReadable = (space: PagedSpace, at: number): boolean =>

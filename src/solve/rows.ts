@@ -1,10 +1,11 @@
 // Search by trying: all combinations of the values that a few byte variables have left, in columns. Exact, and faster
 // than clauses as long as the combinations are few.
-import type { ByteSet, Expression, Expressions } from '../expr/index.ts';
-import { columnOf, columnValue, evaluateRows, nodesBelow } from '../expr/index.ts';
+import type { ByteSet, Column, Expression, Expressions } from '../expr/index.ts';
+import { columnValue, evaluateRows, nodesBelow } from '../expr/index.ts';
 
-/** Rows of one pass. */
-const CHUNK = 4096;
+/** Rows of the first pass, and of the largest; most questions are answered by their first rows. */
+const FIRST = 64;
+const LARGEST = 4096;
 
 /** Rows times nodes that trying would take, Infinity where a variable has no domain. */
 export function rowsWork(
@@ -33,18 +34,16 @@ export function tryRows(
   const lists = variables.map((variable) => domains.get(variable)!.values());
   const rows = lists.reduce((n, list) => n * list.length, 1);
   const roots = e === 0 ? [...conditions] : [...conditions, e];
-  for (let from = 0; from < rows; from += CHUNK) {
-    const count = Math.min(CHUNK, rows - from);
-    const values: number[][] = [];
-    let below = rows;
-    for (const list of lists) {
-      below /= list.length;
-      const step = below;
-      values.push(Array.from({ length: count }, (_, i) => list[Math.floor((from + i) / step) % list.length]));
+  let chunk = FIRST;
+  for (let from = 0, count = 0; from < rows; from += count) {
+    count = Math.min(chunk, rows - from);
+    chunk = Math.min(LARGEST, chunk * 4);
+    const columns = new Map<number, Column>();
+    let step = rows;
+    for (const [i, list] of lists.entries()) {
+      step /= list.length;
+      columns.set(variables[i], combined(list, step, from, count));
     }
-    const columns = new Map(
-      variables.map((variable, i) => [variable, columnOf(8, values[i].map(BigInt))] as const),
-    );
     const results = evaluateRows(x, roots, count, columns);
     for (let row = 0; row < count; row++) {
       let holds = true;
@@ -52,8 +51,22 @@ export function tryRows(
       if (!holds) continue;
       const value = e === 0 ? 0n : columnValue(results[conditions.length], row);
       const model = (): Map<number, bigint> =>
-        new Map(variables.map((variable, i) => [variable, BigInt(values[i][row])]));
+        new Map(variables.map((variable) => [variable, columnValue(columns.get(variable)!, row)]));
       if (found(value, model)) return;
     }
   }
+}
+
+/** Rows of a variable whose value changes every `step` rows. */
+function combined(list: readonly number[], step: number, from: number, count: number): Column {
+  const low = new Int32Array(count);
+  let at = Math.floor(from / step) % list.length;
+  let left = step - (from % step);
+  for (let i = 0; i < count; i++) {
+    low[i] = list[at];
+    if (--left > 0) continue;
+    left = step;
+    at = at + 1 === list.length ? 0 : at + 1;
+  }
+  return { low, high: new Int32Array(count) };
 }

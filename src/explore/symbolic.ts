@@ -51,7 +51,7 @@ export interface SymbolicStatistics {
  * been seen there.
  */
 const COST = { point: 0, call: 1, tried: 2, round: 2, layout: 2 } as const;
-/** Values of an address or count that are tried at one place; of a jump. */
+/** Values of an address that are tried at one place; of a jump. */
 const MAX_VALUES = 24;
 const MAX_TARGETS = 64;
 /** Expressions are forgotten beyond so many. */

@@ -2,10 +2,10 @@
 import type { Expression } from '../../expr/index.ts';
 
 /**
- * branch: a conditional jump (value 0 or 1 of a condition). jump: the target of an indirect jump. address, count: a
- * value that the run goes on with as it is, since what it leads to can't be said with an expression.
+ * branch: a conditional jump (value 0 or 1 of a condition). jump: the target of an indirect jump. address: that of an
+ * access, which the run goes on with as it is, since what is elsewhere can't be said with an expression.
  */
-export type ConstraintKind = 'branch' | 'jump' | 'address' | 'count';
+export type ConstraintKind = 'branch' | 'jump' | 'address';
 
 /** The expression had this value, and the run's way or data depended on it. */
 export interface Constraint {

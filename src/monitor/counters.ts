@@ -24,6 +24,8 @@ export interface Counters {
   absent: number;
   /** Arrived after their time had been judged: checked at once, but not in order. */
   late: number;
+  /** With a time far ahead of all others: judged as of the time when they came. */
+  ahead: number;
   /** Judged before everything earlier could have arrived, because too much was waiting. */
   early: number;
   /** Steps out of a thread's own order that another thread of its process could take then. */
@@ -59,6 +61,7 @@ export const newCounters = (): Counters => ({
   unattributed: 0,
   absent: 0,
   late: 0,
+  ahead: 0,
   early: 0,
   shared: 0,
   undecided: 0,

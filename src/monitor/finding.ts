@@ -180,5 +180,7 @@ export type Note =
       readonly signal: number;
     }
   | { readonly kind: 'not-started'; readonly container: ContainerRef }
+  /** A record's time is far ahead of its neighbours'; said once. */
+  | { readonly kind: 'ahead'; readonly time: bigint; readonly pid: number }
   | { readonly kind: 'early'; readonly pending: number }
   | { readonly kind: 'evicted'; readonly processes: number };

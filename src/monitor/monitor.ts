@@ -2,6 +2,7 @@
 // clock, and keeps nothing outside of itself.
 import type { Amendment, Policy } from '../policy/index.ts';
 import type { FlowRow, Observation, SourceTraits } from '../telemetry/index.ts';
+import { Ahead, type Timed } from './ahead.ts';
 import type { AmendmentUse } from './allowed.ts';
 import type { Assignment } from './binding.ts';
 import { Checks } from './checks.ts';
@@ -28,6 +29,8 @@ export interface MonitorOptions {
   /** Reviewed exceptions, beyond those that the policies themselves have. */
   readonly amendments?: readonly Amendment[];
   readonly limits?: Limits;
+  /** The wall clock, epoch ns, where observations are of now: what is far ahead of it is wrong. */
+  readonly wall?: (() => bigint) | undefined;
 }
 
 export interface ContainerSummary {
@@ -74,25 +77,30 @@ export function createMonitor(policies: readonly NamedPolicy[], options: Monitor
 }
 
 class Watch implements Monitor {
+  private readonly options: MonitorOptions;
   private readonly core: Core;
   private readonly origins: Origins;
   private readonly checks: Checks;
   private readonly plans: FlowPlans;
   /** A stream has begun, and nothing with a time has come since. */
   private begun = false;
+  private readonly ahead: Ahead;
+  private saidAhead = false;
 
   constructor(policies: readonly NamedPolicy[], options: MonitorOptions) {
+    this.options = options;
     this.core = new Core({
       policies: policies.map(({ policy, name }) => new CompiledPolicy(policy, name)),
       assignments: options.assignments ?? [],
       amendments: options.amendments ?? [],
       limits: options.limits ?? {},
       onFinding: options.onFinding ?? (() => {}),
-      onNote: options.onNote ?? (() => {}),
+      onNote: (note) => this.note(note, options.onNote),
     });
     this.origins = new Origins(this.core, (observation) => this.dispatch(observation));
     this.checks = new Checks(this.core, this.origins);
     this.plans = new FlowPlans(this.core);
+    this.ahead = new Ahead(this.core, (observation) => this.dispatch(observation), options.wall);
   }
 
   observe(observation: Observation, traits: SourceTraits): void {
@@ -103,12 +111,14 @@ class Watch implements Monitor {
     switch (observation.kind) {
       case 'event':
         counters.events++;
-        if (this.begun) this.resume(core.clock.moment(observation.time));
+        if (this.distrusts(observation, core.clock.moment(observation.time))) return;
         break;
-      case 'flow':
+      case 'flow': {
         counters.flows++;
-        if (this.begun) this.resume(core.clock.moment(observation.end));
+        const [start, end] = [core.clock.moment(observation.start), core.clock.moment(observation.end)];
+        if (this.distrusts(observation, end, start)) return;
         break;
+      }
       case 'process':
         counters.processes++;
         break;
@@ -136,13 +146,15 @@ class Watch implements Monitor {
     counters.flows++;
     const start = clock.momentOf(row.startHigh, row.startLow);
     const end = clock.momentOf(row.endHigh, row.endLow);
-    if (this.begun) this.resume(end);
+    if (this.begun || this.ahead.waits || this.ahead.is(Math.max(start, end)))
+      if (this.distrusts(row.observation(), end, start)) return;
     core.advance(Math.max(start, end));
     if (!this.plans.take(row, start, end)) this.checks.flow(row.observation());
     if (this.origins.waits) this.origins.expire(false);
   }
 
   flush(): void {
+    this.ahead.release();
     this.origins.expire(true);
     this.core.judgeAll();
     for (const container of this.core.containers.values())
@@ -197,6 +209,29 @@ class Watch implements Monitor {
       default:
         break;
     }
+  }
+
+  /** Whether a record waits for others to agree with its time. */
+  private distrusts(observation: Timed, end: Moment, start = end): boolean {
+    if (this.begun && (this.options.wall === undefined || !this.ahead.beyondWall(observation))) {
+      this.ahead.release();
+      this.resume(end);
+      return false;
+    }
+    if (this.ahead.is(Math.max(start, end))) {
+      this.ahead.hold(observation);
+      return true;
+    }
+    if (this.ahead.waits) this.ahead.refuse();
+    return false;
+  }
+
+  private note(note: Note, tell: ((note: Note) => void) | undefined): void {
+    if (note.kind === 'ahead') {
+      if (this.saidAhead) return;
+      this.saidAhead = true;
+    }
+    tell?.(note);
   }
 
   /** The first time of a stream: far before the last one it is another trace, not the same one going on. */

@@ -92,6 +92,8 @@ export function printNote(note: Note): string {
       return `container ${containerText(note.container)}: process ${note.pid} ${printable(note.exe)} died of signal ${note.signal}`;
     case 'not-started':
       return `container ${containerText(note.container)}: its entrypoint was not seen to start`;
+    case 'ahead':
+      return `a record of process ${note.pid} has a time far ahead of all others (${timeText(note.time)}): such records are judged as of the time when they come`;
     case 'early':
       return `more than ${note.pending} observations wait for their verdict on order; the oldest are judged early, without findings about order`;
     default:
@@ -135,6 +137,7 @@ export function printSummary({
     [unattributed, 'of processes that were never announced: not checked'],
     [lostRecords, 'records that could not be used'],
     [late, 'too late for their order to be checked'],
+    [counters.ahead, 'with a time far ahead of all others, judged as of the time when they came'],
     [early, 'judged early for want of room'],
     [shared, 'steps of a thread that were due from another of its process'],
     [undecided, 'questions of order left open because records may be missing'],

@@ -20,12 +20,14 @@ import {
   type Task,
   world,
 } from '../linux/index.ts';
-import type { Engine } from '../machine/index.ts';
+import { type Engine, PagedSpace } from '../machine/index.ts';
 import { CLIENT_PORTS, type Environment } from './environments.ts';
 import { knownWords } from './known-words.ts';
 import type { Launch } from './launch.ts';
+import { routesIn, targetOf } from './live-texts.ts';
 import { type NamePlace, type NameSearch, namesAt } from './names.ts';
 import { keptPaths, type RestartWay } from './restarts.ts';
+import { knownRoutes, quotedNames, speaksHttp } from './routes.ts';
 import { type Action, encodePayload, type Listening, type Scenario } from './scenario.ts';
 import { MAX_CONFIG_BYTES, requestTargets } from './targets.ts';
 import type { ScenarioTrace, Step } from './trace.ts';
@@ -273,17 +275,40 @@ export class Explorer {
         .filter(({ exitStatus }) => exitStatus === undefined)
         .map(({ exe }) => exe),
     );
-    const paths = new Set(
-      this.boot.steps.flatMap((step) => {
-        if (step.kind !== 'effect' || !running.has(step.event.exe)) return [];
-        const { op, access, resource } = step.event.effect;
-        return op === 'OPEN' && access === 'r' && resource.kind === 'file' && step.event.result >= 0
-          ? [resource.path]
-          : [];
-      }),
+    const files = filesRead(this.boot.steps, running).flatMap(
+      (path) => readFileStart(booted, path, MAX_CONFIG_BYTES) ?? [],
     );
-    const files = [...paths].flatMap((path) => readFileStart(booted, path, MAX_CONFIG_BYTES) ?? []);
     return requestTargets(files, (path) => booted.vfs.internal(booted, path) !== undefined);
+  }
+
+  /** Paths that the programs behind a listener hold in memory and know as theirs; none where they speak no HTTP. */
+  routes(listener: Listening, options: { warm: boolean; budget: number }): readonly string[] {
+    const kernel = (options.warm ? this.ready : undefined) ?? this.booted;
+    const play = (scenario: Scenario): ScenarioTrace | undefined =>
+      this.served > options.budget ? undefined : this.play(scenario, options);
+    if (!speaksHttp(listener.index, play)) return [];
+    const spaces = new Set(
+      world.servers(kernel, this.boot.listeners[listener.index]).map(({ space }) => space),
+    );
+    const found = [...spaces]
+      .slice(0, MAX_SPACES)
+      .flatMap((space) => (space instanceof PagedSpace ? routesIn(space) : []));
+    // what is below a directory of the container is a file, there or not
+    const isRoute = (text: string): boolean =>
+      kernel.vfs.internal(kernel, `/${text.split('/')[1]}`) === undefined;
+    return knownRoutes(listener.index, [...new Set(found.filter(isRoute).map(targetOf))], play);
+  }
+
+  /** Names between quotes in the sources of an application that were read in the boot or in these steps. */
+  quotedNames(steps: readonly Step[]): readonly string[] {
+    const { booted } = this;
+    const paths = [...new Set([...filesRead(steps), ...filesRead(this.boot.steps)])];
+    return quotedNames(
+      paths
+        .filter((path) => !DISTRIBUTION.test(path))
+        .slice(-MAX_SOURCES)
+        .flatMap((path) => readFileStart(booted, path, MAX_CONFIG_BYTES) ?? []),
+    );
   }
 
   /** Text of the symbolic link that is at this path after boot; undefined where there is none, or it depends on who looks. */
@@ -319,6 +344,25 @@ export interface PlayOptions {
   /** On the service as the warming up left it. */
   readonly warm?: boolean | undefined;
 }
+
+/** Paths of regular files that were opened for reading, by these programs (all where not given). */
+function filesRead(steps: readonly Step[], programs?: ReadonlySet<string>): readonly string[] {
+  const paths = steps.flatMap((step) => {
+    if (step.kind !== 'effect' || programs?.has(step.event.exe) === false) return [];
+    const { op, access, resource } = step.event.effect;
+    return op === 'OPEN' && access === 'r' && resource.kind === 'file' && step.event.result >= 0
+      ? [resource.path]
+      : [];
+  });
+  return [...new Set(paths)];
+}
+
+/** Where distributions keep what is no application's own. */
+const DISTRIBUTION = /^\/(?:usr\/(?:bin|sbin|lib\w*|share|include)|bin|sbin|lib\w*|etc|proc|sys|dev|run)\//;
+/** Source files whose names are taken. */
+const MAX_SOURCES = 24;
+/** Processes behind one listener whose memory is looked at. */
+const MAX_SPACES = 3;
 
 const SIGKILL = 9;
 /** Virtual ns that a container has to stop before it is killed. */

@@ -13,6 +13,7 @@ import {
   NameSearch,
   PAYLOADS,
   payloadScenarios,
+  routeScenario,
   type Scenario,
   type ScenarioTrace,
   signalScenarios,
@@ -105,6 +106,7 @@ class Serving {
     const representatives = this.firstForms();
     this.getReady(representatives);
     for (const { others } of representatives) for (const scenario of others) this.tryOut(scenario);
+    this.tryRoutes();
     this.tryWords();
     const paths = first.targets();
     const targets = listeners
@@ -179,6 +181,24 @@ class Serving {
     this.warmUp = [trace, ...explorers.slice(1).map((explorer) => explorer.warmUp(scenario))];
     this.tried++;
     this.novelty.goOn(trace);
+  }
+
+  /** What clients of web services send to the paths that these know. */
+  private tryRoutes(): void {
+    const { first, options } = this;
+    const single = this.listeners.filter(({ stream, twinOf }) => stream && twinOf === undefined);
+    for (const listener of single) {
+      const routes = first.routes(listener, { warm: this.isWarm, budget: options.budget });
+      this.planned += 2 * routes.length;
+      const lasting = routes.flatMap((route) => {
+        // what a first request reads tells which names the next one may have
+        const plain = this.tryOut(routeScenario(listener.index, route, []));
+        if (plain === undefined) return [];
+        const scenario = routeScenario(listener.index, route, first.quotedNames(plain.steps));
+        return this.tryWithNames(scenario)?.ended === false ? [scenario] : [];
+      });
+      if (lasting.length > 0) this.tryOut(chainScenario(lasting));
+    }
   }
 
   private tryWords(): void {

@@ -1,0 +1,163 @@
+// Requests of web services: which of the texts that a service holds in memory (live-texts.ts) it knows as paths of its
+// own, under which names its handlers look for parameters, and the requests that are worth trying on a path.
+import { decodeText } from '../bytes/index.ts';
+import { madeUp } from './known-words.ts';
+import { takeTurns } from './names.ts';
+import type { Action, Scenario } from './scenario.ts';
+import type { ScenarioTrace } from './trace.ts';
+
+/** Paths that are tried, of all directories some. */
+const MAX_ROUTES = 40;
+/** Paths that are asked for in one run, each beside one that nobody knows. */
+const AT_ONCE = 12;
+/** Candidates that are looked at. */
+const MAX_CANDIDATES = 600;
+/** Names of parameters that are sent at once. */
+const MAX_NAMES = 48;
+/** Of a source file. */
+const MAX_SOURCE_BYTES = 256 * 1024;
+
+const HTTP = /^HTTP\/\d/;
+const STAND_IN = 'qxzjvkw';
+const request = (method: string, target: string): string =>
+  `${method} ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n`;
+
+/** Undefined: not any more. */
+type Play = (scenario: Scenario) => ScenarioTrace | undefined;
+
+/** Whether who listens there speaks HTTP. */
+export function speaksHttp(listener: number, play: Play): boolean {
+  const scenario = requestsScenario('whether it speaks HTTP', listener, [`${request('GET', '/')}\r\n`]);
+  return play(scenario)?.answers.some((text) => HTTP.test(text)) ?? false;
+}
+
+/** The paths that are answered otherwise than made-up ones of the same shape; `play` plays on the service after boot. */
+export function knownRoutes(listener: number, routes: readonly string[], play: Play): readonly string[] {
+  const known: string[] = [];
+  const candidates = routes.slice(0, MAX_CANDIDATES);
+  for (let at = 0; at < candidates.length; at += AT_ONCE) {
+    const some = candidates.slice(at, at + AT_ONCE);
+    const pairs = some.map((route) => [route, unknownLike(route)] as const);
+    const trace = play(
+      requestsScenario(
+        'whether paths are known',
+        listener,
+        pairs.flat().map((target) => `${request('GET', target)}\r\n`),
+      ),
+    );
+    if (trace === undefined) break;
+    pairs.forEach(([route, other], i) => {
+      const [own, its] = [trace.answers[2 * i] ?? '', trace.answers[2 * i + 1] ?? ''];
+      if (plain(own, route) !== plain(its, other)) known.push(route);
+    });
+  }
+  return byDirectory(known);
+}
+
+/** The path with letters that nobody uses: `/api/info` is `/qxz/jvkw`. What stands for clients' own text stays. */
+const unknownLike = (route: string): string =>
+  route
+    .split('{token}')
+    .map((part) => madeUp(part, STAND_IN))
+    .join('{token}');
+
+/** An answer without what differs between two requests of the same kind. */
+const plain = (answer: string, target: string): string =>
+  answer.replace(/\b(?:date|etag|expires|last-modified|set-cookie):[^\r\n]*/gi, '').replaceAll(target, '');
+
+/** Some of every directory, so that one with many does not take all places. */
+function byDirectory(routes: readonly string[]): readonly string[] {
+  const groups = new Map<string, string[]>();
+  for (const route of routes) {
+    const directory = route.split('/')[1];
+    const group = groups.get(directory);
+    if (group === undefined) groups.set(directory, [route]);
+    else group.push(route);
+  }
+  return takeTurns([...groups.values()], MAX_ROUTES);
+}
+
+const QUOTED = /(["'`])([A-Za-z_][\w-]{0,23})\1/g;
+
+/**
+ * Short names between quotes in source texts, or after their length in compiled ones (Python's): keys of parameters,
+ * fields and headers are among them.
+ */
+export function quotedNames(sources: readonly Uint8Array[]): readonly string[] {
+  const lists = sources.map((bytes) => {
+    if (bytes.length > MAX_SOURCE_BYTES) return [];
+    if (bytes.includes(0)) return countedNames(bytes);
+    return [...new Set([...decodeText(bytes).matchAll(QUOTED)].map(([, , name]) => name))];
+  });
+  return [...new Set(takeTurns(lists, 4 * MAX_NAMES))].slice(0, MAX_NAMES);
+}
+
+function countedNames(bytes: Uint8Array): string[] {
+  const found = new Set<string>();
+  const text = String.fromCharCode(...bytes.subarray(0, 0x10000));
+  for (const { index, 0: run } of text.matchAll(/[A-Za-z_][\w-]{0,23}/g))
+    if (index > 0 && bytes[index - 1] <= run.length && bytes[index - 1] > 0)
+      found.add(run.slice(0, bytes[index - 1]));
+  return [...found];
+}
+
+/** As long as the token of every environment. */
+const ANY_TOKEN = 'token';
+
+/** A body that is longer than the buffers in which servers keep one. */
+const LONG_BODY = `x=${'1'.repeat(20_000)}`;
+
+/** What clients send to a path: methods, what is below it, parameters of these names in every form. */
+export function routeScenario(listener: number, target: string, names: readonly string[]): Scenario {
+  const below = `${target.replace(/\/$/, '')}/`;
+  const body = (type: string, text: string): string => {
+    const length = text.replaceAll('{token}', ANY_TOKEN).length;
+    return `Content-Type: ${type}\r\nContent-Length: ${length}\r\n\r\n${text}`;
+  };
+  const form = 'application/x-www-form-urlencoded';
+  const pairs = (value: string): string => names.map((name) => `${name}=${value}`).join('&');
+  const json = `{${names.map((name) => `"${name}":"{token}"`).join(',')}}`;
+  const long = body(form, LONG_BODY);
+  const short = body('text/plain', 'hello');
+  const requests = [
+    `${request('GET', target)}\r\n`,
+    `${request('POST', target)}${short}`,
+    `${request('PUT', target)}${short}`,
+    `${request('POST', target)}${long}`,
+    ...(target.includes('{token}')
+      ? []
+      : [
+          `${request('POST', `${below}{token}`)}${long}`,
+          `${request('PUT', `${below}{token}`)}${short}`,
+          `${request('GET', `${below}{token}`)}\r\n`,
+          `${request('DELETE', `${below}{token}`)}\r\n`,
+        ]),
+    ...(names.length === 0
+      ? []
+      : [
+          `${request('GET', `${target}?${pairs('{token}')}`)}\r\n`,
+          `${request('GET', `${target}?${pairs('1')}`)}\r\n`,
+          `${request('POST', target)}${body(form, pairs('{token}'))}`,
+          `${request('POST', target)}${body('application/json', json)}`,
+        ]),
+    `${request('GET', target)}\r\n`,
+    `${request('DELETE', target)}\r\n`,
+  ];
+  return requestsScenario(`path ${target}`, listener, requests);
+}
+
+/** Requests one after the other, on a connection each. */
+function requestsScenario(name: string, listener: number, requests: readonly string[]): Scenario {
+  return {
+    name,
+    actions: [
+      ...requests.flatMap((payload, i): Action[] => [
+        { do: 'connect', listener, id: `r${i}` },
+        { do: 'send', id: `r${i}`, payload },
+        { do: 'wait', ms: 20 },
+        { do: 'close', id: `r${i}` },
+      ]),
+      { do: 'wait', ms: 1000 },
+    ],
+  };
+}

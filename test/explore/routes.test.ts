@@ -1,0 +1,172 @@
+// Paths of web services: found in memory however a language keeps texts, told apart by the answers, tried with the names
+// that the sources have.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Scenario, ScenarioTrace } from '../../src/explore/index.ts';
+import { routesIn, targetOf } from '../../src/explore/live-texts.ts';
+import { knownRoutes, quotedNames, routeScenario, speaksHttp } from '../../src/explore/routes.ts';
+import { createMemory, PROT } from '../../src/machine/index.ts';
+
+const HEAP = 0x7f00_0000_0000;
+const RODATA = 0x40_0000;
+
+/** Routes in memory whose writable part has this. */
+function routes(
+  fill: (put: (at: number, bytes: string | number[]) => void) => void,
+  rodata = '',
+): readonly string[] {
+  const space = createMemory().createAddressSpace();
+  space.map({ address: RODATA, length: 0x2000, prot: PROT.READ | PROT.WRITE });
+  space.write(RODATA, Buffer.from(rodata));
+  space.protect(RODATA, 0x2000, PROT.READ);
+  space.map({ address: HEAP, length: 0x10_0000, prot: PROT.READ | PROT.WRITE });
+  fill((at, bytes) =>
+    space.write(HEAP + at, Uint8Array.from(typeof bytes === 'string' ? Buffer.from(bytes) : bytes)),
+  );
+  return routesIn(space);
+}
+
+const counted = (pointer: number, length: number): number[] => {
+  const words = new DataView(new ArrayBuffer(16));
+  words.setBigUint64(0, BigInt(pointer), true);
+  words.setUint32(8, length, true);
+  return [...new Uint8Array(words.buffer)];
+};
+
+test('texts that a zero byte ends: C, Python, PHP', () => {
+  assert.deepEqual(
+    routes((put) => {
+      put(0x100, '\0/notes\0');
+      put(0x200, '\0/static/<path:filename>\0');
+      put(0x1ffd, '\0/pages/that/two/pages/have\0');
+    }),
+    ['/notes', '/pages/that/two/pages/have', '/static/<path:filename>'],
+  );
+});
+
+test('texts whose length stands before them: V8, Java', () => {
+  assert.deepEqual(
+    routes((put) => put(0x100, '\x09\0\0\0/api/list\x01\x02\x03')),
+    ['/api/list'],
+  );
+  // what only looks like it
+  assert.deepEqual(
+    routes((put) => put(0x100, '\x63\0\0\0/api/list\x01\x02\x03')),
+    [],
+  );
+});
+
+test('pointers and lengths: Go, Rust, C++; methods before the path', () => {
+  const rodata = 'xx/putPOST /items/{id}/get..';
+  assert.deepEqual(
+    routes((put) => {
+      put(0x100, counted(RODATA + 2, 4));
+      put(0x200, counted(RODATA + 6, 16));
+      put(0x300, counted(RODATA + 22, 4));
+      // not mapped, not text, not aligned, the length of something else
+      put(0x400, counted(0x123456789, 4));
+      put(0x500, counted(RODATA + 2, 4000));
+      put(0x604, counted(RODATA + 7, 5));
+      put(0x700, counted(RODATA, 5));
+    }, rodata),
+    ['/get', '/items/{id}', '/put'],
+  );
+});
+
+test('what is no route is left out', () => {
+  assert.deepEqual(
+    routes((put) => {
+      put(0x100, '\0/\0');
+      put(0x110, '\0/a b\0');
+      put(0x120, '\0a/b\0');
+      put(0x130, '\0/x\x80y\0');
+      put(0x140, `\0/${'a'.repeat(200)}\0`);
+      put(0x240, '\0//\0\0/..\0');
+      put(0x260, '\0/cpu/time:seconds\0');
+    }),
+    [],
+  );
+});
+
+test('parameters of routes become what clients choose', () => {
+  for (const [route, target] of [
+    ['/item/<int:id>/edit', '/item/{token}/edit'],
+    ['/item/{id}', '/item/{token}'],
+    ['/files/{path...}', '/files/{token}'],
+    ['/user/:name/posts', '/user/{token}/posts'],
+    ['/any/*', '/any/{token}'],
+    ['/{$}', '/'],
+    ['/plain', '/plain'],
+  ])
+    assert.equal(targetOf(route), target, route);
+});
+
+/** What a service answers to each connection of a scenario. */
+function answering(answer: (request: string) => string): (scenario: Scenario) => ScenarioTrace {
+  return ({ name, actions }) => ({
+    name,
+    steps: [],
+    chosen: 'qzkva',
+    ended: false,
+    instructions: 0,
+    answers: actions.flatMap((action) => ('payload' in action ? [answer(action.payload)] : [])),
+  });
+}
+
+test('a path is known where it is answered otherwise than one that nobody knows', () => {
+  const pages = new Set(['/a', '/api/info', '/with/{token}']);
+  let clock = 0;
+  const play = answering((request) => {
+    const target = request.split(' ')[1];
+    const date = `Date: ${clock++}\r\n`;
+    return pages.has(target) ? `HTTP/1.1 200\r\n${date}\r\nyes` : `HTTP/1.1 404\r\n${date}\r\nno ${target}`;
+  });
+  const candidates = [
+    ...Array.from({ length: 40 }, (_, i) => `/no${i}`),
+    '/a',
+    '/api/info',
+    '/with/{token}',
+    '/b',
+  ];
+  assert.deepEqual(knownRoutes(0, candidates, play), ['/a', '/api/info', '/with/{token}']);
+  assert.deepEqual(
+    knownRoutes(0, candidates, () => undefined),
+    [],
+  );
+});
+
+test('who speaks HTTP', () => {
+  assert.equal(
+    speaksHttp(
+      0,
+      answering(() => 'HTTP/1.0 200 OK\r\n\r\n'),
+    ),
+    true,
+  );
+  assert.equal(
+    speaksHttp(
+      0,
+      answering(() => '-ERR unknown command\r\n'),
+    ),
+    false,
+  );
+});
+
+test('names between quotes, and after their length', () => {
+  const source = `x = request.args.get("f"); y = form['user-name']; z = "not a name"; t = 'x' * 3 # "f" again`;
+  assert.deepEqual(quotedNames([Buffer.from(source)]), ['f', 'user-name', 'x']);
+  const compiled = Buffer.from('\0\0\0\0\xda\x04args\xda\x03get\xda\x01fN)\x63never', 'latin1');
+  assert.deepEqual(quotedNames([compiled]), ['args', 'get', 'f']);
+});
+
+test('requests: lengths are those of their bodies under every environment', () => {
+  const { actions } = routeScenario(0, '/path', ['a', 'b']);
+  const payloads = actions.flatMap((action) => ('payload' in action ? [action.payload] : []));
+  assert.ok(payloads.some((text) => text.startsWith('GET /path?a={token}&b={token} ')));
+  assert.ok(payloads.some((text) => text.startsWith('PUT /path/{token} ')));
+  assert.ok(payloads.some((text) => text.includes('"a":"{token}"')));
+  for (const payload of payloads) {
+    const [head, body] = payload.replaceAll('{token}', 'qzkva').split('\r\n\r\n');
+    assert.equal(Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0), body.length);
+  }
+});

@@ -60,6 +60,8 @@ export class Blaster {
   readonly gates: Gates;
   private readonly x: Expressions;
   private readonly bits = new Map<Expression, Bits>();
+  /** Bits of variables that conditions bound; those above are 0. */
+  private readonly lengths = new Map<number, number>();
 
   constructor(x: Expressions, sat: Sat, limit: number) {
     this.x = x;
@@ -74,6 +76,25 @@ export class Blaster {
       }
     }
     return this.bits.get(e)!;
+  }
+
+  /**
+   * Takes from conditions, all of which will be required, how long their variables are, which keeps circuits small.
+   * Must come before anything has bits.
+   */
+  shorten(conditions: readonly Expression[]): void {
+    const s = this.x.nodes;
+    // twice, since a variable below a bounded one is bounded
+    for (let round = 0; round < 2; round++) {
+      for (const e of conditions) {
+        if (s.opOf(e) !== OP.ltu || s.opOf(s.as[e]) !== OP.variable) continue;
+        const [variable, limit] = [s.as[s.as[e]], s.bs[e]];
+        const length = this.x.isConstant(limit)
+          ? (this.x.value(limit) - 1n).toString(2).length
+          : (this.lengths.get(this.x.variableNumber(limit)) ?? Infinity);
+        if (length < (this.lengths.get(variable) ?? Infinity)) this.lengths.set(variable, length);
+      }
+    }
   }
 
   /** Adds that the condition holds. */
@@ -106,7 +127,7 @@ export class Blaster {
       case OP.const:
         return gates.constant(width, x.value(e));
       case OP.variable:
-        return Array.from({ length: width }, () => 2 * gates.sat.variable());
+        return this.variableBits(s.as[e], width);
       case OP.zext:
         return gates.resized(child(0), width);
       case OP.sext: {
@@ -128,6 +149,11 @@ export class Blaster {
     const maker = MAKERS.get(op);
     if (maker === undefined) throw new TooLarge();
     return maker(gates, child(0), x.child(e, 1) === 0 ? [] : child(1));
+  }
+
+  private variableBits(variable: number, width: number): Bits {
+    const length = this.lengths.get(variable) ?? width;
+    return Array.from({ length: width }, (_, i) => (i < length ? 2 * this.gates.sat.variable() : FALSE));
   }
 
   private table(e: Expression, index: Bits, width: number): Bits {

@@ -77,7 +77,7 @@ const MOST_KEPT = 200_000;
 /** Models that are tried on a new question. */
 const MOST_MODELS = 8;
 
-const DEFAULTS = { budget: 1_000_000, clauses: 1_000_000, rows: 1 << 21 } as const;
+const DEFAULTS = { budget: 400_000, clauses: 1_000_000, rows: 1 << 21 } as const;
 
 export class Solver {
   readonly expressions: Expressions;
@@ -292,6 +292,7 @@ export class Solver {
     let result: Result = { answer: 'unknown', model: undefined };
     try {
       const blaster = new Blaster(this.expressions, sat, this.options.clauses);
+      blaster.shorten(parts.flatMap((part) => part.conjuncts));
       for (const part of parts) {
         for (const variable of part.variables) {
           const domain = problem.domains.get(variable);

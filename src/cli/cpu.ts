@@ -7,6 +7,7 @@ const LEVELS: Readonly<Record<string, FeatureSet>> = CPU_LEVELS;
 /** Levels as an option's argument is described. */
 export const CPU_NAMES = Object.keys(LEVELS).join('|');
 export const DEFAULT_CPU = 'x86-64';
+export const HIGHEST_CPU = 'x86-64-v3';
 
 /** Instruction sets of a level by its name; InputError for another. */
 export function cpuNamed(name: string): FeatureSet {

@@ -13,7 +13,7 @@ import { type ModelResult, modelImage } from '../model/index.ts';
 import { repositoryOf } from '../monitor/index.ts';
 import { type Amendment, isForImage, type Policy, standingOf, writePolicy } from '../policy/index.ts';
 import { loadAmendments } from './amendments.ts';
-import { CPU_NAMES, cpuNamed, DEFAULT_CPU } from './cpu.ts';
+import { CPU_NAMES, cpuNamed, DEFAULT_CPU, HIGHEST_CPU } from './cpu.ts';
 import { createProgress } from './progress.ts';
 import { summary } from './show.ts';
 import { type OpenedImage, type Target, type TargetOptions, targetsOf } from './targets.ts';
@@ -250,6 +250,9 @@ function runModel({ opened, container, deployment, notes }: Target, settings: Se
       },
       version: packageVersion(),
       machine,
+      ...(features.size > 0
+        ? {}
+        : { higherMachine: () => createMachine({ engine, features: cpuNamed(HIGHEST_CPU), store }) }),
       onProgress: ({ pass, done, of }) => progress.update(pass, done, of),
     });
     machine.engine.keep?.();

@@ -89,7 +89,11 @@ function sameText(a: string, b: string, valuesA: Values, valuesB: Values): boole
 function sameWord(a: string, b: string, valuesA: Values, valuesB: Values): boolean {
   if (valuesA.taskIds.has(a) && valuesB.taskIds.has(b)) return true;
   if (isNumber(a) && isNumber(b)) return a.length >= 6 && b.length >= 6;
-  if (a.length === b.length && a.length >= 6 && (looksMade(a) ? mayBeMade(b) : looksMade(b) && mayBeMade(a)))
+  if (
+    a.length === b.length &&
+    a.length >= 6 &&
+    (looksMade(a) ? mayBeMade(b, a) : looksMade(b) && mayBeMade(a, b))
+  )
     return true;
   return withIds(a, valuesA) === withIds(b, valuesB);
 }
@@ -105,5 +109,9 @@ const isNumber = (word: string): boolean => /^\d+$/.test(word);
 const looksMade = (word: string): boolean =>
   (/\d/.test(word) && /[A-Za-z]/.test(word)) || (/[a-z]/.test(word) && /[A-Z]/.test(word.slice(1)));
 
-/** Beside one that is made: chance may give letters of one case only. */
-const mayBeMade = (word: string): boolean => looksMade(word) || /^[A-Z]+$/.test(word);
+/**
+ * Beside one that is made: chance may give letters of one case only, small ones where the other has a digit in the middle
+ * (a number at the end is a version or an index).
+ */
+const mayBeMade = (word: string, beside: string): boolean =>
+  looksMade(word) || /^[A-Z]+$/.test(word) || (/^[a-z]+$/.test(word) && /^[a-z]*\d\w*[a-z]/.test(beside));

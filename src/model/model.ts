@@ -13,7 +13,7 @@ import {
   type Step,
   type Stopped,
 } from '../explore/index.ts';
-import type { Image } from '../image/index.ts';
+import { type Image, walk } from '../image/index.ts';
 import type { EffectEvent, Frame, Listener, Machine } from '../linux/index.ts';
 import type { Policy, PolicyCut } from '../policy/index.ts';
 import { POLICY_FORMAT } from '../policy/index.ts';
@@ -38,6 +38,11 @@ export interface ModelOptions {
   readonly version: string;
   /** Memory and engine of all boots: they share what is lifted and translated, nothing else. */
   readonly machine: Machine;
+  /**
+   * Makes one whose processor is of a higher level: the second environment's, where the image holds libraries for such
+   * processors. Absent: the processor is the same everywhere.
+   */
+  readonly higherMachine?: (() => Machine) | undefined;
   readonly onProgress?: (progress: {
     readonly pass: string;
     readonly done: number;
@@ -56,7 +61,8 @@ export interface ModelResult {
 /** Derives the policy of an image. Nothing of the image runs on the host. */
 export function modelImage(image: Image, options: ModelOptions): ModelResult {
   const executedBefore = options.machine.engine.executed;
-  const explorers = bootAll(image, options);
+  const higher = hasLevels(image) ? options.higherMachine?.() : undefined;
+  const explorers = bootAll(image, options, higher);
   const restarts = restartAll(explorers, options);
   const serve: Served = options.probes
     ? serveAll(explorers, {
@@ -101,7 +107,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
     coverage: {
       boots: explorers.length + restarts.flat().length,
       scenarios: serve.tried,
-      instructions: options.machine.engine.executed - executedBefore,
+      instructions: options.machine.engine.executed - executedBefore + (higher?.engine.executed ?? 0),
       effects: effects.reduce((sum, steps) => sum + steps.filter((step) => step.kind === 'effect').length, 0),
       listeners:
         stop.kind === 'exited' ? [] : explorers[0].boot.listeners.map((listener) => listenerText(listener)),
@@ -131,16 +137,23 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
   return { policy, output: explorers[0].boot.output, stopped: failed?.trail() ?? [] };
 }
 
+/** Whether the image has what the C library's loader takes on some processors only (`glibc-hwcaps/x86-64-v3/`). */
+function hasLevels({ tree }: Image): boolean {
+  for (const [path] of walk(tree)) if (path.endsWith('/glibc-hwcaps')) return true;
+  return false;
+}
+
 /** Of long boots this many are compared, later starts as well: two tell what the environment decides. */
 const LONG_BOOTS = 2;
 const isLong = ({ boot }: Explorer): boolean => boot.instructions > LONG_BOOT;
 
 /** One boot under each environment; a boot that exceeds its budget would do so again, so it is the last. */
-function bootAll(image: Image, options: ModelOptions): Explorer[] {
-  const { machine, budgets } = options;
+function bootAll(image: Image, options: ModelOptions, higher: Machine | undefined): Explorer[] {
+  const { budgets } = options;
   const explorers: Explorer[] = [];
   for (const launch of options.launches) {
     options.onProgress?.({ pass: 'boot', done: explorers.length, of: options.launches.length });
+    const machine = explorers.length === 1 && higher !== undefined ? higher : options.machine;
     const explorer = new Explorer({ tree: image.tree, launch, machine, budgets });
     explorers.push(explorer);
     if (explorer.boot.stop.kind === 'budget') break;

@@ -177,6 +177,16 @@ test('values of the environment: ids of tasks, ports of the kernel, names made a
   );
 });
 
+test('names made at run time may be letters of one case by chance', () => {
+  for (const [a, b] of [
+    ['wgunicorn-nflehtio', 'wgunicorn-i7yk7uay'],
+    ['tmp.QWERTZ', 'tmp.aB3dEf'],
+  ]) {
+    assert.equal(tolerated(`1 EXEC /s\n1 UNLINK /${a}`, `1 EXEC /s\n1 UNLINK /${b}`).length, 1);
+    assert.equal(tolerated(`1 EXEC /s\n1 UNLINK /${b}`, `1 EXEC /s\n1 UNLINK /${a}`).length, 1);
+  }
+});
+
 test('a value that differs is still counted: as often on both sides', () => {
   const [host, machine] = [
     '1 EXEC /s\n1 UNLINK /t.aB3dEf\n1 UNLINK /t.aB3dEf',
@@ -191,6 +201,7 @@ for (const [a, b] of [
   ['OPEN r /etc/config', 'OPEN r /etc/Config'],
   ['OPEN r /proc/7/stat', 'OPEN r /proc/8/stat'],
   ['OPEN r /a', 'OPEN w /a'],
+  ['OPEN r /lib/libabc', 'OPEN r /lib/libab4'],
   ['BIND tcp 0.0.0.0:80', 'BIND tcp 0.0.0.0:8080'],
   ['BIND tcp 0.0.0.0:80', 'BIND tcp 0.0.0.0:40000'],
   ['BIND tcp 0.0.0.0:40000', 'BIND tcp 127.0.0.1:40000'],

@@ -58,6 +58,11 @@ const cases: readonly (readonly [string, (line: string) => Treatment, readonly s
     (line) => ({ instructions: 5000 + 20 * 'glsq'.indexOf(line[0]) }),
     [],
   ],
+  [
+    'who treats any text in its own way knows no words',
+    (line) => ({ instructions: 1000 * line.charCodeAt(0) }),
+    [],
+  ],
 ];
 
 for (const [name, treat, known] of cases)

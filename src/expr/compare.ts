@@ -90,6 +90,9 @@ function eqConstant(x: Expressions, a: Expression, c: Expression, width: number)
     }
     case OP.shl:
       return eqShifted(x, a, v, width);
+    case OP.ctz:
+    case OP.clz:
+      return eqZeros(x, a, v, width);
     case OP.select:
       return eqSelect(x, a, c, width);
     case OP.table: {
@@ -124,6 +127,27 @@ function eqShifted(x: Expressions, a: Expression, v: bigint, width: number): Exp
   if ((v & ((1n << BigInt(k)) - 1n)) !== 0n) return x.constant(1, 0);
   const rest = width - k;
   return eq(x, x.extract(s.as[a], 0, rest), x.constantBig(rest, v >> BigInt(k)), rest);
+}
+
+/** So many zeros at an end: they are zeros, and the bit after them is a one. */
+function eqZeros(x: Expressions, a: Expression, v: bigint, width: number): Expression {
+  const s = x.nodes;
+  const count = Number(v);
+  if (count > width) return x.constant(1, 0);
+  const some = someWithin(x, a, count);
+  const none = some === 0 ? x.constant(1, 1) : bitwise.not(x, some);
+  if (count === width) return none;
+  const at = s.opOf(a) === OP.ctz ? count : width - 1 - count;
+  return bitwise.and(x, none, x.extract(s.as[a], at, 1), 1);
+}
+
+/** Whether a one is among the `count` bits where a ctz or clz node begins to count; 0 for no bits. */
+function someWithin(x: Expressions, a: Expression, count: number): Expression {
+  const s = x.nodes;
+  if (count === 0) return 0;
+  const at = s.opOf(a) === OP.ctz ? 0 : s.widthOf(a) - count;
+  const bits = x.extract(s.as[a], at, count);
+  return bitwise.not(x, eq(x, bits, x.constant(count, 0), count));
 }
 
 function eqSelect(x: Expressions, a: Expression, c: Expression, width: number): Expression {
@@ -203,6 +227,8 @@ function ltu(x: Expressions, a: Expression, b: Expression, width: number): Expre
     if (other !== OP.zext) return x.constant(1, 1);
   }
   if (width > 64) return highFirst(x, a, b, width);
+  // fewer zeros than so many: a one is among the first bits; the constant is at most the width, or bounds had decided
+  if ((op === OP.ctz || op === OP.clz) && s.smallOf(b) > 0) return someWithin(x, a, s.smallOf(b));
   // with the same high parts the low ones decide
   if (op === OP.concat && other === OP.concat && s.as[a] === s.as[b])
     return ltu(x, s.bs[a], s.bs[b], s.widthOf(s.bs[a]));

@@ -334,8 +334,23 @@ function checkWidth(width: number): void {
 
 const counts =
   (op: number) =>
-  (x: Expressions, a: Expression): Expression =>
-    x.isConstant(a) ? x.fold(op, x.width(a), a, 0) : x.make(op, x.width(a), 0, a, 0, 0);
+  (x: Expressions, a: Expression): Expression => {
+    const width = x.width(a);
+    if (x.isConstant(a)) return x.fold(op, width, a, 0);
+    return x.make(op, width, 0, op === OP.ctz ? lowestOnes(x, a, width) : a, 0, 0);
+  };
+
+/**
+ * A value with the same lowest one. That of m - (2 ** k - 1), m of k bits, is the lowest zero of m (all of m gives 0):
+ * so string functions look for the first difference in a mask of equal bytes.
+ */
+function lowestOnes(x: Expressions, a: Expression, width: number): Expression {
+  const s = x.nodes;
+  if (s.opOf(a) !== OP.add || s.opOf(s.as[a]) !== OP.zext || !x.isConstant(s.bs[a])) return a;
+  const mask = s.as[s.as[a]];
+  const all = (1n << BigInt(s.widthOf(mask))) - 1n;
+  return BigInt.asUintN(width, x.value(s.bs[a]) + all) === 0n ? x.zext(x.not(mask), width) : a;
+}
 
 function bswap(x: Expressions, a: Expression): Expression {
   const bytes = Array.from({ length: x.width(a) / 8 }, (_, i) => x.byte(a, i));

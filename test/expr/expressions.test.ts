@@ -157,6 +157,27 @@ test('normal forms', () => {
   assert.equal(x.add(a, b), x.add(b, a));
 });
 
+test('the first one of a mask of bytes is a condition of each byte alone', () => {
+  const x = new Expressions();
+  const bytes = Array.from({ length: 4 }, (_, i) => x.variable(8, `b${i}`));
+  const found = bytes.map((b) => x.eq(b, x.constant(8, 10)));
+  const mask = x.zext(x.fromBytes(found), 32);
+  const place = x.unary('ctz', mask);
+  const text = (e: number): string => x.text(e);
+  assert.equal(text(x.eq(place, x.constant(32, 1))), text(x.and(x.not(found[0]), found[1])));
+  assert.equal(text(x.ltu(place, x.constant(32, 1))), text(found[0]));
+  assert.equal(text(x.eq(x.zext(place, 64), x.constant(64, 40))), '0x0:1');
+  // the same, looked for as the first difference in a mask of what is equal
+  const equal = x.zext(x.fromBytes(found.map((e) => x.not(e))), 32);
+  assert.equal(x.unary('ctz', x.sub(equal, x.constant(32, 15))), place);
+  for (let a = 0n; a < 16n; a++) {
+    const at = new Map(bytes.map((_, i) => [i, (a >> BigInt(i)) & 1n ? 10n : 0n]));
+    assert.equal(x.evaluate(place, at), TRUTH_CTZ[Number(a)]);
+  }
+});
+
+const TRUTH_CTZ = [32n, 0n, 1n, 0n, 2n, 0n, 1n, 0n, 3n, 0n, 1n, 0n, 2n, 0n, 1n, 0n];
+
 test('tables', () => {
   const x = new Expressions();
   const c = x.variable(8, 'c');

@@ -49,6 +49,8 @@ export interface Candidate {
   readonly time: bigint;
 }
 
+const keyOf = ({ policy, amendment }: Row): string => JSON.stringify([policy, amendment]);
+
 export class Allowed {
   private readonly rows: Row[];
 
@@ -70,6 +72,20 @@ export class Allowed {
         (policy.amendments ?? []).map((amendment) => row(amendment, name, policy)),
       ),
     ];
+  }
+
+  /** What a snapshot has of it: counts by amendment. */
+  get state(): readonly { readonly key: string; readonly covered: number; readonly expired: number }[] {
+    return this.rows.map((row) => ({ key: keyOf(row), covered: row.covered, expired: row.expired }));
+  }
+
+  /** Of amendments that are no more, nothing is taken over. */
+  restore(state: Allowed['state']): void {
+    for (const row of this.rows) {
+      const before = state.find(({ key }) => key === keyOf(row));
+      row.covered = before?.covered ?? 0;
+      row.expired = before?.expired ?? 0;
+    }
   }
 
   get uses(): readonly AmendmentUse[] {

@@ -236,6 +236,11 @@ export class CompiledPolicy {
     return this.programPatterns.flatMap((pattern, a) => (matched.has(pattern) ? [a] : []));
   }
 
+  /** The letter of these symbols. */
+  letterOfSymbols(symbols: Iterable<number>): Letter {
+    return this.letter([...symbols].filter((symbol) => this.symbols[symbol] !== undefined));
+  }
+
   private letter(symbols: readonly number[]): Letter {
     const ordered = Int32Array.from(new Set(symbols)).sort();
     const key = ordered.join(',');

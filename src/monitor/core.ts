@@ -11,7 +11,7 @@ import type { Finding, Note } from './finding.ts';
 import { Incidents } from './incidents.ts';
 import { Order } from './order.ts';
 import { Calendar, ITEM, type Item, type ItemKind } from './queue.ts';
-import { Clock, Container, type Moment, Processes, type Segment, type Task } from './tables.ts';
+import { Clock, Container, type Moment, type Process, Processes, type Segment, type Task } from './tables.ts';
 import { View } from './view.ts';
 import { effectOf, whyOrder } from './words.ts';
 
@@ -31,6 +31,18 @@ export interface CoreOptions {
   readonly limits: Limits;
   readonly onFinding: (finding: Finding) => void;
   readonly onNote: (note: Note) => void;
+}
+
+/** What a snapshot has of it. */
+export interface CoreState {
+  readonly begin: bigint | undefined;
+  readonly counters: Counters;
+  readonly containers: ReadonlyMap<string, Container>;
+  readonly now: Moment;
+  readonly lostAt: Moment;
+  readonly unsureUntil: Moment;
+  readonly saidEarly: boolean;
+  readonly saidHost: boolean;
 }
 
 export class Core {
@@ -79,6 +91,55 @@ export class Core {
     return this.calendar.length;
   }
 
+  get lastTraits(): SourceTraits | undefined {
+    return this.traits;
+  }
+
+  /** How long is waited for what may be late. */
+  get waitsFor(): Moment {
+    return this.delay;
+  }
+
+  get state(): CoreState {
+    return {
+      begin: this.clock.begin,
+      counters: this.counters,
+      containers: this.containers,
+      now: this.now,
+      lostAt: this.lostAt,
+      unsureUntil: this.order.unsureUntil,
+      saidEarly: this.saidEarly,
+      saidHost: this.saidHost,
+    };
+  }
+
+  restoreState(state: CoreState): void {
+    if (state.begin !== undefined) this.clock.moment(state.begin);
+    Object.assign(this.counters, state.counters);
+    for (const [id, container] of state.containers) this.containers.set(id, container);
+    this.now = state.now;
+    this.lostAt = state.lostAt;
+    this.order.unsureUntil = state.unsureUntil;
+    this.saidEarly = state.saidEarly;
+    this.saidHost = state.saidHost;
+  }
+
+  /** Sets of states that came from elsewhere become sets of the containers' views. */
+  mapSets(tasks: Iterable<Task>): void {
+    for (const process of this.processes.all()) this.mapProcess(process);
+    for (const task of tasks) if (!this.processes.has(task.process)) this.mapProcess(task.process);
+  }
+
+  private mapProcess(process: Process): void {
+    const subsets = process.container?.view?.subsets;
+    if (subsets === undefined) return;
+    const tasks = new Set([process.main, ...process.tasks.values(), ...process.alive]);
+    for (const task of tasks) if (task.set !== undefined) task.set = subsets.of(task.set.states);
+    const history = [...process.history].map((set) => subsets.of(set.states));
+    process.history.clear();
+    for (const set of history) process.history.add(set);
+  }
+
   /** From now on observations come from such a source. */
   source(traits: SourceTraits): void {
     if (traits === this.traits) return;
@@ -118,11 +179,7 @@ export class Core {
     const first = container.view === undefined;
     container.view = view;
     if (first) return;
-    for (const process of this.processes.all()) {
-      if (process.container !== container) continue;
-      for (const task of process.alive)
-        if (task.set !== undefined) task.set = view.subsets.of(task.set.states);
-    }
+    for (const process of this.processes.all()) if (process.container === container) this.mapProcess(process);
   }
 
   /** Time has come this far; what is due is judged. */

@@ -17,7 +17,7 @@ import {
 } from './finding.ts';
 import { severityOf, techniqueOf } from './rules.ts';
 import type { Clock, Container, Moment, Process } from './tables.ts';
-import { Throttle } from './throttle.ts';
+import { type Bucket, Throttle } from './throttle.ts';
 
 /** Findings that one incident keeps; the rest is counted. */
 const keptFindings = 200;
@@ -144,6 +144,16 @@ export interface Discovery {
   readonly maker?: Process;
 }
 
+/** What a snapshot has of it. */
+export interface IncidentState {
+  readonly all: readonly OpenIncident[];
+  readonly more: number;
+  readonly numbers: ReadonlyMap<string, number>;
+  readonly last: ReadonlyMap<string, OpenIncident>;
+  readonly silent: ReadonlyMap<string, OpenIncident>;
+  readonly throttle: ReadonlyMap<string, Bucket>;
+}
+
 export class Incidents {
   readonly all: OpenIncident[] = [];
   /** Beyond the number that is kept. */
@@ -173,6 +183,20 @@ export class Incidents {
     this.limit = options.limit;
     this.allowed = options.allowed;
     this.onFinding = options.onFinding;
+  }
+
+  get state(): IncidentState {
+    const { all, more, numbers, last, silent } = this;
+    return { all, more, numbers, last, silent, throttle: this.throttle.buckets };
+  }
+
+  restore({ all, more, numbers, last, silent, throttle }: IncidentState): void {
+    this.all.push(...all);
+    this.more = more;
+    for (const [id, number] of numbers) this.numbers.set(id, number);
+    for (const [id, incident] of last) this.last.set(id, incident);
+    for (const [id, incident] of silent) this.silent.set(id, incident);
+    for (const [id, bucket] of throttle) this.throttle.buckets.set(id, bucket);
   }
 
   /** The incident of this process, a new one where it has none. */

@@ -27,4 +27,5 @@ export {
   type MonitorSummary,
   type NamedPolicy,
 } from './monitor.ts';
+export { type MonitorState, STATE_VERSION } from './snapshot.ts';
 export { printIncident, printNote, printSummary, timeText } from './text.ts';

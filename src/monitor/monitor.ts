@@ -12,6 +12,7 @@ import type { Counters } from './counters.ts';
 import type { ContainerRef, Finding, Incident, Note } from './finding.ts';
 import { FlowPlans } from './flow-plans.ts';
 import { Origins } from './origins.ts';
+import { type MonitorState, restoreState, saveState } from './snapshot.ts';
 import type { Moment } from './tables.ts';
 
 /** A policy with the name that findings and notes call it by: its file's. */
@@ -70,6 +71,10 @@ export interface Monitor {
   /** The end of input, or of all that is to come for now: everything that waits is judged. */
   flush(): void;
   summary(): MonitorSummary;
+  /** All that it knows, for `restore` of a monitor of the same policies. */
+  state(): MonitorState;
+  /** Goes on where another one was; before anything is observed. InputError where the state does not fit. */
+  restore(state: MonitorState, where: string): void;
 }
 
 export function createMonitor(policies: readonly NamedPolicy[], options: MonitorOptions = {}): Monitor {
@@ -168,6 +173,15 @@ class Watch implements Monitor {
         this.core.note({ kind: 'not-started', container: container.ref });
     if (this.core.processes.evicted > 0)
       this.core.note({ kind: 'evicted', processes: this.core.processes.evicted });
+  }
+
+  state(): MonitorState {
+    this.ahead.release();
+    return saveState(this.core, this.origins);
+  }
+
+  restore(state: MonitorState, where: string): void {
+    restoreState(this.core, this.origins, state, where);
   }
 
   summary(): MonitorSummary {

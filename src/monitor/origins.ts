@@ -30,11 +30,22 @@ const clone = (what: 'process' | 'thread'): Effect => ({
   access: '',
 });
 
+interface Waiting {
+  readonly process: Process;
+  readonly info: ProcessInfo;
+  readonly since: Moment;
+}
+
+/** What a snapshot has of it. */
+export interface OriginState {
+  readonly waiting: readonly Waiting[];
+}
+
 export class Origins {
   private readonly core: Core;
   private readonly replay: (observation: Observation) => void;
   private readonly executions: Executions;
-  private waiting: { readonly process: Process; readonly info: ProcessInfo; readonly since: Moment }[] = [];
+  private waiting: Waiting[] = [];
 
   /** `replay` takes observations that were held back. */
   constructor(core: Core, replay: (observation: Observation) => void) {
@@ -109,6 +120,14 @@ export class Origins {
         this.decide(process, info, moment);
     }
     if (fresh) this.adopt(process);
+  }
+
+  get state(): OriginState {
+    return { waiting: this.waiting };
+  }
+
+  restore({ waiting }: OriginState): void {
+    this.waiting = [...waiting];
   }
 
   get waits(): boolean {

@@ -39,6 +39,11 @@ export class Clock {
     return (high - this.high) * 4_294_967_296 + ((low >>> 0) - this.low);
   }
 
+  /** What moments count from. */
+  get begin(): bigint | undefined {
+    return this.base;
+  }
+
   time(moment: Moment): bigint {
     return (this.base ?? 0n) + BigInt(Number.isFinite(moment) ? Math.round(moment) : 0);
   }
@@ -210,6 +215,13 @@ export function makeForeign(process: Process, incident: OpenIncident, since: Mom
   incident.include(process, true);
 }
 
+/** What a snapshot has of `Processes`. */
+export interface ProcessState {
+  readonly all: readonly Process[];
+  readonly exited: readonly Process[];
+  readonly evicted: number;
+}
+
 /** Processes by pid and creation time. Exited ones are kept a while: children may be seen late. */
 export class Processes {
   size = 0;
@@ -237,6 +249,20 @@ export class Processes {
     else list.push(process);
     this.size++;
     if (this.size > this.limit) this.evict();
+  }
+
+  has(process: Process): boolean {
+    return process.kept && this.get(process.id) === process;
+  }
+
+  get state(): ProcessState {
+    return { all: [...this.all()], exited: [...this.exited], evicted: this.evicted };
+  }
+
+  restore({ all, exited, evicted }: ProcessState): void {
+    for (const process of all) this.add(process);
+    this.exited.push(...exited);
+    this.evicted = evicted;
   }
 
   /** It has exited, and everything about it has been judged. */

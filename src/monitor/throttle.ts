@@ -6,14 +6,15 @@
 const burst = 500;
 const every = 60e9;
 
-interface Bucket {
+export interface Bucket {
   tokens: number;
   since: number;
   readonly told: Set<string>;
 }
 
 export class Throttle {
-  private readonly buckets = new Map<string, Bucket>();
+  /** By container. */
+  readonly buckets = new Map<string, Bucket>();
 
   /** `sort`: findings of one sort are alike; there must be few sorts. */
   passes(container: string, sort: string, time: number): boolean {

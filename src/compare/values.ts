@@ -5,7 +5,7 @@ import type { Happening } from './runs.ts';
 
 /** A run's own values of the environment. */
 export interface Values {
-  /** In decimal, every process and thread. */
+  /** In decimal and in hexadecimal, every process and thread. */
   readonly taskIds: ReadonlySet<string>;
 }
 
@@ -13,7 +13,7 @@ export interface Values {
 export function valuesOf(happenings: Iterable<Happening>): Values {
   const taskIds = new Set(['1']);
   for (const { effect, result } of happenings)
-    if (effect.op === 'CLONE' && result > 0) taskIds.add(String(result));
+    if (effect.op === 'CLONE' && result > 0) taskIds.add(String(result)).add(result.toString(16));
   return { taskIds };
 }
 

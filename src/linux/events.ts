@@ -71,4 +71,6 @@ export interface EnvironmentValues {
   readonly clientPort: number;
   readonly uptime: bigint;
   readonly bootId: string;
+  /** Names of the host's block devices, which /sys shows in every container; default: two. */
+  readonly disks?: readonly string[];
 }

@@ -61,6 +61,37 @@ function processors(cpus: number): PseudoTree {
   return out;
 }
 
+/**
+ * A block device of the host; its directory is a link into the devices' tree there. Programs that look through all of them
+ * ask what they are made of.
+ */
+const disk = (number: string): PseudoTree => ({
+  dev: `${number}\n`,
+  ro: '0\n',
+  removable: '0\n',
+  size: '83886080\n',
+  stat: `${'0 '.repeat(16)}0\n`,
+  queue: {
+    rotational: '0\n',
+    physical_block_size: '512\n',
+    logical_block_size: '512\n',
+    hw_sector_size: '512\n',
+    minimum_io_size: '512\n',
+    optimal_io_size: '0\n',
+    discard_max_bytes: '0\n',
+    read_ahead_kb: '128\n',
+    scheduler: '[none] mq-deadline\n',
+  },
+});
+
+const DISKS = ['sda', 'sdb'];
+/** `MAJOR:MINOR` of each. */
+const numbersOf = (disks: readonly string[]): [string, string][] =>
+  disks.map((name, i) => [
+    name,
+    `${name.startsWith('nvme') ? 259 : name.startsWith('vd') ? 254 : 8}:${16 * i}`,
+  ]);
+
 /** A link's directory; values that do not depend on the environment. */
 function link(
   superblock: Superblock,
@@ -111,6 +142,7 @@ class LinkAddress extends GeneratedInode {
 
 export function createSys(superblock: Superblock, environment: EnvironmentValues): Dentry {
   const { cpus, memory } = environment;
+  const disks = numbersOf(environment.disks ?? DISKS);
   const self = new Dentry('', undefined, new StaticDirectory(superblock, 0o555, 1));
   const total = Math.floor(memory / 1024);
   const node = {
@@ -121,9 +153,12 @@ export function createSys(superblock: Superblock, environment: EnvironmentValues
     hugepages: {},
   };
   fillDirectory(self, {
-    block: {},
+    block: Object.fromEntries(disks.map(([name, number]) => [name, disk(number)])),
     bus: {},
-    dev: { block: {}, char: {} },
+    dev: {
+      block: Object.fromEntries(disks.map(([name, number]) => [number, `-> ../../block/${name}`])),
+      char: {},
+    },
     firmware: {},
     hypervisor: {},
     module: {},
@@ -131,7 +166,7 @@ export function createSys(superblock: Superblock, environment: EnvironmentValues
     class: {
       net: { lo: '-> ../../devices/virtual/net/lo', eth0: '-> ../../devices/virtual/net/eth0' },
       tty: {},
-      block: {},
+      block: Object.fromEntries(disks.map(([name]) => [name, `-> ../../block/${name}`])),
       thermal: {},
       power_supply: {},
       dmi: {},

@@ -52,7 +52,7 @@ export interface SymbolicStatistics {
  */
 const COST = { point: 0, call: 1, tried: 2, round: 2, layout: 2 } as const;
 /** Values of an address that are tried at one place; of a jump. */
-const MAX_VALUES = 24;
+const MAX_VALUES = 64;
 const MAX_TARGETS = 64;
 /** Expressions are forgotten beyond so many. */
 const MAX_NODES = 6_000_000;
@@ -140,12 +140,12 @@ export class SymbolicSearch {
     );
   }
 
-  private costOfValue({ kind, at, stack }: Decision): number {
-    const site = `${at} ${stack}`;
-    const known = this.values.get(site)?.size ?? 0;
+  private costOfValue(decision: Decision): number {
+    const { kind, at, stack } = decision;
+    const known = this.values.get(layoutSite(decision))?.size ?? 0;
     const most = kind === 'jump' ? MAX_TARGETS : MAX_VALUES;
     if (known >= most) return Infinity;
-    return (kind === 'jump' ? COST.point : COST.tried) + this.triedAt(site);
+    return (kind === 'jump' ? COST.point : COST.tried) + this.triedAt(`${at} ${stack}`);
   }
 
   private triedAt(key: string): number {
@@ -176,7 +176,7 @@ export class SymbolicSearch {
     const { x } = this;
     const { expression, value } = decision;
     if (decision.kind === 'branch') return holds(x, expression, 1n - value);
-    const known = this.values.get(`${decision.at} ${decision.stack}`) ?? [];
+    const known = this.values.get(layoutSite(decision)) ?? [];
     let out: Expression = x.constant(1, 1);
     for (const one of known) out = x.and(out, x.not(holds(x, expression, one)));
     return out;
@@ -213,7 +213,7 @@ export class SymbolicSearch {
       if (decision.kind === 'branch')
         for (const key of sideKeys(decision, decision.value === 1n)) this.seen.add(key);
       else {
-        const site = `${decision.at} ${decision.stack}`;
+        const site = layoutSite(decision);
         const known = this.values.get(site) ?? new Set();
         this.values.set(site, known.add(decision.value));
       }
@@ -230,6 +230,9 @@ export class SymbolicSearch {
 }
 
 type Found = (scenario: Scenario, trace: ScenarioTrace) => void;
+
+/** Where a value was gone on with, in an input laid out like this. */
+const layoutSite = ({ at, stack, layout }: Decision): string => `${at} ${stack} ${layout}`;
 
 /** Keys of one side of a branch: of the program point, of the call, of the round of a loop, of the input's layout. */
 function sideKeys(

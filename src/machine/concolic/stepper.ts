@@ -16,7 +16,9 @@ export type ConcreteStep = (m: Frame, code: Int32Array, at: number) => void;
 
 /** Most places in which a load at a symbolic address may find its value. */
 const MAX_TABLE = 4096;
-/** Tables of more variables are of no use: an index of so many is a place in a text, mostly. */
+/** Most places in which it may be whatever stands there: those of the first bit that is set in a word. */
+const MAX_PLACES = 65;
+/** Larger tables of more variables are of no use: an index of so many is a place in a text, mostly. */
 const MAX_INDEX_VARIABLES = 2;
 
 const concreteSteps: readonly ConcreteStep[] = IR_OPS.map((row) => HANDLERS[row[0]]);
@@ -112,16 +114,41 @@ export class Stepper {
       return entries === undefined ? 0 : x.table(single.variable, 8 * size, entries);
     }
     const { min, max } = x.range(address);
-    if (max - min >= BigInt(MAX_TABLE) || x.variables(address).length > MAX_INDEX_VARIABLES) return 0;
-    const start = Number(min);
-    const count = Number(max - min) + 1;
-    const { space } = m;
-    for (let at = start - (start % 4096); at < start + count + size - 1; at += 4096)
-      if (!isReadable(space, at)) return 0;
-    if (space.shadow(start, count + size - 1) !== undefined) return 0;
-    const bytes = space.read(start, count + size - 1);
-    const entries = Array.from({ length: count }, (_, i) => littleEndian(bytes, i, size));
-    return x.table(x.sub(address, x.constantBig(64, min)), 8 * size, entries);
+    const count = max - min + 1n;
+    if (min + count + 8n > BigInt(ADDRESS_LIMIT)) return 0;
+    if (count <= BigInt(MAX_PLACES)) return this.anyOf(m.space, address, Number(min), Number(count), size);
+    if (count > BigInt(MAX_TABLE) || x.variables(address).length > MAX_INDEX_VARIABLES) return 0;
+    const places = Array.from({ length: Number(count) }, (_, i) => min + BigInt(i));
+    const entries = fixedValues(m.space, places, size);
+    return entries === undefined ? 0 : x.table(x.sub(address, x.constantBig(64, min)), 8 * size, entries);
+  }
+
+  /** What stands at one of a few places, symbolic itself or not; as if others than those that can be read were not possible. */
+  private anyOf(
+    space: PagedSpace,
+    address: Expression,
+    start: number,
+    count: number,
+    size: number,
+  ): Expression {
+    const { x } = this;
+    const entries = fixedValues(
+      space,
+      Array.from({ length: count }, (_, i) => BigInt(start + i)),
+      size,
+    );
+    const places = (i: number): Expression => x.constantBig(64, BigInt(start + i));
+    if (entries !== undefined) return x.table(x.sub(address, places(0)), 8 * size, entries);
+    let out: Expression = 0;
+    for (let i = 0; i < count; i++) {
+      const at = start + i;
+      if (!isReadable(space, at) || !isReadable(space, at + size - 1)) continue;
+      const bytes = space.read(at, size);
+      const shadow = space.shadow(at, size);
+      const here = x.fromBytes(Array.from(bytes, (byte, k) => shadow?.[k] || x.constant(8, byte)));
+      out = out === 0 ? here : x.select(x.eq(address, places(i)), here, out);
+    }
+    return out;
   }
 }
 

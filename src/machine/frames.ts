@@ -25,6 +25,8 @@ export class FramePool {
   code: Uint8Array;
   /** Counts changes to code anywhere: engines compare it to see whether to look again. */
   codeChanges = 0;
+  /** Counts executable pages that stood in a page table and were replaced, removed or made not executable. */
+  mappingChanges = 0;
   /** Expressions of bytes, where inputs are symbolic; they go where the bytes go. */
   shadows: Shadows | undefined;
   private next = 2;

@@ -56,8 +56,15 @@ export class PageTable {
       leaf = this.addLeaf(high);
       if (leaf === 0) return false;
     }
-    this.pool.words[leaf + ((address - high * LEAF_SPAN) >>> 12)] = entry;
+    const at = leaf + ((address - high * LEAF_SPAN) >>> 12);
+    this.noteChange(this.pool.words[at], entry);
+    this.pool.words[at] = entry;
     return true;
+  }
+
+  private noteChange(before: number, after: number): void {
+    if ((before & ENTRY.EXEC) !== 0 && ((before ^ after) & (ENTRY.EXEC | -FRAME_SIZE)) !== 0)
+      this.pool.mappingChanges++;
   }
 
   private addLeaf(high: number): number {
@@ -105,7 +112,10 @@ export class PageTable {
     const count = Math.ceil((end - start) / FRAME_SIZE);
     for (let i = 0; i < count; i++) {
       const entry = this.pool.words[first + i];
-      if (entry !== 0) this.pool.words[first + i] = visit(entry, start + i * FRAME_SIZE);
+      if (entry === 0) continue;
+      const after = visit(entry, start + i * FRAME_SIZE);
+      this.noteChange(entry, after);
+      this.pool.words[first + i] = after;
     }
   }
 

@@ -1,7 +1,7 @@
 // The interpreter's cases: which operation, by opcode and widths, has which number in a stream, and how its words are
 // laid out. Native operations of emit.ts are listed here by the widths that lifted code has; what is not listed runs by
 // the `slow` case.
-import { ATOMICS, FLOAT_CONVERSIONS, IR, VECTOR_OPS, WORDS } from '../../isa/index.ts';
+import { ATOMICS, FLOAT_CONVERSIONS, IR, IR_OPS, VECTOR_OPS, WORDS } from '../../isa/index.ts';
 import { ANY_OF_NOT, COMPARISON_MASKS, FOLDED } from './analysis.ts';
 import { type Native, nativeFor, type Shape, shuffleLanes } from './emit.ts';
 
@@ -10,7 +10,7 @@ import { type Native, nativeFor, type Shape, shuffleLanes } from './emit.ts';
  * slow: operation · copy64, copy128, copy32: to, from · load: to, address, operation · store: address, value, operation
  * flags, keepflags: kind, a, b, c · cond: to, code · getf: to, bit · setf: bit, value · rflags: to · setrflags: value
  * align, canonical: address, operation, mask · exit: condition, target · jump: target · branch: condition, yes, no
- * syscall: next · end, boundary: none · swizzle1: to, a, mask · swizzle2: to, a, b, masks
+ * goto, fork: as jump and branch, to constants · syscall: next · end, boundary, dispatch: none · swizzle1: to, a, mask · swizzle2: to, a, b, masks
  * atomic: to, address, operand, replacement, operation · bit: to, from, position · nop (insn)
  */
 export const OWN = [
@@ -34,6 +34,9 @@ export const OWN = [
   'syscall',
   'end',
   'boundary',
+  'dispatch',
+  'goto',
+  'fork',
   'swizzle1',
   'swizzle2',
   'bit32',
@@ -150,6 +153,30 @@ for (const lane of [32, 64]) {
 FLOAT_CONVERSIONS.forEach(([, from, to], i) => {
   add(IR.fcvt, to, i, from);
 });
+
+const OWN_WORDS: Readonly<Record<string, number>> = {
+  ...{ slow: 2, copy: 3, flags: 5, keepflags: 5, getf: 3, setf: 3, rflags: 2, setrflags: 2 },
+  ...{ align: 4, canonical: 4, exit: 3, jump: 2, branch: 4, goto: 2, fork: 4, syscall: 2 },
+  ...{ end: 1, boundary: 1, dispatch: 1 },
+  ...{ swizzle1: 4, swizzle2: 5, bit: 4, cond: 3, load: 4, update: 4, store: 4, atomic: 6 },
+};
+
+/** Words of an operation, its case number included, by case number. */
+export const CASE_WORDS = Uint8Array.from([
+  ...OWN.map((name) => OWN_WORDS[name] ?? OWN_WORDS[name.replace(/\d.*$/, '')]),
+  ...list.map(({ native, operands }) => 2 + operands.length + (native.guard === undefined ? 0 : 1)),
+]);
+
+const NATIVE_NAMES = [...IR_OPS.map((row) => row[0]), ...Object.keys(FOLDED)];
+
+/** What a case is called: its operation and width, then what else it depends on. */
+export function caseName(number: number): string {
+  if (number < OWN.length) return OWN[number];
+  const { op, width, aux, wa, wb, wc } = list[number - OWN.length].shape;
+  const widths = [wa, wb, wc].filter((w) => w > 0);
+  const plain = widths.every((w) => w === width);
+  return `${NATIVE_NAMES[op]}${width}${aux > 0 ? `.${aux}` : ''}${plain ? '' : `:${widths.join(',')}`}`;
+}
 
 /** By case number: 1 where the number of the operation stands after the operands, for the reference. */
 export const GUARDED = Uint8Array.from([

@@ -17,9 +17,11 @@ import { coreInstance, rareStatus } from './core-instance.ts';
 import { CpuArea } from './cpu-area.ts';
 import { DispatchTable } from './dispatch-table.ts';
 import { StreamEncoder } from './encode.ts';
+import { firstOf } from './fused.ts';
 import { createTable, type WasmTable } from './host.ts';
-import { CPU, ENTRIES, ENTRY_SIZE, type Places } from './layout.ts';
+import { CPU, ENTRIES, ENTRY_SIZE, HEADER, LINKS, type Places } from './layout.ts';
 import { Library, type Unit } from './library.ts';
+import { Stops } from './stops.ts';
 import { type BlockRecord, storedStream } from './stored-code.ts';
 import { Shelf } from './stored-regions.ts';
 import {
@@ -88,8 +90,7 @@ export class Core extends CpuArea {
   /** Where it did: block and operation. */
   faultBlock = 0;
   faultOperation = 0;
-  /** Stops put into streams: byte address and the word that was there. */
-  readonly stops: { at: number; word: number; block: StreamBlock; mark: number }[] = [];
+  readonly stops: Stops;
   /** Executed instructions at the start of the block of a slow operation, for the time stamp counter. */
   readonly clock: { budget: number; bias: number; base: number; now: number };
 
@@ -104,6 +105,7 @@ export class Core extends CpuArea {
 
   private constructor(pool: FramePool, lifter: Lifter, environment: CoreEnvironment, places: Places) {
     super(pool, places);
+    this.stops = new Stops(pool);
     this.lifter = lifter;
     this.eager = environment.eager;
     this.hot = this.eager ? 2 : HOT;
@@ -132,12 +134,14 @@ export class Core extends CpuArea {
     this.run = this.exports['run'] as unknown as (fuel: number) => number;
     this.settle = this.exports['settle'] as unknown as () => number;
     this.changes = pool.codeChanges;
+    pool.view.setUint32(places.cpu + CPU.again, CASE.dispatch, true);
     this.flush();
   }
 
   /** Empties the dispatch table. */
   flush(): void {
     this.entries.clear();
+    this.newEpoch();
     this.changes = this.pool.codeChanges;
   }
 
@@ -365,6 +369,7 @@ export class Core extends CpuArea {
     words[at] = facts.instructions;
     words[at + 1] = this.eager ? 1 : executions;
     words[at + 2] = facts.number;
+    words.fill(0, at + LINKS / 4, at + HEADER / 4);
     this.chunk = (facts.base + facts.words * 4 + 15) & ~15;
     const block = new StreamBlock(facts, this.detailOf);
     this.byNumber.push(block);
@@ -408,7 +413,7 @@ export class Core extends CpuArea {
     const { library } = this;
     if (library === undefined) return;
     for (const shelf of this.shelves.values()) shelf.save();
-    this.clearStops();
+    this.stops.clear();
     const { words } = this.pool;
     library.save({
       executions: (number) => this.executionsOf(this.byNumber[number]),
@@ -475,7 +480,7 @@ export class Core extends CpuArea {
   private slowStream(header: number, operation: number, fuel: number): number {
     const block = this.blockAt(header);
     const pc = this.field(CPU.pc);
-    const access = PLAIN_ACCESSES[this.pool.view.getInt32(pc, true)];
+    const access = PLAIN_ACCESSES[firstOf(this.pool.view.getInt32(pc, true))];
     return access === undefined
       ? this.slow(block, operation, fuel, undefined)
       : this.slowAccess(block, operation, pc, access);
@@ -552,34 +557,12 @@ export class Core extends CpuArea {
   /** Code changed in the middle of a block: what follows this instruction may no longer stand. */
   private stopAfter(block: StreamBlock, operation: number): void {
     const mark = instructionOf(block.code, operation) + 1;
-    if (mark < block.instructions) this.stopAt(block, mark);
-  }
-
-  /** Where instruction `mark` begins: word from the header | bytes from the block's address << 16. */
-  private markOf(block: StreamBlock, mark: number): number {
-    return this.pool.words[block.base / 4 + block.words - block.instructions + mark];
+    if (mark < block.instructions) this.stops.put(block, mark);
   }
 
   /** Address of the block's instruction `mark`. */
   addressOf(block: StreamBlock, mark: number): number {
-    return block.address + (this.markOf(block, mark) >>> 16);
-  }
-
-  /** Puts a stop before the block's instruction number `mark`. */
-  stopAt(block: StreamBlock, mark: number): void {
-    const at = block.header + (this.markOf(block, mark) & 0xffff) * 4;
-    const { view } = this.pool;
-    const word = view.getInt32(at, true);
-    if (word === CASE.boundary) return;
-    this.stops.push({ at, word, block, mark });
-    view.setInt32(at, CASE.boundary, true);
-  }
-
-  /** Takes all stops away. */
-  clearStops(): void {
-    const { view } = this.pool;
-    for (const stop of this.stops) view.setInt32(stop.at, stop.word, true);
-    this.stops.length = 0;
+    return block.address + (this.stops.markOf(block, mark) >>> 16);
   }
 }
 

@@ -11,6 +11,9 @@ export abstract class CpuArea {
   abstract readonly frame: Frame;
   protected abstract settle(): number;
   private epoch = 0;
+  private root = 0;
+  /** mappingChanges of the pool when the epoch began. */
+  private changesSeen = -1;
 
   constructor(pool: FramePool, places: Places) {
     this.pool = pool;
@@ -33,8 +36,16 @@ export abstract class CpuArea {
     bytes.set(new Uint8Array(registers.buffer, registers.offset, LAYOUT.size), at);
     view.setInt32(at + CPU.pending, -1, true);
     view.setUint32(at + CPU.root, root * 4, true);
+    if (root === this.root && this.pool.mappingChanges === this.changesSeen) return;
+    this.root = root;
+    this.newEpoch();
+  }
+
+  /** What was found at an address is to be looked up again. */
+  newEpoch(): void {
+    this.changesSeen = this.pool.mappingChanges;
     this.epoch = (this.epoch % 0x3fff_ffff) + 1;
-    view.setUint32(at + CPU.epoch, this.epoch, true);
+    this.pool.view.setUint32(this.places.cpu + CPU.epoch, this.epoch, true);
   }
 
   // values

@@ -22,6 +22,8 @@ export abstract class DispatchWriter {
   protected readonly block: number;
   protected readonly code: number;
   protected readonly epoch: number;
+  /** Byte address of the link by which the block was left, 0 none. */
+  protected readonly chain: number;
   /** 1: the block at rip is run as a stream, its region can't go on there. */
   protected readonly skip: number;
   protected readonly entry: number;
@@ -37,13 +39,42 @@ export abstract class DispatchWriter {
     this.a = a;
     this.hot = hot;
     this.places = places;
-    [this.pc, this.block, this.code, this.epoch, this.skip, this.entry, this.flags] = Array.from(
-      { length: 7 },
+    [this.pc, this.block, this.code, this.epoch, this.skip, this.entry, this.flags, this.chain] = Array.from(
+      { length: 8 },
       () => a.local(I32),
     );
     this.rip = a.local(I64);
     this.access = accessLocals(a);
     this.pairs = [0, 1].map(() => ({ high: a.local(I64), leaf: a.local(I32) }));
+  }
+
+  /** The block was left by the link at the offset that is pushed. */
+  protected link(offset: () => void): void {
+    const { a } = this;
+    a.get(this.block);
+    offset();
+    a.op(W.i32_add);
+    a.set(this.chain);
+  }
+  protected noLink(): void {
+    this.a.i32(0);
+    this.a.set(this.chain);
+  }
+
+  /** The next operation is to go where rip is. */
+  protected goAgain(): void {
+    const { a, places } = this;
+    a.i32(places.cpu + CPU.again);
+    a.set(this.pc);
+    this.readEpoch();
+  }
+
+  /** The epoch may be another after code of the host ran. */
+  protected readEpoch(): void {
+    const { a, places } = this;
+    a.i32(places.cpu);
+    a.load(32, CPU.epoch);
+    a.set(this.epoch);
   }
 
   protected forgetLeaves(): void {
@@ -79,6 +110,29 @@ export abstract class DispatchWriter {
   // dispatch
 
   protected writeDispatch(): void {
+    const { a } = this;
+    const linked = a.block();
+    const looked = a.block();
+    a.get(this.chain);
+    a.op(W.i32_eqz);
+    a.brIf(looked);
+    a.get(this.chain);
+    a.load(32, 4);
+    a.get(this.epoch);
+    a.op(W.i32_ne);
+    a.brIf(looked);
+    a.get(this.chain);
+    a.load(32);
+    a.set(this.block);
+    a.br(linked);
+    a.end();
+    this.lookUp();
+    a.end();
+    this.beginBlock();
+  }
+
+  /** Finds what stands at rip: goes on with a stream block, runs a region. */
+  private lookUp(): void {
     const { a, places } = this;
     a.get(this.rip);
     a.op(W.i32_wrap_i64);
@@ -118,9 +172,25 @@ export abstract class DispatchWriter {
     this.callRegion();
     a.end();
     a.end();
+    a.get(this.chain);
+    a.if();
+    a.get(this.skip);
+    a.op(W.i32_eqz);
+    a.if();
+    a.get(this.chain);
+    a.get(this.block);
+    a.store(32);
+    a.get(this.chain);
+    a.get(this.epoch);
+    a.store(32, 4);
+    a.end();
+    a.end();
     a.i32(0);
     a.set(this.skip);
-    // a stream block
+  }
+
+  private beginBlock(): void {
+    const { a } = this;
     a.get(this.fuel);
     a.get(this.block);
     a.load(32);
@@ -252,9 +322,10 @@ export abstract class DispatchWriter {
     a.load(32, CPU.fuel);
     a.set(this.fuel);
     this.forgetLeaves();
+    this.goAgain();
     a.get(this.code);
     a.op(W.i32_eqz);
-    a.brIf(this.dispatch);
+    a.brIf(this.next);
     a.get(this.code);
     a.i32(EXIT.slow);
     a.op(W.i32_ne);
@@ -262,7 +333,7 @@ export abstract class DispatchWriter {
     this.rememberLeaf();
     a.i32(1);
     a.set(this.skip);
-    a.br(this.dispatch);
+    a.br(this.next);
   }
 
   /** The leaf table of the address that a region could not reach, where there is one. */

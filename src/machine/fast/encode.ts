@@ -18,6 +18,7 @@ import { LAYOUT } from '../registers.ts';
 import { AnalysisScratch, FOLDED, isConst, keepsFlags, operandsOf } from './analysis.ts';
 import { CASE, GUARDED, NATIVE_NUMBERS, shapeKey } from './cases.ts';
 import { shuffleLanes } from './emit.ts';
+import { fuse } from './fused.ts';
 import { CPU, HEADER, SLOT } from './layout.ts';
 
 /** Byte offset of a register in the register file. */
@@ -183,6 +184,7 @@ export class StreamEncoder {
     this.outAt += HEADER / 4;
     const { dead } = this.analysis;
     for (let i = 0; i < this.count; i++) if (dead[i] === 0) this.operation(i);
+    fuse(this.out, this.header + HEADER / 4, this.outAt);
     for (let i = 0; i < this.markCount; i++) this.put(this.marks[i]);
     this.length = this.outAt - place.at;
     return true;
@@ -463,10 +465,15 @@ export class StreamEncoder {
         this.put3(CASE.exit, this.home(a), this.home(b));
         return;
       case IR.jump:
-        this.put2(CASE.jump, this.home(a));
+        this.put2(isConst(code, a) ? CASE.goto : CASE.jump, this.home(a));
         return;
       case IR.branch:
-        this.put4(CASE.branch, this.home(a), this.home(b), this.home(c));
+        this.put4(
+          isConst(code, b) && isConst(code, c) ? CASE.fork : CASE.branch,
+          this.home(a),
+          this.home(b),
+          this.home(c),
+        );
         return;
       case IR.syscall:
         this.put2(CASE.syscall, this.home(a));

@@ -173,7 +173,7 @@ class Run {
         default:
           stop = this.stop(code, header);
       }
-      if (core.stops.length > 0 && stop !== undefined) core.clearStops();
+      if (core.stops.length > 0 && stop !== undefined) core.stops.clear();
       if (stop !== undefined) return stop;
     }
   }
@@ -220,7 +220,7 @@ class Run {
     const { core } = this;
     const wanted = this.left;
     const bias = block.instructions - wanted;
-    core.stopAt(block, wanted);
+    core.stops.put(block, wanted);
     core.clock.bias = bias;
     const code = core.run(block.instructions);
     core.clock.bias = 0;
@@ -231,11 +231,11 @@ class Run {
     }
     if (code === EXIT.fault) {
       const stop = this.stop(code, core.field(CPU.block));
-      core.clearStops();
+      core.stops.clear();
       return stop;
     }
     if (code === EXIT.hot) {
-      core.clearStops();
+      core.stops.clear();
       return undefined;
     }
     throw new Error(`internal error: a shortened block ended with ${code}`);
@@ -245,11 +245,11 @@ class Run {
   private boundary(): void {
     const { core } = this;
     const pc = core.field(CPU.pc);
-    const stop = core.stops.find(({ at }) => at === pc);
+    const stop = core.stops.find(pc);
     assert(stop !== undefined, 'a stop that was put there');
     core.rip = core.addressOf(stop.block, stop.mark);
     this.left += stop.block.instructions - stop.mark;
-    core.clearStops();
+    core.stops.clear();
   }
 
   private stop(code: number, header: number): EngineStop {

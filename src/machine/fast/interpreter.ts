@@ -7,7 +7,7 @@ import { closeWindows, hostAddress, type LeafPair, translate } from './access.ts
 import { FOLDED } from './analysis.ts';
 import { Asm, typeOf } from './asm.ts';
 import { emitAtomic } from './atomic-code.ts';
-import { NATIVE_CASES, type NativeCase, OWN, type OwnCase } from './cases.ts';
+import { CASE_WORDS, NATIVE_CASES, type NativeCase, OWN, type OwnCase } from './cases.ts';
 import {
   CORE_FUNCTIONS,
   emitExactProduct,
@@ -26,7 +26,8 @@ import {
 import { DispatchWriter } from './dispatch.ts';
 import type { Emitter } from './emit.ts';
 import { emitCondition, emitStatus } from './flag-code.ts';
-import { CPU, EXIT, type Places } from './layout.ts';
+import { FUSED, SINGLE_CASES } from './fused.ts';
+import { CPU, EXIT, LINK_SIZE, LINKS, type Places } from './layout.ts';
 import { V, W } from './opcodes.ts';
 import { encodeModule, type FunctionSource, T } from './wasm-code.ts';
 
@@ -89,17 +90,17 @@ class RunWriter extends DispatchWriter {
     a.i32(places.cpu);
     a.load(64, LAYOUT.rip);
     a.set(this.rip);
-    a.i32(places.cpu);
-    a.load(32, CPU.epoch);
-    a.set(this.epoch);
     closeWindows(a, places.cpu);
     this.forgetLeaves();
+    this.goAgain();
     this.exit = a.block();
-    this.dispatch = a.loop();
-    this.writeDispatch();
+    // one loop, not one in another: the compiler would put constants of the inner one before it, for each block anew
     this.next = a.loop();
+    this.dispatch = a.block();
     this.writeCases();
     a.end();
+    this.writeDispatch();
+    a.br(this.next);
     a.end();
     a.end();
     a.i32(places.cpu);
@@ -119,25 +120,41 @@ class RunWriter extends DispatchWriter {
 
   private writeCases(): void {
     const { a } = this;
-    const total = OWN.length + NATIVE_CASES.length;
+    const total = SINGLE_CASES + FUSED.length;
     const labels = Array.from({ length: total }, () => a.block());
     a.get(this.pc);
     a.load(32);
     a.brTable(Array.from({ length: total }, (_, i) => labels[total - 1 - i]));
-    for (const name of OWN) {
+    for (let number = 0; number < SINGLE_CASES; number++) {
       a.end();
-      this.own(name);
+      this.sequence([number]);
     }
-    for (const item of NATIVE_CASES) {
+    for (const members of FUSED) {
       a.end();
-      this.native(item);
+      this.sequence(members);
     }
   }
+
+  /** Operations one after the other, then to the next case. */
+  private sequence(members: readonly number[]): void {
+    this.first = 0;
+    for (const [i, number] of members.entries()) {
+      this.last = i === members.length - 1;
+      this.words = CASE_WORDS[number];
+      if (number < OWN.length) this.own(OWN[number]);
+      else this.native(NATIVE_CASES[number - OWN.length]);
+      this.first += this.words;
+    }
+  }
+  /** Where the operation at hand begins, its words, and whether it is the last of its sequence. */
+  private first = 0;
+  private words = 0;
+  private last = true;
 
   /** Pushes word i of the operation. */
   private word(i: number): void {
     this.a.get(this.pc);
-    this.a.load(32, 4 * i);
+    this.a.load(32, 4 * (this.first + i));
   }
 
   /** Pushes the value of `width` bits whose address is word i. */
@@ -146,10 +163,16 @@ class RunWriter extends DispatchWriter {
     this.a.load(width === 1 ? 8 : width);
   }
 
-  private advance(words: number): void {
+  /** The operation is done. */
+  private advance(): void {
+    if (this.last) this.goOn();
+  }
+
+  /** To what stands after the operation, which may be in the midst of a sequence. */
+  private goOn(): void {
     const { a } = this;
     a.get(this.pc);
-    a.i32(4 * words);
+    a.i32(4 * (this.first + this.words));
     a.op(W.i32_add);
     a.set(this.pc);
     a.br(this.next);
@@ -167,6 +190,10 @@ class RunWriter extends DispatchWriter {
     const { a, places } = this;
     a.i32(places.cpu);
     a.get(this.pc);
+    if (this.first > 0) {
+      a.i32(4 * this.first);
+      a.op(W.i32_add);
+    }
     a.store(32, CPU.pc);
     a.get(this.block);
     this.word(i);
@@ -177,6 +204,8 @@ class RunWriter extends DispatchWriter {
     a.op(W.i32_eq);
     this.leaveIf(EXIT.fault);
     this.forgetLeaves();
+    this.readEpoch();
+    if (!this.last) this.goOn();
   }
 
   private native({ shape, native, operands }: NativeCase): void {
@@ -202,13 +231,13 @@ class RunWriter extends DispatchWriter {
     native.value(emitter, shape);
     this.storeResult(result);
     if (native.guard === undefined) {
-      this.advance(words);
+      this.advance();
       return;
     }
     a.else();
     this.slow(words);
     a.end();
-    this.advance(words + 1);
+    this.advance();
   }
 
   private resultWidth(op: number, width: number): number {
@@ -234,14 +263,14 @@ class RunWriter extends DispatchWriter {
         this.word(1);
         this.value(2, width);
         a.store(width);
-        this.advance(3);
+        this.advance();
         return;
       case 'cond':
         this.word(1);
         a.call(SETTLE);
         emitCondition(a, width, this.flags);
         this.storeResult(1);
-        this.advance(3);
+        this.advance();
         return;
       case 'bit':
         this.word(1);
@@ -252,7 +281,7 @@ class RunWriter extends DispatchWriter {
         a.i32(1);
         a.op(W.i32_and);
         this.storeResult(1);
-        this.advance(4);
+        this.advance();
         return;
       case 'setrflags':
         this.setRflags(width);
@@ -268,7 +297,7 @@ class RunWriter extends DispatchWriter {
     switch (name) {
       case 'slow':
         this.slow(1);
-        this.advance(2);
+        this.advance();
         return;
       case 'flags':
       case 'keepflags':
@@ -288,7 +317,7 @@ class RunWriter extends DispatchWriter {
           this.value(i, 64);
           a.store(64, field);
         }
-        this.advance(5);
+        this.advance();
         return;
       case 'getf':
         this.word(1);
@@ -298,7 +327,7 @@ class RunWriter extends DispatchWriter {
         a.i32(1);
         a.op(W.i32_and);
         this.storeResult(1);
-        this.advance(3);
+        this.advance();
         return;
       case 'setf':
         a.i32(places.cpu);
@@ -312,13 +341,13 @@ class RunWriter extends DispatchWriter {
         this.word(1);
         a.op(W.i32_shl, W.i32_or);
         a.store(32, LAYOUT.rflags);
-        this.advance(3);
+        this.advance();
         return;
       case 'rflags':
         this.word(1);
         a.call(SETTLE);
         this.storeResult(32);
-        this.advance(2);
+        this.advance();
         return;
       case 'align':
       case 'canonical':
@@ -338,7 +367,7 @@ class RunWriter extends DispatchWriter {
           a.v(V.or);
         }
         a.store(128);
-        this.advance(name === 'swizzle1' ? 4 : 5);
+        this.advance();
         return;
       default:
         this.control(name);
@@ -354,16 +383,41 @@ class RunWriter extends DispatchWriter {
         a.if();
         this.value(2, 64);
         a.set(this.rip);
+        this.noLink();
         a.br(this.dispatch);
         a.end();
-        this.advance(3);
+        this.advance();
+        return;
+      case 'dispatch':
+        this.noLink();
+        a.br(this.dispatch);
         return;
       case 'jump':
+      case 'goto':
         this.value(1, 64);
         a.set(this.rip);
+        if (name === 'goto') this.link(() => a.i32(LINKS));
+        else this.noLink();
+        a.br(this.dispatch);
+        return;
+      case 'fork':
+        this.value(1, 1);
+        a.set(this.flags);
+        this.value(2, 64);
+        this.value(3, 64);
+        a.get(this.flags);
+        a.op(W.select);
+        a.set(this.rip);
+        this.link(() => {
+          a.i32(LINKS);
+          a.i32(LINKS + LINK_SIZE);
+          a.get(this.flags);
+          a.op(W.select);
+        });
         a.br(this.dispatch);
         return;
       case 'branch':
+        this.noLink();
         this.value(2, 64);
         this.value(3, 64);
         this.value(1, 1);
@@ -401,7 +455,7 @@ class RunWriter extends DispatchWriter {
     a.i32(taken);
     a.op(W.i32_and, W.i32_or);
     a.store(32, LAYOUT.rflags);
-    this.advance(2);
+    this.advance();
   }
 
   private check(name: 'align' | 'canonical'): void {
@@ -422,7 +476,7 @@ class RunWriter extends DispatchWriter {
     a.if();
     this.slow(2);
     a.end();
-    this.advance(4);
+    this.advance();
   }
 
   private reach(i: number, width: number, write: boolean, pair: LeafPair): void {
@@ -442,7 +496,7 @@ class RunWriter extends DispatchWriter {
     a.else();
     this.slow(3);
     a.end();
-    this.advance(4);
+    this.advance();
   }
 
   private store(width: number, pair: LeafPair): void {
@@ -455,7 +509,7 @@ class RunWriter extends DispatchWriter {
     a.else();
     this.slow(3);
     a.end();
-    this.advance(4);
+    this.advance();
   }
 
   private atomic(width: number, kind: (typeof ATOMICS)[number]): void {
@@ -484,7 +538,7 @@ class RunWriter extends DispatchWriter {
     a.else();
     this.slow(5);
     a.end();
-    this.advance(6);
+    this.advance();
   }
 }
 

@@ -7,7 +7,8 @@
 //         position at the exit
 //   1072  64 bits that are always 0
 //   1088  four slots of 16 bytes: operands and result of a region's slow operation
-//   1152  epoch (i32): the mappings that code was last looked up in   1160 address of a region's access that failed (i64)
+//   1152  epoch (i32): another one when what code was looked up may have changed: mappings of code, code itself,
+//         regions   1156 the case `dispatch`, as an operation   1160 address of a region's access that failed (i64)
 //   1280  LEAVES places of 16 bytes, by the lowest bits of an address' upper part (bits from 24 on): that part (i64,
 //         -1 none), byte address of the leaf page table
 //   2048  WINDOWS places of 32 bytes: pages that regions reached last, by what addresses are made from: 0 where the page
@@ -24,7 +25,8 @@
 //   Descriptor of a region: 0 number of pages, 4 exits (i32), 8 the addresses of the last EXITS of them (i64), then for
 //   each page its number (i64) and frame (i32), 16 bytes
 //
-//   Stream block: 0 instructions, 4 executions, 8 number of the block, 12 first operation; an operation is a case
+//   Stream block: 0 instructions, 4 executions, 8 number of the block, 12 where its jump or its branch that is taken led
+//   last: header of the stream block and epoch, 20 the same for a branch not taken, 28 first operation; an operation is a case
 //   number and its operands, all i32; operands are absolute byte addresses of values. At the end a word for each
 //   instruction: its first word from the header | bytes from the block's address << 16.
 export const CPU = {
@@ -39,6 +41,7 @@ export const CPU = {
   zero: 1072,
   scratch: 1088,
   epoch: 1152,
+  again: 1156,
   address: 1160,
   leaves: 1280,
   windows: 2048,
@@ -49,7 +52,10 @@ export const CPU = {
 export const SLOT = 16;
 export const ENTRIES = 262_144;
 export const ENTRY_SIZE = 32;
-export const HEADER = 12;
+export const HEADER = 28;
+/** In a header, links to what comes after the block. */
+export const LINKS = 12;
+export const LINK_SIZE = 8;
 /** Leaf page tables that regions remember. */
 export const LEAVES = 32;
 /** Pages that regions remember; the first 16 belong to the general registers. */

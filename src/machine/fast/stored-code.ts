@@ -10,6 +10,7 @@
 //
 // A record holds where the guest's memory has the bytes that it was made from.
 import type { CodeStore } from '../code-store.ts';
+import { HEADER } from './layout.ts';
 import type { StreamBlock } from './stream-block.ts';
 
 const MAGIC = 0x4547_4643;
@@ -134,7 +135,7 @@ export class StoredCode {
     const count = words[record + 5];
     const constants = words[record + 6];
     if (words[record + 4] < 0 || first + count > this.streams + words[3]) return false;
-    if (constants < 0 || constants + 3 > count) return false;
+    if (constants < 0 || constants + HEADER / 4 > count) return false;
     let sum = 0x811c_9dc5 | 0;
     for (let i = 0; i < constants; i++) {
       const word = words[first + i];
@@ -210,9 +211,8 @@ export function storedStream(
     const word = words[at + i];
     out[i] = i >= constants && i < operations && word >= base && word < end ? ~(word - base) : word;
   }
-  // the header: executions and number are of one run
-  out[constants + 1] = 0;
-  out[constants + 2] = 0;
+  // the header: executions, number and links are of one run
+  out.fill(0, constants + 1, constants + HEADER / 4);
   return out;
 }
 

@@ -265,6 +265,8 @@ export class Translator {
       memory: pool.linear,
     });
     const first = table.grow(plans.length);
+    // links between streams pass regions by
+    core.newEpoch();
     plans.forEach((plan, i) => {
       table.set(first + i, instance.exports[`r${i}`]);
       this.install(plan, written[i], first + i, space);

@@ -18,6 +18,8 @@ function add(x: Expressions, a: Expression, b: Expression, width: number): Expre
   if (x.isConstant(b)) {
     if (s.opOf(a) === OP.add && x.isConstant(s.bs[a]))
       return add(x, s.as[a], x.fold(OP.add, width, s.bs[a], b), width);
+    if (s.opOf(a) === OP.select && x.isConstant(s.bs[a]) && x.isConstant(s.cs[a]))
+      return x.select(s.as[a], x.fold(OP.add, width, s.bs[a], b), x.fold(OP.add, width, s.cs[a], b));
     if (s.opOf(a) === OP.not && isOne(x, b)) return sub(x, x.constant(width, 0), s.as[a], width);
   } else {
     if (a === b && width > 1) return shift.shl(x, a, x.constant(width, 1), width);

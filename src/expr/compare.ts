@@ -198,6 +198,12 @@ function splitOf(x: Expressions, a: Expression, b: Expression): number {
   return p === q || (p % 8 === 0 && q % 8 === 0) ? Math.max(p, q) : 0;
 }
 
+/** Whether it chooses between two constants, so that comparing with a constant is choosing between two bits. */
+function choosesConstants(x: Expressions, e: Expression): boolean {
+  const s = x.nodes;
+  return s.opOf(e) === OP.select && x.isConstant(s.bs[e]) && x.isConstant(s.cs[e]);
+}
+
 function ltu(x: Expressions, a: Expression, b: Expression, width: number): Expression {
   const s = x.nodes;
   if (a === b) return x.constant(1, 0);
@@ -227,6 +233,8 @@ function ltu(x: Expressions, a: Expression, b: Expression, width: number): Expre
     if (other !== OP.zext) return x.constant(1, 1);
   }
   if (width > 64) return highFirst(x, a, b, width);
+  if (x.isConstant(b) && choosesConstants(x, a))
+    return x.select(s.as[a], ltu(x, s.bs[a], b, width), ltu(x, s.cs[a], b, width));
   // fewer zeros than so many: a one is among the first bits; the constant is at most the width, or bounds had decided
   if ((op === OP.ctz || op === OP.clz) && s.smallOf(b) > 0) return someWithin(x, a, s.smallOf(b));
   // with the same high parts the low ones decide
@@ -269,6 +277,8 @@ function lts(x: Expressions, a: Expression, b: Expression, width: number): Expre
   if (x.isConstant(b)) {
     if (x.value(b) === 0n) return x.extract(a, width - 1, 1);
     if (x.value(b) === 1n << BigInt(width - 1)) return x.constant(1, 0);
+    if (choosesConstants(x, a))
+      return x.select(s.as[a], lts(x, s.bs[a], b, width), lts(x, s.cs[a], b, width));
   }
   if (s.opOf(a) === OP.sext) {
     const from = s.widthOf(s.as[a]);

@@ -174,6 +174,15 @@ const RULES: Readonly<Partial<Record<keyof typeof OP, Rule>>> = {
     }
     lowZeros(Math.min(64, trailing(s, a) + trailing(s, b)), out);
   },
+  mulhu: (s, e, out) => {
+    // by a constant, as compilers divide by constants
+    const [a, b] = [s.as[e], s.bs[e]];
+    if (s.opOf(b) !== OP.const || s.max[a] >= EXACT) return;
+    const by = BigInt(s.as[b] >>> 0) | (BigInt(s.bs[b] >>> 0) << 32n);
+    const high = (v: number): number => Number((BigInt(v) * by) >> BigInt(s.widthOf(e)));
+    out.min = high(s.min[a]);
+    out.max = high(s.max[a]);
+  },
   shl: (s, e, out) => {
     const k = constantCount(s, e);
     if (k >= 0) shiftedLeft(s, s.as[e], k, out);

@@ -21,6 +21,13 @@ export class PathCondition {
   /** Conjuncts of several variables, or of a wide one. */
   private readonly last: PathCondition | undefined;
   private readonly domains: Domains;
+  /** Number of those conjuncts, this one included. */
+  private readonly count: number;
+  /**
+   * Their places, shared along a path: those of this one's are below `count`. Undefined on a path that forked off one
+   * that went on, where they are looked for one by one.
+   */
+  private readonly places: Map<Expression, number> | undefined;
 
   private constructor(
     expressions: Expressions,
@@ -28,6 +35,7 @@ export class PathCondition {
     conjunct: Expression,
     last: PathCondition | undefined,
     domains: Domains,
+    isTold = true,
   ) {
     this.expressions = expressions;
     this.parent = parent;
@@ -35,6 +43,11 @@ export class PathCondition {
     this.length = parent === undefined ? 0 : parent.length + 1;
     this.last = last;
     this.domains = domains;
+    this.count = (parent?.count ?? 0) + (isTold ? 0 : 1);
+    if (parent === undefined) this.places = new Map();
+    else if (isTold) this.places = parent.places;
+    else if (parent.places?.size === parent.count) this.places = parent.places.set(conjunct, parent.count);
+    else this.places = undefined;
   }
 
   /** No condition at all. */
@@ -64,7 +77,7 @@ export class PathCondition {
     if (variables.length !== 1 || x.variableAt(variables[0]).width > 8) {
       if (this.has(condition)) return this;
       if (this.has(x.not(condition))) return undefined;
-      return new PathCondition(x, this, condition, this.withSelf(), this.domains);
+      return new PathCondition(x, this, condition, this.withSelf(), this.domains, false);
     }
     const variable = variables[0];
     const before = this.domain(variable);
@@ -84,7 +97,10 @@ export class PathCondition {
 
   /** Whether the conjunct of several variables is among these. */
   private has(condition: Expression): boolean {
-    for (let at = this.withSelf(); at !== undefined; at = at.last) if (at.conjunct === condition) return true;
+    for (let at = this.withSelf(); at !== undefined; at = at.last) {
+      if (at.conjunct === condition) return true;
+      if (at.places !== undefined) return (at.places.get(condition) ?? Infinity) < at.count;
+    }
     return false;
   }
 

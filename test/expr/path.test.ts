@@ -101,3 +101,21 @@ test('paths share what they have in common, and see contradictions', () => {
   assert.deepEqual(less.restricted(), [0, 1]);
   assert.match(less.text(), /ltu a b/);
 });
+
+test('conjuncts of several variables are known again, on forks too', () => {
+  const x = new Expressions();
+  const bytes = Array.from({ length: 40 }, (_, i) => x.variable(8, `b${i}`));
+  const conjuncts = bytes.slice(1).map((b, i) => x.ltu(bytes[i], b));
+  const paths = [PathCondition.start(x)];
+  for (const one of conjuncts) paths.push(paths[paths.length - 1].and(one)!);
+  for (const [i, path] of paths.entries()) {
+    for (const [j, one] of conjuncts.entries()) {
+      assert.equal(path.and(one) === path, j < i, `${j} at ${i}`);
+      assert.equal(path.and(x.not(one)) === undefined, j < i, `not ${j} at ${i}`);
+    }
+    // a fork that takes some in another order
+    const fork = path.and(conjuncts[38])!.and(conjuncts[20])!;
+    for (const [j, one] of conjuncts.entries())
+      assert.equal(fork.and(one) === fork, j < i || j === 38 || j === 20, `${j} on the fork at ${i}`);
+  }
+});

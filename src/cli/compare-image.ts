@@ -40,6 +40,22 @@ export interface HostRecording {
   readonly ready?: number;
 }
 
+/**
+ * A shell command that ends so many seconds later, or once the processes have been the same for a while: a script may be
+ * far from its end when nobody tells that it listens, and a busy machine takes its time.
+ */
+const restAfter = (seconds: number): string => `
+tree() { for each in $(cat /proc/$1/task/*/children 2>/dev/null); do echo "$each"; tree "$each"; done; }
+sleep ${seconds}
+same=0
+for turn in $(seq 120); do
+  now=$(tree "$EFFIGY_PID")
+  if [ "$now" = "$was" ]; then same=$((same + 1)); else same=0; fi
+  [ $same -ge 3 ] && break
+  was=$now
+  sleep 0.5
+done`;
+
 /** Runs an image here; returns the recorder's notes. Needs root. */
 export async function recordOnHost(options: HostRecording): Promise<readonly string[]> {
   checkImage(options.image, options.path);
@@ -47,7 +63,7 @@ export async function recordOnHost(options: HostRecording): Promise<readonly str
     output: join(options.scratch, 'trace.sf'),
     image: { path: options.path, ref: options.ref },
     command: [],
-    drive: `sleep ${options.idle}`,
+    drive: restAfter(options.idle),
     containerId: CONTAINER_ID,
     net: 'own',
     readyTimeout: options.ready,

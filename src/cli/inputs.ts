@@ -2,6 +2,7 @@
 // grow, SysFlow's socket. Says what each is, and passes observations on with what their source can see.
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { InputError, printable } from '../bytes/index.ts';
 import { isOp, OPS, type Op } from '../effect/index.ts';
@@ -32,6 +33,7 @@ import {
   type SourceTraits,
   SysFlowRecords,
 } from '../telemetry/index.ts';
+import type { Position, Positions } from './state-file.ts';
 
 export interface InputOptions {
   readonly source?: SourceName;
@@ -47,6 +49,8 @@ export interface InputSink {
   observe(observation: Observation, traits: SourceTraits): void;
   /** Flows of SysFlow in place; where it is missing they are observations, too. */
   flow?(row: FlowRow, traits: SourceTraits): void;
+  /** Between two records: a time to keep what is known. */
+  pause?(): void;
   /** A line about the input, for people. */
   say(text: string): void;
   /** A file, or one part of the input, is over. `skipped`: what of it is no observation, by kind. */
@@ -84,11 +88,13 @@ export function readInputs(
   paths: readonly string[],
   options: InputOptions,
   sink: InputSink,
+  positions?: Positions,
 ): Promise<void> | undefined {
   if (paths.length === 0 && options.listen === undefined)
     throw new InputError('no traces to read', 'effigy', 'name files or directories, or use --listen SOCKET');
-  const context: Context = { options, sees: seesOf(options.sees), sink };
-  if (options.listen !== undefined || options.follow) return live(paths, options, context);
+  const context: Context = { options, sees: seesOf(options.sees), sink, positions };
+  if (options.listen !== undefined || options.follow || positions !== undefined)
+    return live(paths, options, context);
   const files = paths.flatMap((path) => traceFiles(path));
   for (const [i, file] of files.entries()) {
     const waits = readOne(file, context);
@@ -101,6 +107,8 @@ interface Context {
   readonly options: InputOptions;
   readonly sees: ReadonlySet<Op> | undefined;
   readonly sink: InputSink;
+  /** Where files go on from, and are noted; then the end of a file is not the end of all. */
+  readonly positions: Positions | undefined;
 }
 
 async function rest(first: Promise<void>, files: readonly TraceFile[], context: Context): Promise<void> {
@@ -238,18 +246,20 @@ async function unpack(file: RandomAccess, packed: Packed, listed: boolean, conte
     if (!(error instanceof InputError) || intake.size === 0) throw error;
     damage = error.message;
   }
-  intake.end(damage);
+  intake.end(damage, true);
 }
 
+const standardInput = 'standard input';
+
 async function readStandardInput(context: Context): Promise<void> {
-  const intake = new Intake('standard input', context);
+  const intake = new Intake(standardInput, context);
   let spool: ReturnType<typeof createSpool> | undefined;
   let first = true;
   for await (const chunk of process.stdin) {
     const bytes = chunk as Uint8Array;
     // Compressed, it is read whole first: decompressors read files.
     if (first && packedAs(bytes) !== undefined)
-      spool = createSpool({ name: 'standard input', limit: Number.MAX_SAFE_INTEGER });
+      spool = createSpool({ name: standardInput, limit: Number.MAX_SAFE_INTEGER });
     first = false;
     if (spool === undefined) intake.push(bytes);
     else spool.write(bytes);
@@ -275,8 +285,10 @@ async function live(paths: readonly string[], options: InputOptions, context: Co
   const tasks: Promise<void>[] = [];
   try {
     if (options.listen !== undefined) tasks.push(listen(options.listen, context, stop.signal));
-    for (const path of paths)
-      tasks.push(path === '-' ? readStandardInput(context) : followOne(path, context, stop.signal));
+    if (options.follow || options.listen !== undefined)
+      for (const path of paths)
+        tasks.push(path === '-' ? readStandardInput(context) : followOne(path, context, stop.signal));
+    else tasks.push(readOnce(paths, context, stop.signal));
     await Promise.all(tasks);
   } catch (error) {
     stop.abort();
@@ -287,18 +299,55 @@ async function live(paths: readonly string[], options: InputOptions, context: Co
   }
 }
 
+/** With positions: each file as far as it goes now, until a signal to end. */
+async function readOnce(paths: readonly string[], context: Context, signal: AbortSignal): Promise<void> {
+  for (const trace of paths.flatMap((path) => traceFiles(path))) {
+    if (signal.aborted) return;
+    const { path } = trace;
+    if (path === '-') await readStandardInput(context);
+    else if (context.positions?.isDone(path, statSync(path).size) !== true)
+      await readSoFar(trace, context, signal);
+  }
+}
+
+async function readSoFar({ path, listed }: TraceFile, context: Context, signal: AbortSignal): Promise<void> {
+  const file = openFile(path);
+  try {
+    const packed = packedAs(file.read(0, detectBytes));
+    if (packed !== undefined) {
+      await unpack(file, packed, listed, context);
+      return;
+    }
+    const intake = new Intake(file.name, context, listed);
+    for (const piece of pieces(file)) {
+      intake.push(piece);
+      context.sink.pause?.();
+      await setImmediate();
+      if (signal.aborted) break;
+    }
+    intake.end();
+  } finally {
+    file.close();
+  }
+}
+
 async function followOne(path: string, context: Context, signal: AbortSignal): Promise<void> {
   let intake: Intake | undefined;
   await follow(
     path,
     {
       begin: (name) => {
-        intake = new Intake(name, context, true);
+        const done = context.positions?.isDone(name, statSync(name).size) === true;
+        intake = done ? undefined : new Intake(name, context, true);
       },
-      bytes: (piece) => intake?.push(piece),
-      end: () => intake?.end(),
+      bytes: (piece) => {
+        intake?.push(piece);
+        context.sink.pause?.();
+      },
+      // Another file came after it, or following ends and it may go on.
+      end: () => intake?.end(undefined, !signal.aborted),
       restarted: (name) => {
-        intake?.end('the file became shorter');
+        intake?.end('the file became shorter', true);
         intake = new Intake(name, context, true);
       },
     },
@@ -309,7 +358,11 @@ async function followOne(path: string, context: Context, signal: AbortSignal): P
 async function listen(path: string, context: Context, signal: AbortSignal): Promise<void> {
   const { sink } = context;
   const flow = sink.flow === undefined ? undefined : (row: FlowRow) => sink.flow?.(row, records.traits);
-  const records = new SysFlowRecords((observation) => sink.observe(observation, records.traits), flow);
+  const again = context.positions?.resumed === true;
+  const records = new SysFlowRecords((observation) => sink.observe(observation, records.traits), {
+    flow,
+    again,
+  });
   await servePackets(
     path,
     {
@@ -337,6 +390,9 @@ class Intake {
   private feed: Feed | undefined;
   private source: SourceName | undefined;
   private refused = false;
+  private position: Position | undefined;
+  /** Records that a run before has taken. */
+  private before = 0;
 
   /** `optional`: something that is no trace is said, not an error. */
   constructor(name: string, context: Context, optional = false) {
@@ -347,6 +403,7 @@ class Intake {
 
   push(piece: Uint8Array): void {
     this.size += piece.length;
+    if (this.position !== undefined) this.position.bytes += piece.length;
     if (this.refused) return;
     if (this.feed !== undefined) {
       this.feed.push(piece);
@@ -356,15 +413,37 @@ class Intake {
     this.begin(this.size >= detectBytes);
   }
 
-  /** `damage`: why there is no more. */
-  end(damage?: string): void {
+  /** `damage`: why there is no more. With positions a file may go on later, unless it is `complete`. */
+  end(damage?: string, complete = false): void {
     if (this.size > 0) this.begin(true);
     const { feed, source } = this;
     if (feed === undefined || source === undefined) return;
-    feed.end();
-    const { sink } = this.context;
-    if (damage !== undefined) sink.observe({ kind: 'gap', reason: damage, records: 1 }, feed.traits);
+    const { sink, positions } = this.context;
+    if (positions === undefined || complete) {
+      feed.end();
+      if (damage !== undefined) sink.observe({ kind: 'gap', reason: damage, records: 1 }, feed.traits);
+      if (this.position !== undefined) this.position.done = complete;
+    }
     sink.finished?.(this.name, source, feed.traits, feed.skipped);
+  }
+
+  private resume(head: Uint8Array): void {
+    const { positions } = this.context;
+    if (positions === undefined || this.name === standardInput) return;
+    const { position, taken } = positions.open(this.name, head);
+    this.position = position;
+    this.before = taken;
+    position.bytes = this.size;
+  }
+
+  /** Whether the next record is new; counted where it is. */
+  private takes(): boolean {
+    if (this.before > 0) {
+      this.before--;
+      return false;
+    }
+    if (this.position !== undefined) this.position.records++;
+    return true;
   }
 
   /** `whole`: what is there must do to tell what it is. */
@@ -382,13 +461,26 @@ class Intake {
       return;
     }
     this.source = source;
-    const flow = sink.flow === undefined ? undefined : (row: FlowRow) => sink.flow?.(row, made.traits);
-    const made: Feed = SOURCES[source].make((observation) => sink.observe(observation, made.traits), {
+    this.resume(head);
+    const takes = (): boolean => this.takes();
+    const flow =
+      sink.flow === undefined
+        ? undefined
+        : (row: FlowRow) => {
+            if (takes()) sink.flow?.(row, made.traits);
+          };
+    const observe = (observation: Observation): void => {
+      if (takes()) sink.observe(observation, made.traits);
+    };
+    const made: Feed = SOURCES[source].make(observe, {
       name: this.name,
       flow,
       sees,
       container: withinOf(options.within),
     });
+    // What comes through a pipe can't be read again: what was missed meanwhile is lost.
+    if (this.context.positions?.resumed === true && this.position === undefined)
+      sink.observe({ kind: 'gap', reason: 'the monitor was not running', records: 1 }, made.traits);
     this.feed = made;
     this.head = [];
     made.push(head);

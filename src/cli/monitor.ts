@@ -15,9 +15,13 @@ import {
   printSummary,
 } from '../monitor/index.ts';
 import { readPolicy } from '../policy/index.ts';
+import { printMetrics } from '../report/index.ts';
+import type { FlowRow, Observation, SourceTraits } from '../telemetry/index.ts';
 import { loadAmendments } from './amendments.ts';
-import { addInputOptions, type InputOptions, inputHelp, readInputs } from './inputs.ts';
+import { addInputOptions, type InputOptions, type InputSink, inputHelp, readInputs } from './inputs.ts';
+import { serveMetrics } from './metrics-server.ts';
 import { type Outputs, openOutputs } from './outputs.ts';
+import { readStateFile, type SavedRun, writeStateFile } from './state-file.ts';
 
 interface MonitorCommandOptions extends InputOptions {
   readonly policy: readonly string[];
@@ -26,6 +30,8 @@ interface MonitorCommandOptions extends InputOptions {
   readonly allow: readonly string[];
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly state?: string;
+  readonly metrics?: string;
 }
 
 const summarized: ReadonlySet<Note['kind']> = new Set(['bound', 'unwatched-container', 'unwatched-host']);
@@ -52,6 +58,11 @@ export function addMonitorCommand(program: Command): void {
     )
     .option('--json', 'the same as --output json: each finding as one line, as it is made')
     .option('--allow <file>', 'reviewed exceptions, made by effigy allow (repeatable)', collect, [])
+    .option(
+      '--state <file>',
+      'go on where the last run with this file was, and keep there what is known: nothing is judged or told twice',
+    )
+    .option('--metrics <[host:]port>', 'serve metrics for Prometheus while running')
     .option('-q, --quiet', 'no notes and no summary on standard error')
     .addHelpText(
       'after',
@@ -61,8 +72,11 @@ ${inputHelp}
 Containers are bound to policies by image digest, else by image name; what has no policy is said and counted. Findings
 that follow from one cause are one incident. Notes and a summary go to standard error.
 
+While it follows or listens, SIGTERM and SIGINT end it in order, and SIGHUP has it read policies and exceptions again.
+
 Example:
   effigy monitor --policy shop.policy.json /var/log/sysflow/
+  effigy monitor --policy shop.policy.json --follow --state shop.state --metrics 9464 /var/log/sysflow/
   effigy monitor --policy shop.policy.json --container shop-1 --json trace.sf
   effigy monitor --policy shop.policy.json -o ecs=findings.ndjson -o text --allow shop.allow.json trace.sf
   effigy monitor --policy shop.policy.json --listen /var/run/sysflow.sock
@@ -74,38 +88,148 @@ Exit status: 0 no findings, 1 findings, 2 error.`,
   addInputOptions(command);
 }
 
+/** How often what is known is kept, ms; and at the latest after a finding. */
+const keepEvery = 30_000;
+const keepAfterFinding = 1000;
+
 function runMonitor(traces: readonly string[], options: MonitorCommandOptions): Promise<void> | undefined {
   if (options.policy.length === 0)
     throw new InputError('no policy to hold the traces against', 'effigy monitor', 'add --policy FILE');
-  const policies = options.policy.map(loadPolicy);
-  const amendments = loadAmendments(options.allow);
-  const outputs = openOutputs(options.output, options.json === true);
-  const say = (text: string): void => {
-    if (!options.quiet) process.stderr.write(text);
-  };
-  const live = options.follow === true || options.listen !== undefined;
-  const monitor = createMonitor(policies, {
-    assignments: options.container.map((text) => assignment(text, options.policy)),
-    amendments,
-    onNote: (note) => {
-      // The summary has these.
-      if (!summarized.has(note.kind)) say(`effigy: ${printNote(note)}\n`);
-    },
-    onFinding: (finding) => {
-      outputs.finding(finding);
-      // The report for people comes at the end, which may be far.
-      if (live && outputs.people) say(`effigy: ${printBriefly(finding)}\n`);
-    },
-  });
-  const waits = readInputs(traces, options, {
-    observe: (observation, traits) => monitor.observe(observation, traits),
-    flow: (row, traits) => monitor.flow(row, traits),
-    say: (text) => say(`effigy: ${text}\n`),
-  });
-  const finish = (): void => report(monitor, outputs, say);
-  if (waits !== undefined) return waits.then(finish);
-  finish();
+  const watch = new WatchRun(options);
+  const live = options.follow === true || options.listen !== undefined || watch.keeps;
+  if (live || options.metrics !== undefined) return watch.live(traces);
+  const waits = readInputs(traces, options, watch);
+  if (waits !== undefined) return waits.then(() => watch.finish());
+  watch.finish();
   return undefined;
+}
+
+/** One run of the command: the monitor, where its findings go, and what is kept of it. */
+class WatchRun implements InputSink {
+  private readonly options: MonitorCommandOptions;
+  private readonly saved: SavedRun | undefined;
+  private readonly outputs: Outputs;
+  private readonly monitor: Monitor;
+  private readonly started = Date.now();
+  private found = 0;
+  private reloads = 0;
+  private keptAt = Date.now();
+  private foundSince = false;
+
+  constructor(options: MonitorCommandOptions) {
+    this.options = options;
+    const policies = options.policy.map(loadPolicy);
+    const amendments = loadAmendments(options.allow);
+    this.saved = options.state === undefined ? undefined : readStateFile(options.state);
+    const goesOn = this.saved?.monitor !== undefined;
+    this.outputs = openOutputs(options.output, options.json === true, goesOn);
+    const now = options.follow === true || options.listen !== undefined;
+    this.monitor = createMonitor(policies, {
+      assignments: options.container.map((text) => assignment(text, options.policy)),
+      amendments,
+      // What is read as it happens has the time of now; a trace from another machine need not.
+      wall: now ? () => BigInt(Date.now()) * 1_000_000n : undefined,
+      onNote: (note) => {
+        // The summary has these.
+        if (!summarized.has(note.kind)) this.say(printNote(note));
+      },
+      onFinding: (finding) => {
+        this.found++;
+        this.foundSince = true;
+        this.outputs.finding(finding);
+        // The report for people comes at the end, which may be far.
+        if (now && this.outputs.people) this.say(printBriefly(finding));
+      },
+    });
+    if (this.saved?.monitor !== undefined && options.state !== undefined)
+      this.monitor.restore(this.saved.monitor, options.state);
+  }
+
+  get keeps(): boolean {
+    return this.saved !== undefined;
+  }
+
+  observe(observation: Observation, traits: SourceTraits): void {
+    this.monitor.observe(observation, traits);
+  }
+
+  flow(row: FlowRow, traits: SourceTraits): void {
+    this.monitor.flow(row, traits);
+  }
+
+  say(text: string): void {
+    if (!this.options.quiet) process.stderr.write(`effigy: ${text}\n`);
+  }
+
+  /** Keeps what is known now and then, and soon after a finding. */
+  pause(): void {
+    const since = Date.now() - this.keptAt;
+    if (since >= keepEvery || (this.foundSince && since >= keepAfterFinding)) this.keep();
+  }
+
+  /** With signals and metrics, until the input ends. */
+  async live(traces: readonly string[]): Promise<void> {
+    const { options, saved } = this;
+    const reload = (): void => this.reload();
+    const server =
+      options.metrics === undefined ? undefined : await serveMetrics(options.metrics, () => this.metrics());
+    if (server !== undefined) this.say(`metrics on port ${server.port}`);
+    process.on('SIGHUP', reload);
+    const timer = saved === undefined ? undefined : setInterval(() => this.pause(), keepAfterFinding);
+    try {
+      await readInputs(traces, options, this, saved?.positions);
+    } finally {
+      clearInterval(timer);
+      process.off('SIGHUP', reload);
+      server?.close();
+    }
+    this.finish();
+  }
+
+  /** With a state the end of the input is not the end: what waits for its order goes on waiting. */
+  finish(): void {
+    const { monitor, outputs } = this;
+    if (this.keeps) this.keep();
+    else monitor.flush();
+    const summary = monitor.summary();
+    outputs.end(summary);
+    if (!this.options.quiet) process.stderr.write(`${outputs.people ? '\n' : ''}${printSummary(summary)}`);
+    if (this.keeps ? this.found > 0 : summary.counters.findings > 0) process.exitCode = 1;
+  }
+
+  private keep(): void {
+    const { saved, options } = this;
+    this.keptAt = Date.now();
+    this.foundSince = false;
+    if (saved !== undefined && options.state !== undefined)
+      writeStateFile(options.state, saved.positions, this.monitor.state());
+  }
+
+  /** SIGHUP: files of policies and exceptions anew; where one is no good, everything stays as it was. */
+  private reload(): void {
+    try {
+      const policies = this.options.policy.map(loadPolicy);
+      const changed = this.monitor.reload(policies, loadAmendments(this.options.allow));
+      this.reloads++;
+      this.say(`policies read again: ${changed === 0 ? 'none has changed' : `${changed} changed`}`);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      this.say(`policies stay as they were: ${error.message.replace(/\s*\n\s*/g, ' ')}`);
+    }
+  }
+
+  private metrics(): string {
+    const summary = this.monitor.summary();
+    const { rss, heapUsed } = process.memoryUsage();
+    const { latest } = summary;
+    return printMetrics(summary, {
+      resident: rss,
+      heap: heapUsed,
+      lag: latest === undefined ? undefined : Date.now() / 1000 - Number(latest / 1_000_000n) / 1000,
+      started: this.started / 1000,
+      reloads: this.reloads,
+    });
+  }
 }
 
 /** One line, for who watches. */
@@ -114,14 +238,6 @@ function printBriefly({ severity, kind, container, pid, exe, effect, why }: Find
   return printable(
     `${severity}: ${kind} in ${container.name || container.id}, ${pid} ${exe}: ${what} (${why})`,
   );
-}
-
-function report(monitor: Monitor, outputs: Outputs, say: (text: string) => void): void {
-  monitor.flush();
-  const summary = monitor.summary();
-  outputs.end(summary);
-  say(`${outputs.people ? '\n' : ''}${printSummary(summary)}`);
-  if (summary.counters.findings > 0) process.exitCode = 1;
 }
 
 function loadPolicy(file: string): NamedPolicy {

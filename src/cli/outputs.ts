@@ -40,8 +40,8 @@ function parse(text: string): Wanted {
   return { format, file };
 }
 
-/** Text on standard output where nothing is asked for. Files are made anew. */
-export function openOutputs(texts: readonly string[], json: boolean): Outputs {
+/** Text on standard output where nothing is asked for. Files are made anew, or with `goesOn` written further. */
+export function openOutputs(texts: readonly string[], json: boolean, goesOn = false): Outputs {
   const all = [...texts, ...(json ? ['json'] : [])].map(parse);
   const wanted: readonly Wanted[] = all.length === 0 ? [{ format: 'text', file: '' }] : all;
   const files = wanted.map(({ file }) => file);
@@ -53,7 +53,7 @@ export function openOutputs(texts: readonly string[], json: boolean): Outputs {
       'FORMAT=FILE writes one of them elsewhere',
     );
   const options = { version: packageVersion(), hostname: hostname() };
-  const sinks = wanted.map(({ format, file }) => sinkOf(createReport(format, options), file));
+  const sinks = wanted.map(({ format, file }) => sinkOf(createReport(format, options), file, goesOn));
   return {
     people: wanted.some(({ format, file }) => format === 'text' && file === ''),
     finding: (finding) => {
@@ -74,7 +74,7 @@ interface Sink {
   readonly close: () => void;
 }
 
-function sinkOf(report: Report, file: string): Sink {
+function sinkOf(report: Report, file: string, goesOn: boolean): Sink {
   if (file === '') {
     const write = (text: string): void => {
       if (text !== '') process.stdout.write(text);
@@ -88,7 +88,7 @@ function sinkOf(report: Report, file: string): Sink {
       throw hostError(error, file);
     }
   };
-  const fd = guarded(() => openSync(file, 'w', 0o640));
+  const fd = guarded(() => openSync(file, goesOn ? 'a' : 'w', 0o640));
   const write = (text: string): void => {
     const bytes = Buffer.from(text);
     for (let at = 0; at < bytes.length; ) at += guarded(() => writeSync(fd, bytes, at));

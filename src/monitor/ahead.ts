@@ -14,12 +14,12 @@ const agreeing = 3;
 
 export type Timed = Extract<Observation, { kind: 'event' | 'flow' }>;
 
-const timeOf = (observation: Timed): bigint =>
-  observation.kind === 'event'
-    ? observation.time
-    : observation.start > observation.end
-      ? observation.start
-      : observation.end;
+function timeOf(observation: Timed): bigint {
+  if (observation.kind === 'event') return observation.time;
+  const { start, end } = observation;
+  if (start > end) return start;
+  return end;
+}
 
 export class Ahead {
   private readonly core: Core;

@@ -51,27 +51,37 @@ export interface Candidate {
 
 const keyOf = ({ policy, amendment }: Row): string => JSON.stringify([policy, amendment]);
 
-export class Allowed {
-  private readonly rows: Row[];
+type Policies = readonly { readonly name: string; readonly policy: Policy }[];
 
-  constructor(
-    amendments: readonly Amendment[],
-    policies: readonly { readonly name: string; readonly policy: Policy }[],
-  ) {
-    const row = (amendment: Amendment, policy: string, only: Policy | undefined): Row => ({
-      amendment,
-      policy,
-      only,
-      covered: 0,
-      expired: 0,
-      end: endOf(amendment),
-    });
-    this.rows = [
-      ...amendments.map((amendment) => row(amendment, '', undefined)),
-      ...policies.flatMap(({ name, policy }) =>
-        (policy.amendments ?? []).map((amendment) => row(amendment, name, policy)),
-      ),
-    ];
+function rowsOf(amendments: readonly Amendment[], policies: Policies): Row[] {
+  const row = (amendment: Amendment, policy: string, only: Policy | undefined): Row => ({
+    amendment,
+    policy,
+    only,
+    covered: 0,
+    expired: 0,
+    end: endOf(amendment),
+  });
+  return [
+    ...amendments.map((amendment) => row(amendment, '', undefined)),
+    ...policies.flatMap(({ name, policy }) =>
+      (policy.amendments ?? []).map((amendment) => row(amendment, name, policy)),
+    ),
+  ];
+}
+
+export class Allowed {
+  private rows: Row[];
+
+  constructor(amendments: readonly Amendment[], policies: Policies) {
+    this.rows = rowsOf(amendments, policies);
+  }
+
+  /** Others than before; of those that stay, so do the counts. */
+  reload(amendments: readonly Amendment[], policies: Policies): void {
+    const { state } = this;
+    this.rows = rowsOf(amendments, policies);
+    this.restore(state);
   }
 
   /** What a snapshot has of it: counts by amendment. */

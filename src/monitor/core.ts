@@ -48,7 +48,7 @@ export interface CoreState {
 export class Core {
   readonly clock = new Clock();
   readonly counters: Counters = newCounters();
-  readonly policies: readonly CompiledPolicy[];
+  policies: readonly CompiledPolicy[];
   readonly assignments: readonly Assignment[];
   readonly containers = new Map<string, Container>();
   readonly processes: Processes;
@@ -89,6 +89,14 @@ export class Core {
 
   get pending(): number {
     return this.calendar.length;
+  }
+
+  /** Living threads of processes of watched containers. */
+  get tasks(): number {
+    let count = 0;
+    for (const { container, exited, tasks } of this.processes.all())
+      if (container?.policy !== undefined && exited === undefined) count += tasks.size;
+    return count;
   }
 
   get lastTraits(): SourceTraits | undefined {

@@ -12,6 +12,7 @@ import type { Counters } from './counters.ts';
 import type { ContainerRef, Finding, Incident, Note } from './finding.ts';
 import { FlowPlans } from './flow-plans.ts';
 import { Origins } from './origins.ts';
+import { reload } from './reload.ts';
 import { type MonitorState, restoreState, saveState } from './snapshot.ts';
 import type { Moment } from './tables.ts';
 
@@ -59,6 +60,10 @@ export interface MonitorSummary {
   /** Processes that are known now, and those that were forgotten for want of room. */
   readonly processes: number;
   readonly evicted: number;
+  /** Living threads of processes of watched containers. */
+  readonly tasks: number;
+  /** Time of the latest record, epoch ns; undefined before there is one. */
+  readonly latest: bigint | undefined;
   /** Observations that wait for their verdict on order. */
   readonly pending: number;
 }
@@ -71,6 +76,8 @@ export interface Monitor {
   /** The end of input, or of all that is to come for now: everything that waits is judged. */
   flush(): void;
   summary(): MonitorSummary;
+  /** From now on these policies and exceptions; how many policies are others than before. */
+  reload(policies: readonly NamedPolicy[], amendments: readonly Amendment[]): number;
   /** All that it knows, for `restore` of a monitor of the same policies. */
   state(): MonitorState;
   /** Goes on where another one was; before anything is observed. InputError where the state does not fit. */
@@ -175,6 +182,10 @@ class Watch implements Monitor {
       this.core.note({ kind: 'evicted', processes: this.core.processes.evicted });
   }
 
+  reload(policies: readonly NamedPolicy[], amendments: readonly Amendment[]): number {
+    return reload(this.core, this.origins, policies, amendments);
+  }
+
   state(): MonitorState {
     this.ahead.release();
     return saveState(this.core, this.origins);
@@ -202,6 +213,8 @@ class Watch implements Monitor {
       moreIncidents: core.incidents.more,
       processes: core.processes.size,
       evicted: core.processes.evicted,
+      tasks: core.tasks,
+      latest: Number.isFinite(core.now) ? core.clock.time(core.now) : undefined,
       pending: core.pending,
     };
   }

@@ -48,7 +48,7 @@ export class Order {
   visit = (item: Item): void => {
     const { task } = item;
     const view = task.process.container?.view;
-    if (view === undefined) return;
+    if (view === undefined || (item.segment?.kind === 'watched' && item.segment.stale)) return;
     // A task that no record of its own announces is seen first when a flow of it is written, which need not be its first.
     if (task.set === undefined && item.kind < ITEM.birth) this.birth(view, item);
     switch (item.kind) {

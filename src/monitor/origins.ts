@@ -379,7 +379,7 @@ export class Origins {
   }
 
   /** It was there before the monitor. */
-  private midLife(process: Process, moment: Moment, exe: string, args: string): void {
+  midLife(process: Process, moment: Moment, exe: string, args: string): void {
     const { core } = this;
     const { container } = process;
     const policy = container?.policy;

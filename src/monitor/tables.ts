@@ -62,6 +62,8 @@ export type Segment =
       readonly automata: readonly number[];
       /** What flow-plans.ts remembers of these automata. */
       cast?: Cast | undefined;
+      /** Its policy is no more. */
+      stale?: boolean;
     }
   | { readonly since: Moment; readonly kind: 'foreign'; readonly incident: OpenIncident };
 

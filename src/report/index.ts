@@ -32,5 +32,6 @@ const makers: Readonly<Record<ReportFormat, (options: ReportOptions) => Report>>
   syslog: syslogReport,
 };
 
+export { printMetrics, type RuntimeMetrics } from './metrics.ts';
 export const createReport = (format: ReportFormat, options: ReportOptions): Report => makers[format](options);
 export const isReportFormat = (text: string): text is ReportFormat => Object.hasOwn(makers, text);

@@ -100,9 +100,13 @@ export class SysFlowRecords {
   private decoder = newDecoder();
   private connections = 0;
 
-  /** `flow` takes flows in place, where they are not wanted as observations. */
-  constructor(emit: (observation: Observation) => void, flow?: (row: FlowRow) => void) {
-    this.taker = takerOf(emit, flow);
+  /** `flow` takes flows in place, where they are not wanted as observations; `again`: there were connections before. */
+  constructor(
+    emit: (observation: Observation) => void,
+    options: { readonly flow?: ((row: FlowRow) => void) | undefined; readonly again?: boolean } = {},
+  ) {
+    this.taker = takerOf(emit, options.flow);
+    if (options.again) this.connections = 1;
   }
 
   /** A collector connected. What it could not send while it was not connected, it dropped. */

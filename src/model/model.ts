@@ -20,6 +20,7 @@ import { POLICY_FORMAT } from '../policy/index.ts';
 import { alignRuns, generalizeTexts, type Run } from './generalize.ts';
 import { GraphBuilder, type Places } from './graph.ts';
 import { policyLinks } from './links.ts';
+import { Novelty } from './novelty.ts';
 import { ProgramTable } from './programs.ts';
 import { type Served, serveAll } from './serve.ts';
 
@@ -165,18 +166,20 @@ function bootAll(image: Image, options: ModelOptions, higher: Machine | undefine
 /** Environments under which later starts are compared; of a long boot one start, beside the first ones. */
 const RESTARTED = 2;
 
-/** Later starts: one row a way, one boot an environment. */
+/** Later starts that show something new: one row a way, one boot an environment. */
 function restartAll(explorers: readonly Explorer[], options: ModelOptions): BootResult[][] {
   const [first] = explorers;
   if (first.boot.stop.kind === 'budget') return [];
   const count = Math.min(isLong(first) ? 1 : RESTARTED, explorers.length);
   const ways = restartWays(first.boot.steps, first.launch, first.boot.instructions);
+  const novelty = new Novelty(first.boot.steps, [...knownTexts(first.environment), ...first.launch.unknown]);
   return ways.flatMap((way, done) => {
     options.onProgress?.({ pass: 'boot again', done, of: ways.length });
-    const row = explorers
-      .slice(0, count)
-      .flatMap((explorer) => explorer.restart(way, options.stopSignal) ?? []);
+    const again = first.restart(way, options.stopSignal);
     // one that did not end says nothing of what corresponds to what
+    if (again === undefined || !novelty.isNewStart(again.steps)) return [];
+    const others = explorers.slice(1, count);
+    const row = [again, ...others.flatMap((explorer) => explorer.restart(way, options.stopSignal) ?? [])];
     return row.length === count ? [row] : [];
   });
 }

@@ -36,6 +36,11 @@ export class Novelty {
     return this.walk(steps, this.start, chosen).fresh;
   }
 
+  /** Whether another start has something new; from now on it is known. */
+  isNewStart(steps: readonly Step[]): boolean {
+    return this.walk(steps, new Map(), '').fresh;
+  }
+
   private walk(
     steps: readonly Step[],
     before: ReadonlyMap<number, string>,

@@ -78,6 +78,11 @@ export class Expressions {
     return expression;
   }
 
+  /** The variable of this name, if there is one. */
+  variableNamed(name: string): Expression | undefined {
+    return this.names.get(name);
+  }
+
   // what an expression is
 
   width(e: Expression): number {

@@ -18,3 +18,4 @@ export {
 export { nodesBelow } from './order.ts';
 export { PathCondition } from './path.ts';
 export { substitute } from './substitute.ts';
+export { parseText } from './text.ts';

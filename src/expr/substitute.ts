@@ -27,9 +27,24 @@ export function substitute(
 
 function rebuilt(x: Expressions, e: Expression, made: ReadonlyMap<Expression, Expression>): Expression {
   const s = x.nodes;
-  const op = s.opOf(e);
-  const width = s.widthOf(e);
   const child = (i: number): Expression => made.get(x.child(e, i)) ?? x.child(e, i);
+  const table = s.opOf(e) === OP.table ? x.tableEntries(e) : [];
+  return build(x, { op: s.opOf(e), width: s.widthOf(e), at: s.auxOf(e), table }, child);
+}
+
+/** What a node is beside its children. */
+export interface Shape {
+  readonly op: number;
+  readonly width: number;
+  /** Of an extract: its lowest bit. */
+  readonly at: number;
+  /** Of a table: its entries. */
+  readonly table: readonly bigint[];
+}
+
+/** The builders' expression of this shape. */
+export function build(x: Expressions, shape: Shape, child: (i: number) => Expression): Expression {
+  const { op, width } = shape;
   switch (op) {
     case OP.not:
     case OP.clz:
@@ -43,11 +58,11 @@ function rebuilt(x: Expressions, e: Expression, made: ReadonlyMap<Expression, Ex
     case OP.sext:
       return x.sext(child(0), width);
     case OP.extract:
-      return x.extract(child(0), s.auxOf(e), width);
+      return x.extract(child(0), shape.at, width);
     case OP.concat:
       return x.concat(child(0), child(1));
     case OP.table:
-      return x.table(child(0), width, x.tableEntries(e));
+      return x.table(child(0), width, shape.table);
     default:
       return x.binary(OPERATIONS[op][0] as BinaryName, child(0), child(1));
   }

@@ -1,7 +1,7 @@
 // Expressions against BigInts: whatever is built has the value that its operations say, and its facts hold.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { BINARY_NAMES, Expressions } from '../../src/expr/index.ts';
+import { BINARY_NAMES, Expressions, parseText } from '../../src/expr/index.ts';
 import { Garden, Random, resultWidth, TRUTH, WIDTHS } from './random.ts';
 
 function holds(garden: Garden, made: ReturnType<Garden['grow']>, seed: number): void {
@@ -207,4 +207,25 @@ test('depth, variables and very deep expressions', () => {
     WIDTHS.map((width) => x.width(x.constant(width, 1))),
     [...WIDTHS],
   );
+});
+
+test('texts parse back to expressions of the same value, nearly always the same one', () => {
+  let [same, all] = [0, 0];
+  for (let seed = 1; seed <= 20; seed++) {
+    const x = new Expressions();
+    const garden = new Garden(x, new Random(seed * 65537), [8, 8, 16, 32, 64]);
+    for (let i = 0; i < 100; i++) {
+      const { e, values } = garden.grow();
+      const back = parseText(x, x.text(e));
+      all++;
+      if (back === e) same++;
+      for (const [row, at] of garden.assignments.entries())
+        assert.equal(x.evaluate(back, at), values[row], `${x.text(e)} and ${x.text(back)}`);
+    }
+  }
+  assert.ok(same > 0.97 * all, `${same} of ${all} are normal forms`);
+  const x = new Expressions();
+  x.variable(8, 'a');
+  for (const wrong of ['', '(', '(add a', '(add a a) b', 'b', '(frob a)', '(add a)', ')', '(add a 0x1:8'])
+    assert.throws(() => parseText(x, wrong), { name: 'InputError' }, wrong);
 });

@@ -42,7 +42,11 @@ export type EventPatterns = Map<EffectEvent, readonly Pattern[]>;
  */
 export function generalizeTexts(texts: readonly string[], chosen: readonly string[] = []): Pattern {
   const first = texts[0];
-  if (texts.every((text) => text === first)) return literal(first);
+  if (texts.every((text) => text === first)) {
+    // one name only was there to be chosen, so all runs chose it
+    const [name = ''] = chosen;
+    return chosen.every((other) => other === name) ? withoutKnown(first, [], name) : literal(first);
+  }
   const pieces = texts.map((text, i) =>
     chosen[i] === undefined || chosen[i] === '' ? [text] : text.split(chosen[i]),
   );

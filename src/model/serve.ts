@@ -99,12 +99,17 @@ class Serving {
 
   all(): Served {
     const { first, listeners, options } = this;
+    const survived: Scenario[] = [];
     for (const scenario of this.plain()) {
       this.tick();
-      this.add(this.explorers.map((explorer) => explorer.play(scenario)));
+      const traces = this.explorers.map((explorer) => explorer.play(scenario));
+      this.add(traces);
+      const [only] = scenario.actions;
+      if (only.do === 'signal' && !traces[0].ended) survived.push(scenario);
     }
     const representatives = this.firstForms();
     this.getReady(representatives);
+    this.goOnAfter(survived, representatives);
     for (const { others } of representatives) for (const scenario of others) this.tryOut(scenario);
     this.tryRoutes();
     this.tryWords();
@@ -181,6 +186,14 @@ class Serving {
     this.warmUp = [trace, ...explorers.slice(1).map((explorer) => explorer.warmUp(scenario))];
     this.tried++;
     this.novelty.goOn(trace);
+  }
+
+  /** A service that was told to read its configuration anew, or to open its files again, serves again, maybe otherwise. */
+  private goOnAfter(survived: readonly Scenario[], representatives: readonly Representative[]): void {
+    const lasting = representatives.filter(({ trace }) => !trace.ended).map(({ scenario }) => scenario);
+    this.planned += survived.length;
+    for (const signal of survived)
+      this.tryOut(inTurn(`${signal.name}, then one of each kind`, [signal, ...lasting]));
   }
 
   /** What clients of web services send to the paths that these know. */

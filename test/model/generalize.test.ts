@@ -40,6 +40,9 @@ test('what clients chose is any name, with slashes where they can be', () => {
     [['/www/QZKVA', '/www/WJXPB'], '/www/[0-9A-Za-z]+'],
   ];
   for (const [texts, expected] of cases) assert.equal(generalizeTexts(texts, chosen), expected);
+  // where only one name is there, all runs chose it
+  assert.equal(generalizeTexts(['/www/big.txt', '/www/big.txt'], ['big', 'big']), '/www/*.txt');
+  assert.equal(generalizeTexts(['/www/big.txt', '/www/big.txt'], ['big', 'other']), '/www/big.txt');
   assert.equal(withoutKnown('/www/qzkva.b7c1f0e2a934', ['b7c1f0e2a934'], 'qzkva'), '/www/*.[0-9a-f]+');
 });
 

@@ -62,13 +62,17 @@ export class PathCondition {
   and(condition: Expression): PathCondition | undefined {
     const x = this.expressions;
     const s = x.nodes;
-    if (x.isConstant(condition)) return s.as[condition] === 1 ? this : undefined;
-    if (s.opOf(condition) === OP.and) return this.and(s.as[condition])?.and(s.bs[condition]);
-    const negated = s.opOf(condition) === OP.not ? s.as[condition] : 0;
-    // not (a or b)
-    if (negated !== 0 && s.opOf(negated) === OP.or)
-      return this.and(x.not(s.as[negated]))?.and(x.not(s.bs[negated]));
-    return this.withConjunct(condition);
+    let out: PathCondition | undefined = this;
+    const waiting = [condition];
+    for (let e = waiting.pop(); e !== undefined && out !== undefined; e = waiting.pop()) {
+      const negated = s.opOf(e) === OP.not ? s.as[e] : 0;
+      if (x.isConstant(e)) out = s.as[e] === 1 ? out : undefined;
+      else if (s.opOf(e) === OP.and) waiting.push(s.bs[e], s.as[e]);
+      else if (negated !== 0 && s.opOf(negated) === OP.or)
+        waiting.push(x.not(s.bs[negated]), x.not(s.as[negated]));
+      else out = out.withConjunct(e);
+    }
+    return out;
   }
 
   private withConjunct(condition: Expression): PathCondition | undefined {

@@ -1,11 +1,14 @@
 // Search by trying: all combinations of the values that a few byte variables have left, in columns. Exact, and faster
-// than clauses as long as the combinations are few.
+// than clauses as long as the combinations are few. Where they are many, some combinations are tried all the same: most
+// conditions that many values fulfil (a text is none of these words) are fulfilled by one of them.
 import type { ByteSet, Column, Expression, Expressions } from '../expr/index.ts';
-import { columnValue, evaluateRows, nodesBelow } from '../expr/index.ts';
+import { columnOf, columnValue, evaluateRows, nodesBelow } from '../expr/index.ts';
 
 /** Rows of the first pass, and of the largest; most questions are answered by their first rows. */
 const FIRST = 64;
 const LARGEST = 4096;
+/** Combinations of a sample. */
+const SAMPLE = 64;
 
 /** Rows times nodes that trying would take, Infinity where a variable has no domain. */
 export function rowsWork(
@@ -69,4 +72,48 @@ function combined(list: readonly number[], step: number, from: number, count: nu
     at = at + 1 === list.length ? 0 : at + 1;
   }
   return { low, high: new Int32Array(count) };
+}
+
+/** A few combinations of values from the domains (and of wide variables anything); a model if one of them will do. */
+export function trySample(
+  x: Expressions,
+  conditions: readonly Expression[],
+  variables: readonly number[],
+  domains: ReadonlyMap<number, ByteSet>,
+): Map<number, bigint> | undefined {
+  let state = 0x2545f491;
+  const random = (): number => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state >>> 0;
+  };
+  const columns = new Map<number, Column>();
+  for (const variable of variables) {
+    const values = domains.get(variable)?.values();
+    const { width } = x.variableAt(variable);
+    columns.set(
+      variable,
+      columnOf(
+        width,
+        Array.from({ length: SAMPLE }, () =>
+          values !== undefined ? BigInt(values[random() % values.length]) : wideValue(width, random),
+        ),
+      ),
+    );
+  }
+  const results = evaluateRows(x, conditions, SAMPLE, columns);
+  for (let row = 0; row < SAMPLE; row++) {
+    if (results.every((column) => column.low[row] === 1))
+      return new Map(variables.map((variable) => [variable, columnValue(columns.get(variable)!, row)]));
+  }
+  return undefined;
+}
+
+/** A value of any number of bits, as lengths and counts are mostly small. */
+function wideValue(width: number, random: () => number): bigint {
+  const bits = 1 + (random() % width);
+  let out = 0n;
+  for (let i = 0; i < bits; i += 32) out = (out << 32n) | BigInt(random());
+  return BigInt.asUintN(bits, out);
 }

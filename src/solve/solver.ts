@@ -5,7 +5,7 @@
 // 2. only conjuncts that share variables with the question count, since a path's own condition can hold;
 // 3. the same question has been answered, or an earlier model answers it;
 // 4. variables with one value are replaced, which often leaves conditions on single bytes (problem.ts);
-// 5. all combinations of the values of a few bytes (rows.ts);
+// 5. all combinations of the values of a few bytes, or a sample of many (rows.ts);
 // 6. clauses (blast.ts, sat.ts), with a budget.
 //
 // Why an own solver for the last step and not a WebAssembly build of Z3: docs/architecture.md, "Expressions". Answers
@@ -25,7 +25,7 @@ import {
 import { Blaster } from './blast.ts';
 import { TooLarge } from './gates.ts';
 import { type Part, type Problem, reduced } from './problem.ts';
-import { rowsWork, tryRows } from './rows.ts';
+import { rowsWork, tryRows, trySample } from './rows.ts';
 import { Sat } from './sat.ts';
 
 /** unknown: the budget ended first; to be taken as sat. */
@@ -58,6 +58,8 @@ export interface SolverStatistics {
   /** By replacing and sets. */
   reduced: number;
   rows: number;
+  /** By a sample of combinations. */
+  samples: number;
   searches: number;
   /** Searches whose budget ended, or that were too large to begin. */
   unknown: number;
@@ -88,6 +90,7 @@ export class Solver {
     models: 0,
     reduced: 0,
     rows: 0,
+    samples: 0,
     searches: 0,
     unknown: 0,
     conflicts: 0,
@@ -269,6 +272,11 @@ export class Solver {
         return true;
       });
       return model === undefined ? UNSAT : { answer: 'sat', model };
+    }
+    const sample = trySample(x, part.conjuncts, part.variables, problem.domains);
+    if (sample !== undefined) {
+      statistics.samples++;
+      return { answer: 'sat', model: sample };
     }
     return this.search([part], problem, (sat, blaster) => {
       const answer = sat.solve(budget);

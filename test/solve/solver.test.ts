@@ -195,3 +195,33 @@ test('a question beyond the budget is unknown, counted, and the same each time',
   });
   assert.deepEqual(counts[0], counts[1]);
 });
+
+test('texts that are none of many words', () => {
+  const x = new Expressions();
+  const solver = new Solver(x);
+  const bytes = Array.from({ length: 8 }, (_, i) => x.variable(8, `b${i}`));
+  const is = (word: string): Expression =>
+    [...Buffer.from(word)].reduce(
+      (out, v, i) => x.and(out, x.eq(bytes[i], x.constant(8, v))),
+      x.constant(1, 1),
+    );
+  let path = PathCondition.start(x);
+  for (const word of ['GET ', 'POST ', 'HEAD ', 'PUT ', 'DELETE ', 'OPTIONS ']) {
+    assert.equal(solver.check(path, is(word)), 'sat');
+    assert.equal(solver.check(path, x.not(is(word))), 'sat');
+    path = path.and(x.not(is(word)))!;
+    assert.equal(solver.check(path, is(word)), 'unsat');
+    // some byte can still be this one
+    assert.equal(solver.check(path, x.eq(bytes[0], x.constant(8, word.charCodeAt(0)))), 'sat');
+  }
+  assert.equal(solver.statistics.searches, 0, JSON.stringify(solver.statistics));
+});
+
+test('a condition of very many bytes', () => {
+  const x = new Expressions();
+  let all = x.constant(1, 1);
+  for (let i = 0; i < 20_000; i++) all = x.and(all, x.eq(x.variable(8, `b${i}`), x.constant(8, i & 0xff)));
+  const path = PathCondition.start(x).and(all)!;
+  assert.equal(path.length, 20_000);
+  assert.equal(PathCondition.start(x).and(x.not(all))?.length, 1);
+});

@@ -16,3 +16,18 @@ export function heedBranchHints(): void {
   if (major >= HINTED_BY_FLAG.from && major <= HINTED_BY_FLAG.to)
     setFlagsFromString('--experimental-wasm-branch-hinting');
 }
+
+/** Major versions of V8 that are known to have the setting. */
+const BUDGETED = { from: 11, to: 13 };
+let budget = 0;
+
+/**
+ * Functions of modules that are compiled from now on go from the baseline compiler to the optimizing one when they ran
+ * through about so many bytes of machine code: the latter takes a thousand times as long and runs beside the program.
+ */
+export function optimizeFrom(bytes: number): void {
+  if (bytes === budget) return;
+  budget = bytes;
+  const major = Number.parseInt(process.versions.v8, 10);
+  if (major >= BUDGETED.from && major <= BUDGETED.to) setFlagsFromString(`--wasm-tiering-budget=${bytes}`);
+}

@@ -31,7 +31,7 @@ function machine(
   return { space, registers };
 }
 
-const MODES = [false, true] as const;
+const MODES = [false, true, 'compact'] as const;
 const engines = (): Engine[] => [
   ...MODES.map((eager) => createFastEngine({ eager })),
   // begins on the reference, and hands over in the middle of things

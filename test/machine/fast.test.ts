@@ -31,7 +31,7 @@ const limited = (engine: Engine): Engine => ({
 /** Asserts that both engines do the same in every case, the fast one in its interpreter and translating at once. */
 function agree(cases: readonly Case[]): void {
   const expected = runEngine(cases, [...features], limited(createReferenceEngine({ features })));
-  for (const eager of [false, true])
+  for (const eager of [false, true, 'compact'] as const)
     differ(cases, expected, runEngine(cases, [...features], limited(createFastEngine({ features, eager }))));
 }
 

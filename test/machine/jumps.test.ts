@@ -78,15 +78,15 @@ function jump(engine: Engine, space: PagedSpace, target: bigint): Outcome {
   };
 }
 
-for (const eager of [false, true]) {
-  test(`odd targets${eager ? ', all code translated' : ''}`, () => {
+for (const eager of [false, true, 'compact'] as const) {
+  test(`odd targets${eager === false ? '' : eager === true ? ', all code translated' : ', all code translated compactly'}`, () => {
     for (const form of FORMS) {
       const expected = prepared(form);
       const actual = prepared(form);
       const engine = createFastEngine({ eager });
       const reference = createReferenceEngine();
       // translated when it runs for the second time
-      for (let turn = 0; turn < (eager ? 2 : 1); turn++) {
+      for (let turn = 0; turn < (eager === false ? 1 : 2); turn++) {
         for (const target of TARGETS) {
           assert.deepEqual(
             jump(engine, actual, target),

@@ -71,7 +71,7 @@ for (const count of [2, 5, 30]) {
   test(`a region with ${count} places that it calls takes them in`, () => {
     const rounds = 400_000;
     const expected = run(createReferenceEngine(), count, rounds);
-    for (const eager of [false, true]) {
+    for (const eager of [false, true, 'compact'] as const) {
       const { result, asked, made } = watched(() => run(createFastEngine({ eager }), count, rounds));
       assert.deepEqual(result, expected);
       assert.ok(asked > 0 && made > 0, `asked ${asked}, made ${made}`);

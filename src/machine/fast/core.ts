@@ -49,6 +49,8 @@ export interface CoreEnvironment extends Omit<HelperEnvironment, 'tsc'> {
   readonly tsc: (() => bigint) | undefined;
   /** Translate everything before it first runs: for tests. */
   readonly eager: boolean;
+  /** What is translated first is small, and made anew when it has run for long. */
+  readonly compact: boolean;
   readonly store: CodeStore | undefined;
 }
 
@@ -62,6 +64,7 @@ const SOON = 16;
 
 export class Core extends CpuArea {
   readonly eager: boolean;
+  readonly compact: boolean;
   readonly hot: number;
   readonly table: WasmTable;
   readonly exports: Readonly<Record<string, (...values: never[]) => unknown>>;
@@ -108,6 +111,7 @@ export class Core extends CpuArea {
     this.stops = new Stops(pool);
     this.lifter = lifter;
     this.eager = environment.eager;
+    this.compact = environment.compact;
     this.hot = this.eager ? 2 : HOT;
     this.entries = new DispatchTable(pool, places.table);
     this.encoder = new StreamEncoder(places.cpu);

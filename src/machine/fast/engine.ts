@@ -27,8 +27,8 @@ import type { StreamBlock } from './stream-block.ts';
 import { Translator } from './translator.ts';
 
 export interface FastEngineOptions extends EngineOptions {
-  /** Translate everything before it first runs, cold or not: for tests. */
-  readonly eager?: boolean;
+  /** Translate everything before it first runs, cold or not: for tests; `compact`: as code that is not hot yet. */
+  readonly eager?: boolean | 'compact';
   /** Instructions that the reference runs before the fast engine is made, default 0: many programs need no more. */
   readonly plainFirst?: number;
 }
@@ -59,7 +59,8 @@ export class FastEngine implements Engine {
         Core.create(pool, new Lifter(this.features), {
           features: this.features,
           tsc: this.options.tsc,
-          eager: this.options.eager === true,
+          eager: (this.options.eager ?? false) !== false,
+          compact: this.options.eager !== true,
           store: this.options.store,
         }) ?? createReferenceEngine(this.options);
       this.cores.set(pool, core);
@@ -146,7 +147,8 @@ class Run {
   private loop(): EngineStop {
     const { core } = this;
     for (;;) {
-      const code = core.run(this.left);
+      const before = this.left;
+      const code = core.run(before);
       this.left = core.field(CPU.fuel);
       const header = core.field(CPU.block);
       let stop: EngineStop | undefined;
@@ -155,6 +157,7 @@ class Run {
           stop = this.miss(header);
           break;
         case EXIT.fuel:
+          if ((header & 1) !== 0) translatorOf(core).ran(header >> 1, before - this.left, this.space);
           if (this.left === 0) return { kind: 'budget' };
           stop = this.partly();
           break;

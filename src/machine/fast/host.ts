@@ -1,5 +1,5 @@
 // The host's WebAssembly compiler, typed as far as the fast engine uses it.
-import { heedBranchHints } from '../../host/index.ts';
+import { heedBranchHints, optimizeFrom } from '../../host/index.ts';
 import type { WasmMemory } from '../wasm.ts';
 
 export interface WasmModule {
@@ -23,10 +23,16 @@ interface Namespace {
 }
 const namespace = (globalThis as unknown as { readonly WebAssembly: Namespace }).WebAssembly;
 
+/** Bytes of machine code that a function runs through until it is optimized. */
+const SOON = 2_000_000;
+const LATE = 200_000_000;
+
 export type Imports = Readonly<Record<string, ((...values: never[]) => unknown) | WasmMemory | WasmTable>>;
 
-export function compileModule(bytes: Uint8Array): WasmModule {
+/** `optimized`: whether the host's optimizing compiler is to have the functions soon, or after they ran for long. */
+export function compileModule(bytes: Uint8Array, optimized: 'soon' | 'late' = 'soon'): WasmModule {
   heedBranchHints();
+  optimizeFrom(optimized === 'soon' ? SOON : LATE);
   return new namespace.Module(bytes);
 }
 export function instantiate(module: WasmModule, imports: Imports): WasmInstance {

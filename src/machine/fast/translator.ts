@@ -34,6 +34,8 @@ const BATCH = 12;
 const URGENT = 4;
 /** A block run less often is left out of a region. */
 const RARE = 128;
+/** Instructions after which a loop that is not left is worth the best code. */
+const LONG = 4_000_000;
 /** Times that a region is translated with more. */
 const GROWTHS = 4;
 /** Stored regions that are taken at once. */
@@ -48,6 +50,8 @@ interface Known {
   readonly seeds: readonly StreamBlock[];
   readonly descriptor: number;
   readonly growths: number;
+  /** Instructions until what it was in had no fuel left. */
+  spent: number;
 }
 
 /** A region to be. */
@@ -107,6 +111,18 @@ export class Translator {
     this.translate(plans, space);
   }
 
+  /** A region stood at the end of so many instructions: it may have a loop that is never left. */
+  ran(target: number, instructions: number, space: PagedSpace): void {
+    const known = this.known.get(target);
+    if (known === undefined || !this.isCompact(known)) return;
+    known.spent += instructions;
+    if (known.spent >= LONG) this.grow(target, space);
+  }
+
+  private isCompact({ growths }: { readonly growths: number }): boolean {
+    return growths === 0 && this.core.compact;
+  }
+
   /** A region was left many times: where to is made part of it. `target`: its place in the function table. */
   grow(target: number, space: PagedSpace): void {
     const { core } = this;
@@ -131,8 +147,8 @@ export class Translator {
       .filter((block) => !known.seeds.includes(block) && !direct.has(block.address))
       .sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0));
     const plan = this.form([...known.seeds, ...more], space, known.growths + 1);
-    if (plan.seeds.length > known.seeds.length || plan.blocks.length > known.blocks.length)
-      this.translate([plan], space);
+    const grown = plan.seeds.length > known.seeds.length || plan.blocks.length > known.blocks.length;
+    if (grown || this.isCompact(known)) this.translate([plan], space);
   }
 
   private translate(plans: readonly Plan[], space: PagedSpace): void {
@@ -146,7 +162,7 @@ export class Translator {
         blocks,
         core.places,
         seeds.map((seed) => blocks.indexOf(seed)),
-        growths === 0 && !core.eager,
+        this.isCompact({ growths }),
         (tableBytes) => ({ descriptor: places, entryTable: this.reserve(tableBytes) }),
       );
       if (writer.entryTableAt === 0) return;
@@ -257,6 +273,7 @@ export class Translator {
         ],
         functions: functions.map((code, i) => ({ type: 0, name: `r${i}`, ...code })),
       }),
+      plans.every((plan) => this.isCompact(plan)) ? 'late' : 'soon',
     );
     const { mulhu, mulhs, status, exactSum, exactProduct, reachRead, reachWrite } = core.exports;
     const instance = instantiate(module, {
@@ -295,7 +312,7 @@ export class Translator {
       block.region = region;
       core.fill(block, space);
     });
-    this.known.set(target, { ...plan, descriptor });
+    this.known.set(target, { ...plan, descriptor, spent: 0 });
   }
 
   /** Zeroed bytes in linear memory that stay; 0 where there is no room. */
@@ -320,8 +337,9 @@ export class Translator {
     const seen = new Set<number>();
     const waiting: StreamBlock[] = [];
     let words = 0;
-    const [mostBlocks, mostWords] =
-      growths === 0 && !core.eager ? [FIRST_BLOCKS, FIRST_WORDS] : [MAX_BLOCKS, MAX_WORDS];
+    const [mostBlocks, mostWords] = this.isCompact({ growths })
+      ? [FIRST_BLOCKS, FIRST_WORDS]
+      : [MAX_BLOCKS, MAX_WORDS];
     const add = (block: StreamBlock): boolean => {
       const page = Math.floor(block.address / PAGE_SIZE);
       if (blocks.length >= mostBlocks || words + block.code.length > mostWords) return false;

@@ -1,10 +1,19 @@
 // `effigy telemetry`: what traces hold, in sum or record by record.
 import type { Command } from 'commander';
-import { printable } from '../bytes/index.ts';
+import { InputError, printable } from '../bytes/index.ts';
 import {
   blindSpots,
+  COLUMNS,
+  type Filter,
+  fieldName,
+  type Observation,
   observationJson,
+  ProcessTree,
+  parseFilter,
   printObservation,
+  printRow,
+  RowBook,
+  rowJson,
   type SourceName,
   type SourceTraits,
   type Survey,
@@ -15,25 +24,43 @@ import { addInputOptions, type InputOptions, inputHelp, readInputs } from './inp
 interface TelemetryCommandOptions extends InputOptions {
   readonly json?: boolean;
   readonly events?: boolean;
+  readonly stats?: boolean;
+  readonly tree?: boolean;
+  readonly filter?: string;
+  readonly columns: string;
 }
 
 export function addTelemetryCommand(program: Command): void {
   const command = program
     .command('telemetry')
-    .description(
-      'what traces hold: containers, processes, operations, gaps, and what their source cannot see',
-    )
+    .description('what traces hold: one row a record, the tree of processes, or in sum')
     .argument('[trace...]', 'traces, or directories of them, read in the order of the numbers in their names')
-    .option('--json', 'print JSON: the summary, or with --events one object a line')
-    .option('-e, --events', 'print every observation as a line')
+    .option('--stats', 'in sum: containers, processes, operations, gaps, and what the source cannot see')
+    .option('--tree', 'the tree of processes, with what each did folded below it')
+    .option(
+      '-f, --filter <filter>',
+      'only such records: "proc.name = httpd and type = NF"; SysFlow\'s names of fields',
+    )
+    .option(
+      '-c, --columns <names>',
+      `of rows: ${COLUMNS.join(', ')}, or fields (proc.user, net.dport …)`,
+      'type,proc,ops,entity',
+    )
+    .option('--json', 'print JSON: one object a row, with --stats one for all, with --events observations')
+    .option('-e, --events', 'every observation as a line, with all that the monitor knows of it')
     .addHelpText(
       'after',
       `
+Rows are FF and NF (flows on files and connections, or single operations on them), FE and PE (events of files and
+processes). Letters: O open, A accept, C connect or close, R read, W write, M map, S shut down, T cut.
+
 ${inputHelp}
 
 Examples:
   effigy telemetry /var/log/sysflow/
-  effigy telemetry --events --json tetragon.log.gz`,
+  effigy telemetry -c time,container,type,proc,args,ops,entity,counts trace.sf
+  effigy telemetry --tree -f "container.name = web and not file.path startswith /usr/lib" trace.sf
+  effigy telemetry --stats --json tetragon.log.gz`,
     )
     .action(runTelemetry);
   addInputOptions(command);
@@ -46,34 +73,101 @@ interface Read {
   readonly skipped: ReadonlyMap<string, number>;
 }
 
+/** One way to look at a trace. */
+interface Look {
+  take(observation: Observation): void;
+  end(read: readonly Read[]): void;
+}
+
 function runTelemetry(
   traces: readonly string[],
   options: TelemetryCommandOptions,
 ): Promise<void> | undefined {
-  const surveyor = new Surveyor();
-  const read: Read[] = [];
+  if ([options.stats, options.tree, options.events].filter(Boolean).length > 1)
+    throw new InputError('--stats, --tree and --events exclude each other', 'effigy telemetry');
+  const filter = options.filter === undefined ? undefined : parseFilter(options.filter);
   const lines = new Lines();
+  const look = lookOf(options, filter, lines);
+  const read: Read[] = [];
   const waits = readInputs(traces, options, {
-    observe(observation) {
-      if (!options.events) surveyor.add(observation);
-      else lines.add(options.json ? observationJson(observation) : printObservation(observation));
-    },
+    observe: (observation) => look.take(observation),
     say: (text) => process.stderr.write(`effigy: ${text}\n`),
     finished: (name, source, traits, skipped) => {
       read.push({ name, source, traits, skipped });
     },
   });
   const finish = (): void => {
+    look.end(read);
     lines.flush();
-    if (options.events) return;
-    const survey = surveyor.result();
-    process.stdout.write(
-      options.json ? `${JSON.stringify(jsonOf(survey, read), null, 2)}\n` : textOf(survey, read),
-    );
   };
   if (waits !== undefined) return waits.then(finish);
   finish();
   return undefined;
+}
+
+function lookOf(options: TelemetryCommandOptions, filter: Filter | undefined, lines: Lines): Look {
+  const { json } = options;
+  const wanted = filter ?? (() => true);
+  if (options.tree) {
+    if (json) throw new InputError('the tree is text only', '--tree --json', 'leave one of them out');
+    const tree = new ProcessTree();
+    return {
+      take: (observation) => tree.add(observation, wanted),
+      end: () => {
+        for (const line of tree.lines(filter === undefined)) lines.add(line);
+      },
+    };
+  }
+  const book = new RowBook();
+  /** What is no record passes: entities, gaps. */
+  const passes = (observation: Observation): boolean => {
+    if (filter === undefined) return true;
+    const row = book.row(observation);
+    return row === undefined || filter(row);
+  };
+  if (options.stats) {
+    const surveyor = new Surveyor();
+    return {
+      take: (observation) => {
+        if (passes(observation)) surveyor.add(observation);
+      },
+      end: (read) => {
+        const survey = surveyor.result();
+        lines.add(json ? JSON.stringify(jsonOf(survey, read), null, 2) : textOf(survey, read).trimEnd());
+      },
+    };
+  }
+  if (options.events)
+    return {
+      take: (observation) => {
+        if (passes(observation))
+          lines.add(json ? observationJson(observation) : printObservation(observation));
+      },
+      end: () => {},
+    };
+  const columns = columnsOf(options.columns);
+  return {
+    take: (observation) => {
+      const row = book.row(observation);
+      if (row !== undefined && wanted(row)) lines.add(json ? rowJson(row) : printRow(row, columns));
+      else if (observation.kind === 'gap') process.stderr.write(`effigy: ${printObservation(observation)}\n`);
+    },
+    end: () => {},
+  };
+}
+
+function columnsOf(text: string): string[] {
+  return text.split(',').map((each) => {
+    const name = each.trim();
+    const found = COLUMNS.includes(name) ? name : fieldName(name);
+    if (found === undefined)
+      throw new InputError(
+        `${JSON.stringify(name)} is no column`,
+        '--columns',
+        `${COLUMNS.join(', ')}, or a field as in --filter`,
+      );
+    return found;
+  });
 }
 
 /** Written in larger pieces: a system call for each line costs more than the line. What comes live is not held back. */

@@ -8,6 +8,8 @@ export type { OpenFile, OpenSocket } from './descriptors.ts';
 export { detectBytes, detectSource, SOURCE_NAMES, SOURCES, type SourceName } from './detect.ts';
 export { ExactObserver, openStrace, type StraceSourceOptions, straceTraits } from './exact.ts';
 export type { Feed, FeedOptions, MakeFeed } from './feed.ts';
+export { fieldName } from './fields.ts';
+export { type Filter, parseFilter } from './filter.ts';
 export {
   connection,
   type FlowObservation,
@@ -18,6 +20,8 @@ export {
 export { SysFlowCollector, type SysFlowCollectorOptions } from './flows.ts';
 export * from './observation.ts';
 export { defaultOcfLimits, type OcfItem, type OcfLimits, OcfReader } from './ocf.ts';
+export { COLUMNS, printRow, rowJson } from './row-text.ts';
+export { type Row, RowBook } from './rows.ts';
 export { parseStrace, STRACE_OPTIONS, type StraceOptions, StraceParser } from './strace.ts';
 export { blindSpots, type ContainerCounts, type Survey, Surveyor } from './survey.ts';
 export type {
@@ -64,3 +68,4 @@ export {
   type SysFlowWriterOptions,
 } from './sysflow-writer.ts';
 export { observationJson, printObservation } from './text.ts';
+export { ProcessTree } from './tree.ts';

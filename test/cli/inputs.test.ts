@@ -173,13 +173,13 @@ test('standard input', async () => {
 
 test('effigy telemetry: what a trace holds', async () => {
   const trace = put('t.sf', sysFlowFile(attacked));
-  const summary = effigy('telemetry', trace);
+  const summary = effigy('telemetry', '--stats', trace);
   assert.equal(await summary.ended, 0, summary.text.err);
   assert.match(summary.text.out, /t\.sf: sysflow/);
   assert.match(summary.text.out, /container echo \(0123456789ab\) example\/echo:1 ab12ab12ab12: 4 processes/);
   assert.match(summary.text.out, /no gaps/);
   assert.match(summary.text.out, /no IPv6/);
-  const json = effigy('telemetry', '--json', put('t.json', traces['falco.json']));
+  const json = effigy('telemetry', '--stats', '--json', put('t.json', traces['falco.json']));
   assert.equal(await json.ended, 0);
   const survey = JSON.parse(json.text.out) as {
     operations: { EXEC?: number };

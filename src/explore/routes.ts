@@ -11,7 +11,7 @@ const MAX_ROUTES = 40;
 /** Paths that are asked for in one run, each beside one that nobody knows. */
 const AT_ONCE = 12;
 /** Candidates that are looked at. */
-const MAX_CANDIDATES = 600;
+const MAX_CANDIDATES = 240;
 /** Names of parameters that are sent at once. */
 const MAX_NAMES = 48;
 /** Of a source file. */

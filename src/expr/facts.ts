@@ -102,6 +102,7 @@ function lowZeros(count: number, out: Facts): void {
 }
 
 const tops = Array.from({ length: 65 }, (_, width) => (width > 53 ? Infinity : 2 ** width - 1));
+const powers = Array.from({ length: 65 }, (_, at) => 2 ** at);
 const top = (width: number): number => tops[width];
 
 /** A constant count below 64, or -1. */
@@ -193,8 +194,8 @@ const RULES: Readonly<Partial<Record<keyof typeof OP, Rule>>> = {
     out.max = s.max[s.as[e]];
     if (k >= 0) {
       shiftedRight(s, s.as[e], k, out);
-      out.min = Math.floor(s.min[s.as[e]] / 2 ** k);
-      if (out.max < EXACT) out.max = Math.floor(out.max / 2 ** k);
+      out.min = Math.floor(s.min[s.as[e]] / powers[k]);
+      if (out.max < EXACT) out.max = Math.floor(out.max / powers[k]);
     }
   },
   quotu: (s, e, out) => {
@@ -280,10 +281,10 @@ const RULES: Readonly<Partial<Record<keyof typeof OP, Rule>>> = {
     out.zeros1 = (out.zeros1 & ~high) | (s.zeros1[b] & high);
     out.ones0 |= s.ones0[b];
     out.ones1 |= s.ones1[b];
-    const most = s.max[a] * 2 ** at + (s.max[b] < EXACT ? s.max[b] : 2 ** at);
+    const most = s.max[a] * powers[at] + (s.max[b] < EXACT ? s.max[b] : powers[at]);
     if (most < EXACT) {
       out.max = most;
-      out.min = s.min[a] * 2 ** at + s.min[b];
+      out.min = s.min[a] * powers[at] + s.min[b];
     }
   },
   table: (s, e, out) => s.tables[s.bs[e]].facts(out),

@@ -44,6 +44,7 @@ export class NodeStore {
   readonly tables: Table[] = [];
   readonly variablesByNumber: Variable[] = [];
   private slots: Int32Array;
+  private hashes: Int32Array;
   private capacity: number;
   private readonly facts = new Facts();
 
@@ -60,6 +61,7 @@ export class NodeStore {
     this.min = new Float64Array(capacity);
     this.max = new Float64Array(capacity);
     this.depths = new Uint16Array(capacity);
+    this.hashes = new Int32Array(capacity);
     this.slots = new Int32Array(capacity * 2);
   }
 
@@ -96,7 +98,8 @@ export class NodeStore {
     let h = Math.imul(head, 0x9e3779b1) ^ Math.imul(a, 0x85ebca6b) ^ Math.imul(b, 0xc2b2ae35);
     h ^= Math.imul(c, 0x27d4eb2f);
     h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
-    let slot = (h ^ (h >>> 13)) & mask;
+    h ^= h >>> 13;
+    let slot = h & mask;
     const { slots, heads, as, bs, cs } = this;
     for (;;) {
       const found = slots[slot];
@@ -110,6 +113,7 @@ export class NodeStore {
     }
     const e = this.count++;
     slots[slot] = e;
+    this.hashes[e] = h;
     heads[e] = head;
     as[e] = a;
     bs[e] = b;
@@ -147,18 +151,16 @@ export class NodeStore {
     this.min = grown(this.min, size);
     this.max = grown(this.max, size);
     this.depths = grown(this.depths, size);
+    this.hashes = grown(this.hashes, size);
     this.rehash(size * 2);
   }
 
   private rehash(size: number): void {
-    const { heads, as, bs, cs } = this;
+    const { hashes } = this;
     const slots = new Int32Array(size);
     const mask = size - 1;
     for (let e = 1; e < this.count; e++) {
-      let h = Math.imul(heads[e], 0x9e3779b1) ^ Math.imul(as[e], 0x85ebca6b) ^ Math.imul(bs[e], 0xc2b2ae35);
-      h ^= Math.imul(cs[e], 0x27d4eb2f);
-      h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
-      let slot = (h ^ (h >>> 13)) & mask;
+      let slot = hashes[e] & mask;
       while (slots[slot] !== 0) slot = (slot + 1) & mask;
       slots[slot] = e;
     }

@@ -25,11 +25,11 @@ try {
     ['telemetry', () => benchSysflow()],
     ['monitor', () => benchMonitor()],
   ];
-  const wanted = process.argv.slice(2);
-  // the rest are images
-  if (wanted[0] === 'services') benchServices(wanted.splice(0).slice(1), scratch);
-  for (const [name, run] of process.argv[2] === 'services' ? [] : parts) {
-    if (wanted.length > 0 && !wanted.includes(name)) continue;
+  const [first, ...rest] = process.argv.slice(2);
+  if (first === 'services') benchServices(rest, scratch);
+  const wanted = first === undefined ? [] : [first, ...rest];
+  for (const [name, run] of parts) {
+    if (wanted[0] === 'services' || (wanted.length > 0 && !wanted.includes(name))) continue;
     process.stdout.write(`${name}\n`);
     for (const row of await run()) process.stdout.write(`  ${format(row)}\n`);
   }

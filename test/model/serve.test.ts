@@ -1,0 +1,113 @@
+// The serving pass on services that are built here: one that gets ready at its first request, and a budget that ends.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { after } from 'node:test';
+import { plainContainer } from '../../src/deployment/index.ts';
+import { printEffect } from '../../src/effect/index.ts';
+import { type Budgets, DEFAULT_BUDGETS, ENVIRONMENTS, launchOf } from '../../src/explore/index.ts';
+import { type Image, treeBuilder } from '../../src/image/index.ts';
+import { createMachine } from '../../src/linux/index.ts';
+import { modelImage } from '../../src/model/index.ts';
+import type { Policy } from '../../src/policy/index.ts';
+import { hasTool } from '../linux/guest.ts';
+
+/** LAZY: instructions that the first request costs, about; a request in two pieces is told apart. */
+const SOURCE = `
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+static volatile unsigned sum;
+static void look(const char *path) { close(open(path, O_RDONLY)); }
+int main(void) {
+  struct sockaddr_in a = {AF_INET, htons(7000)};
+  int s = socket(AF_INET, SOCK_STREAM, 0), ready = 0;
+  bind(s, (void *)&a, sizeof a);
+  listen(s, 64);
+  for (;;) {
+    char b[100000];
+    int c = accept(s, 0, 0), n = 0, more, pieces = 0;
+    while ((more = read(c, b + n, sizeof b - 1 - n)) > 0) { n += more; pieces++; if (memchr(b, '\\n', n)) break; }
+    if (n > 0 && !ready) { look("/lazy"); for (int i = 0; i < LAZY; i++) sum += i; ready = 1; }
+    if (pieces > 1) look("/pieces");
+    if (n >= 5 && memcmp(b, "STORE", 5) == 0) look("/stored");
+    write(c, "ok\\n", 3);
+    close(c);
+  }
+}
+const char words[] = "STORE";
+`;
+
+const folder = mkdtempSync(join(tmpdir(), 'effigy-serve-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const ready = hasTool('gcc') ? false : 'needs gcc';
+
+function model(lazy: number, budgets: Budgets = DEFAULT_BUDGETS): Policy {
+  const binary = join(folder, `service-${lazy}`);
+  writeFileSync(`${binary}.c`, SOURCE);
+  execFileSync('gcc', ['-O1', '-static', '-w', `-DLAZY=${lazy}`, '-o', binary, `${binary}.c`]);
+  const builder = treeBuilder().addFile('/service', readFileSync(binary), { mode: 0o755 });
+  const image = {
+    names: ['service'],
+    configDigest: '',
+    manifestDigest: undefined,
+    platform: { os: 'linux', architecture: 'amd64' },
+    config: {
+      entrypoint: ['/service'],
+      cmd: [],
+      env: [],
+      user: '',
+      workingDir: '',
+      exposedPorts: [],
+      volumes: [],
+      stopSignal: '',
+      labels: {},
+    },
+    tree: builder.build(),
+  } as unknown as Image;
+  return modelImage(image, {
+    launches: ENVIRONMENTS.slice(0, 2).map((environment) =>
+      launchOf(image, plainContainer('', ''), environment),
+    ),
+    budgets,
+    probes: true,
+    stopSignal: 15,
+    record: {},
+    version: 'test',
+    machine: createMachine({ engine: 'fast' }),
+  }).policy;
+}
+
+const effects = ({ automata }: Policy): Set<string> =>
+  new Set(
+    automata.flatMap(({ edges }) =>
+      edges.flatMap(({ effect }) => (effect === undefined ? [] : [printEffect(effect)])),
+    ),
+  );
+
+test('a service that gets ready at its first request', { skip: ready }, () => {
+  const [plain, little, much] = [model(1), model(100_000), model(1_000_000)];
+  for (const effect of ['OPEN r /lazy', 'OPEN r /pieces', 'OPEN r /stored'])
+    assert.ok(effects(plain).has(effect), effect);
+  for (const policy of [little, much]) {
+    assert.deepEqual(effects(policy), effects(plain));
+    assert.deepEqual(policy.cuts, []);
+  }
+  // ten times as long to get ready: from where it is worth it, most scenarios begin with a service that is
+  const beyond = (policy: Policy): number => policy.coverage.instructions - plain.coverage.instructions;
+  assert.ok(beyond(little) > 10_000_000, `${beyond(little)}`);
+  assert.ok(beyond(much) < 7 * beyond(little), `${beyond(much)}, and ${beyond(little)} for a tenth`);
+});
+
+test('what a budget leaves out is a cut', { skip: ready }, () => {
+  const policy = model(1_000_000, { ...DEFAULT_BUDGETS, serving: 60_000_000 });
+  const found = policy.cuts.filter(({ kind }) => kind === 'budget');
+  assert.equal(found.length, 1);
+  assert.match(found[0].what, /^60000000 instructions of scenarios$/);
+  assert.match(found[0].consequence, /^\d+ scenarios were not played$/);
+  assert.equal(policy.complete, true);
+});

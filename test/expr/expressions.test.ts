@@ -1,7 +1,14 @@
 // Expressions against BigInts: whatever is built has the value that its operations say, and its facts hold.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { BINARY_NAMES, Expressions, parseText } from '../../src/expr/index.ts';
+import {
+  BINARY_NAMES,
+  columnOf,
+  columnValue,
+  Expressions,
+  evaluateRows,
+  parseText,
+} from '../../src/expr/index.ts';
 import { Garden, Random, resultWidth, TRUTH, WIDTHS } from './random.ts';
 
 function holds(garden: Garden, made: ReturnType<Garden['grow']>, seed: number): void {
@@ -228,4 +235,44 @@ test('texts parse back to expressions of the same value, nearly always the same 
   x.variable(8, 'a');
   for (const wrong of ['', '(', '(add a', '(add a a) b', 'b', '(frob a)', '(add a)', ')', '(add a 0x1:8'])
     assert.throws(() => parseText(x, wrong), { name: 'InputError' }, wrong);
+});
+
+test('two operations on two variables, each with each, exhaustively', () => {
+  for (const width of [1, 2, 4]) {
+    const x = new Expressions();
+    const [v, w] = [x.variable(width, 'v'), x.variable(width, 'w')];
+    const rows = 4 ** width;
+    const mask = (1n << BigInt(width)) - 1n;
+    const ofV = Array.from({ length: rows }, (_, i) => BigInt(i) & mask);
+    const ofW = Array.from({ length: rows }, (_, i) => BigInt(i) >> BigInt(width));
+    const columns = new Map([
+      [0, columnOf(width, ofV)],
+      [1, columnOf(width, ofW)],
+    ]);
+    for (const first of BINARY_NAMES.filter((name) => resultWidth(name, width) === width)) {
+      const inner = x.binary(first, v, w);
+      const mid = ofV.map((a, i) => BigInt.asUintN(width, TRUTH[first](width, a, ofW[i])));
+      for (const second of BINARY_NAMES) {
+        const to = resultWidth(second, width);
+        const cases = [
+          [inner, v, mid, ofV],
+          [inner, w, mid, ofW],
+          [v, inner, ofV, mid],
+          [x.not(inner), x.not(w), mid.map((a) => ~a & mask), ofW.map((a) => ~a & mask)],
+        ] as const;
+        const made = cases.map(([a, b]) => x.binary(second, a, b));
+        for (const [k, column] of evaluateRows(x, made, rows, columns).entries()) {
+          for (let i = 0; i < rows; i++) {
+            const want = BigInt.asUintN(to, TRUTH[second](width, cases[k][2][i], cases[k][3][i]));
+            if (columnValue(column, i) !== want)
+              assert.equal(
+                columnValue(column, i),
+                want,
+                `${second} of ${first}, case ${k}: ${x.text(made[k])}`,
+              );
+          }
+        }
+      }
+    }
+  }
 });

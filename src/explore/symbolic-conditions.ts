@@ -44,6 +44,8 @@ function equality(
   if (value === undefined) return condition;
   const inner = unextended(x, a);
   if (x.op(inner) === OP.ctz) return firstBit(x, x.child(inner, 0), value);
+  if (x.op(inner) === OP.clz) return lastBit(x, x.child(inner, 0), value);
+  if (x.op(a) === OP.shr && x.isConstant(x.child(a, 1))) return bitsEqual(x, a, value);
   if (x.op(a) === OP.or && value === 0n) {
     const zero = x.constantBig(width, 0n);
     return x.and(again(x.eq(x.child(a, 0), zero)), again(x.eq(x.child(a, 1), zero)));
@@ -81,6 +83,26 @@ function firstBit(x: Expressions, mask: Expression, at: bigint): Expression {
   if (at > width) return x.constant(1, 0);
   const below = noneBelow(x, mask, at);
   return at === width ? below : x.and(below, lowBit(x, mask, Number(at)));
+}
+
+/** clz(mask) = count. */
+function lastBit(x: Expressions, mask: Expression, count: bigint): Expression {
+  const width = x.width(mask);
+  if (count > BigInt(width)) return x.constant(1, 0);
+  const top = width - 1 - Number(count);
+  let out = top >= 0 ? bitOf(x, mask, top) : x.constant(1, 1);
+  for (let i = width - 1; i > top; i--) out = x.and(out, x.not(bitOf(x, mask, i)));
+  return out;
+}
+
+/** e = value, bit by bit. */
+function bitsEqual(x: Expressions, e: Expression, value: bigint): Expression {
+  let out = x.constant(1, 1);
+  for (let i = 0; i < x.width(e); i++) {
+    const bit = bitOf(x, e, i);
+    out = x.and(out, ((value >> BigInt(i)) & 1n) === 1n ? bit : x.not(bit));
+  }
+  return out;
 }
 
 /** None of the lowest `count` bits is set. */
@@ -123,6 +145,13 @@ export function bitOf(x: Expressions, e: Expression, at: number, depth = 0): Exp
         return x.xor(follow(a, at), follow(x.child(e, 1), at));
       case OP.not:
         return x.not(follow(a, at));
+      case OP.shr:
+      case OP.shl: {
+        const count = x.child(e, 1);
+        if (!x.isConstant(count)) break;
+        const from = x.op(e) === OP.shr ? at + Number(x.value(count)) : at - Number(x.value(count));
+        return from >= 0 && from < x.width(a) ? follow(a, from) : x.constant(1, 0);
+      }
       case OP.zext:
         return at < x.width(a) ? follow(a, at) : x.constant(1, 0);
       case OP.sext:

@@ -54,6 +54,10 @@ const COST = { point: 0, call: 1, tried: 2, round: 2, layout: 2 } as const;
 /** Values of an address that are tried at one place; of a jump. */
 const MAX_VALUES = 64;
 const MAX_TARGETS = 64;
+/** Variables of an address that is tried elsewhere: of more it is a hash, mostly. */
+const MAX_ADDRESS_VARIABLES = 4;
+/** A search that takes longer is given up: there are others. */
+const SOLVER = { budget: 60_000, clauses: 200_000 } as const;
 /** Expressions are forgotten beyond so many. */
 const MAX_NODES = 6_000_000;
 
@@ -79,7 +83,7 @@ export class SymbolicSearch {
   private readonly token: string;
   private readonly engine: ConcolicEngine;
   private x = new Expressions();
-  private solver = new Solver(this.x);
+  private solver = new Solver(this.x, SOLVER);
   private readonly queue = new CostQueue<Candidate>(({ decision }) => this.cost(decision));
   /** How often the other side of a branch was tried, by place and side. */
   private readonly tried = new Map<string, number>();
@@ -141,7 +145,8 @@ export class SymbolicSearch {
   }
 
   private costOfValue(decision: Decision): number {
-    const { kind, at, stack } = decision;
+    const { kind, at, stack, expression } = decision;
+    if (kind === 'address' && this.x.variables(expression).length > MAX_ADDRESS_VARIABLES) return Infinity;
     const known = this.values.get(layoutSite(decision))?.size ?? 0;
     const most = kind === 'jump' ? MAX_TARGETS : MAX_VALUES;
     if (known >= most) return Infinity;
@@ -176,10 +181,27 @@ export class SymbolicSearch {
     const { x } = this;
     const { expression, value } = decision;
     if (decision.kind === 'branch') return holds(x, expression, 1n - value);
-    const known = this.values.get(layoutSite(decision)) ?? [];
+    const known = this.values.get(layoutSite(decision)) ?? new Set();
+    const farthest = decision.kind === 'place' && known.size % 2 === 1 ? this.farthest(decision, known) : 0;
+    if (farthest !== 0) return farthest;
     let out: Expression = x.constant(1, 1);
     for (const one of known) out = x.and(out, x.not(holds(x, expression, one)));
     return out;
+  }
+
+  /**
+   * That the place is as far as it can be: where a text is compared with a word, the farthest first difference is behind
+   * the word. 0 where no place but known ones is seen to be possible.
+   */
+  private farthest({ expression, before }: Decision, known: ReadonlySet<bigint>): Expression {
+    const { x } = this;
+    for (let place = x.range(expression).max; place >= 0n; place--) {
+      if (known.has(place)) continue;
+      const condition = holds(x, expression, place);
+      const all = before.and(condition);
+      if (all !== undefined && all !== before && all.related([condition]).length === 0) return condition;
+    }
+    return 0;
   }
 
   private play(input: SymbolicInput, found: Found, meant: Decision | undefined): void {
@@ -225,7 +247,7 @@ export class SymbolicSearch {
   private forget(): void {
     this.queue.clear();
     this.x = new Expressions();
-    this.solver = new Solver(this.x);
+    this.solver = new Solver(this.x, SOLVER);
   }
 }
 

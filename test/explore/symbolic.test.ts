@@ -85,12 +85,13 @@ for (const [name, body, seed = SEED] of [
   [
     'strcmp of a line',
     'buf[strcspn(buf, "\\n")] = 0; if (strcmp(buf, "open-sesame") == 0) open("/secret", O_RDONLY);',
+    'xxxxxxxxxxx\n',
   ],
   ['strncasecmp', 'if (strncasecmp(buf, "Open Sesame", 11) == 0) open("/secret", O_RDONLY);'],
   [
     'strtok and a number',
     'char *w = strtok(buf, " "), *k = strtok(0, " \\n"); if (w && k && !strcmp(w, "get") && atoi(k) == 4711) open("/secret", O_RDONLY);',
-    'xxx yyyy zzzzz\n',
+    'xxx yyyy\n',
   ],
   [
     'switch',

@@ -11,6 +11,49 @@ const auxAt = (code: Int32Array, at: number): number => code[at] >>> 16;
 /** No value, and nothing of it depends on shadows. */
 const plain: ShadowStep = (_c, m, code, at, concrete) => concrete(m, code, at);
 
+/** Variables of what is kept as an expression although it decides where something is, or which of two values goes on. */
+const FEW = 2;
+
+/**
+ * Where the first bit is set: of a mask of many bytes that is a place in a text, from which addresses and lengths are
+ * made. The run goes on with the place that it has.
+ */
+const place =
+  (name: 'ctz' | 'clz'): ShadowStep =>
+  (c, m, code, at, concrete) => {
+    concrete(m, code, at);
+    const a = c.shadows[code[at + 1]];
+    if (a === 0) {
+      c.shadows[at >> 2] = 0;
+      return;
+    }
+    const e = c.x.unary(name, a);
+    if (c.x.variables(e).length <= FEW) c.yields(at, e);
+    else {
+      c.shadows[at >> 2] = 0;
+      c.pin(m, 'place', e, m.values[at >> 2]);
+    }
+  };
+
+/** One of two values: decided here, as by a branch, where it depends on several bytes. */
+const selects: ShadowStep = (c, m, code, at, concrete) => {
+  concrete(m, code, at);
+  const [which, a, b] = [code[at + 1], code[at + 2], code[at + 3]];
+  const condition = c.shadows[which];
+  if ((condition | c.shadows[a] | c.shadows[b]) === 0) {
+    c.shadows[at >> 2] = 0;
+    return;
+  }
+  const taken = m.values[which] === 1n;
+  if (condition === 0) c.yields(at, c.shadows[taken ? a : b]);
+  else if (c.x.variables(condition).length < FEW)
+    c.yields(at, c.x.select(condition, c.operand(m, code, a), c.operand(m, code, b)));
+  else {
+    c.pin(m, 'branch', condition, m.values[which]);
+    c.yields(at, c.shadows[taken ? a : b]);
+  }
+};
+
 /** A value that has no shadow whatever its operands are. */
 const opaque =
   (what: string, operands: number): ShadowStep =>
@@ -236,8 +279,8 @@ export const SHADOW_STEPS: Readonly<Record<IrOp, ShadowStep>> = {
   sar: binary('sar'),
   rotl: binary('rotl'),
   rotr: binary('rotr'),
-  clz: unary('clz'),
-  ctz: unary('ctz'),
+  clz: place('clz'),
+  ctz: place('ctz'),
   popcnt: unary('popcnt'),
   bswap: unary('bswap'),
   divu: divides('divu'),
@@ -250,7 +293,7 @@ export const SHADOW_STEPS: Readonly<Record<IrOp, ShadowStep>> = {
   leu: binary('leu'),
   lts: binary('lts'),
   les: binary('les'),
-  select: built(3, (c, of) => c.x.select(of(1), of(2), of(3))),
+  select: selects,
   zext: resized((c, a, code, at) => c.x.zext(a, widthAt(code, at))),
   sext: resized((c, a, code, at) => c.x.sext(a, widthAt(code, at))),
   trunc: resized((c, a, code, at) => c.x.trunc(a, widthAt(code, at))),

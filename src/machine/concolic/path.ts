@@ -2,10 +2,10 @@
 import type { Expression } from '../../expr/index.ts';
 
 /**
- * branch: a conditional jump (value 0 or 1 of a condition). jump: the target of an indirect jump. address: that of an
- * access, which the run goes on with as it is, since what is elsewhere can't be said with an expression.
+ * branch: a conditional jump (value 0 or 1 of a condition). jump: the target of an indirect jump. place: that of the first or
+ * last bit that is set in a mask, which is a place in a text. address: that of an access, which the run goes on with as it is, since what is elsewhere can't be said with an expression.
  */
-export type ConstraintKind = 'branch' | 'jump' | 'address';
+export type ConstraintKind = 'branch' | 'jump' | 'place' | 'address';
 
 /** The expression had this value, and the run's way or data depended on it. */
 export interface Constraint {

@@ -12,7 +12,7 @@ import {
   runInMachine,
 } from '../compare/index.ts';
 import { plainContainer } from '../deployment/index.ts';
-import { DEFAULT_BUDGETS, ENVIRONMENTS, type Environment, launchOf } from '../explore/index.ts';
+import { DEFAULT_BUDGETS, ENVIRONMENTS, type Environment, type Launch, launchOf } from '../explore/index.ts';
 import { openCodeCache, openFile } from '../host/index.ts';
 import type { Image } from '../image/index.ts';
 import { CPU_LEVELS, type FeatureSet } from '../isa/index.ts';
@@ -109,6 +109,8 @@ export function compareImage({ image, path, trace, features }: CompareImageOptio
   }
   const run = runInMachine({
     ...subject,
+    // what happens every minute or day happens as often
+    launch: launchAt(launch, host.course.start),
     course: host.course,
     stopSignal,
     maxInstructions: DEFAULT_BUDGETS.boot,
@@ -122,6 +124,12 @@ export function compareImage({ image, path, trace, features }: CompareImageOptio
   );
   return { ...comparison, notes };
 }
+
+/** Started at this time, epoch ns. */
+const launchAt = (launch: Launch, time: bigint): Launch => ({
+  ...launch,
+  environment: { ...launch.environment, values: { ...launch.environment.values, time } },
+});
 
 /** A path without links of the image in its directories. */
 function byOwnName(image: Image, path: string): string {

@@ -18,7 +18,7 @@ export type ConcreteStep = (m: Frame, code: Int32Array, at: number) => void;
 const MAX_TABLE = 4096;
 /** Most places in which it may be whatever stands there: those of the first bit that is set in a word. */
 const MAX_PLACES = 65;
-/** Larger tables of more variables are of no use: an index of so many is a place in a text, mostly. */
+/** Tables of more variables are of no use: an index of so many is a place in a text, mostly. */
 const MAX_INDEX_VARIABLES = 2;
 
 const concreteSteps: readonly ConcreteStep[] = IR_OPS.map((row) => HANDLERS[row[0]]);
@@ -116,8 +116,9 @@ export class Stepper {
     const { min, max } = x.range(address);
     const count = max - min + 1n;
     if (min + count + 8n > BigInt(ADDRESS_LIMIT)) return 0;
+    if (x.variables(address).length > MAX_INDEX_VARIABLES) return 0;
     if (count <= BigInt(MAX_PLACES)) return this.anyOf(m.space, address, Number(min), Number(count), size);
-    if (count > BigInt(MAX_TABLE) || x.variables(address).length > MAX_INDEX_VARIABLES) return 0;
+    if (count > BigInt(MAX_TABLE)) return 0;
     const places = Array.from({ length: Number(count) }, (_, i) => min + BigInt(i));
     const entries = fixedValues(m.space, places, size);
     return entries === undefined ? 0 : x.table(x.sub(address, x.constantBig(64, min)), 8 * size, entries);

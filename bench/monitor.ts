@@ -7,7 +7,9 @@ import { createMonitor, type Monitor } from '../src/monitor/index.ts';
 import type { Policy, PolicyEdge } from '../src/policy/index.ts';
 import {
   createSysFlowWriter,
+  type FlowRow,
   ipToInt,
+  type Observation,
   OPEN_FLAGS,
   SysFlowDecoder,
   sysFlowTraits,
@@ -109,7 +111,44 @@ function many(policy: Policy): BenchRow[] {
   ];
 }
 
-function heap(): number {
+/** Requests without end, as the decoder passes them on: one trace again and again, later each time. */
+export function endless(policy: Policy, records: number, each: (done: number) => void): Monitor {
+  const trace = load('traffic', memoryAccess('traffic', traffic(20, 50_000)));
+  const monitor = newMonitor(policy);
+  const decoder = new SysFlowDecoder(trace.schema, trace.name);
+  const halves = new Int32Array(2);
+  const whole = new BigInt64Array(halves.buffer);
+  let done = 0;
+  for (let turn = 0; done < records; turn++) {
+    const later = BigInt(turn * 50_000 * interval) * 1000n;
+    const take = {
+      observe: (observation: Observation): void => {
+        // What begins, begins once.
+        if (turn === 0) monitor.observe(observation, sysFlowTraits);
+      },
+      flow: (row: FlowRow): void => {
+        if (turn > 0 && (row.opFlags & uses) === 0) return;
+        [halves[0], halves[1]] = [row.startLow, row.startHigh];
+        whole[0] += later;
+        [row.startLow, row.startHigh] = [halves[0], halves[1]];
+        [halves[0], halves[1]] = [row.endLow, row.endHigh];
+        // The log's flow reaches into the next turn, whose own begins only later.
+        whole[0] += later + ((row.opFlags & uses) === writes ? 30_000_000_000n : 0n);
+        [row.endLow, row.endHigh] = [halves[0], halves[1]];
+        monitor.flow(row, sysFlowTraits);
+        done++;
+      },
+    };
+    for (const { data, records: count } of trace.blocks) decoder.block(data, count, take);
+    each(done);
+  }
+  return monitor;
+}
+
+const writes = 1 << SYSFLOW_OPS.indexOf('WRITE');
+const uses = (1 << SYSFLOW_OPS.indexOf('READ')) | writes;
+
+export function heap(): number {
   const collect = (globalThis as { gc?: () => void }).gc;
   if (collect === undefined) return 0;
   collect();

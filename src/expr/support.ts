@@ -1,16 +1,21 @@
 // Which variables an expression has. Sets are interned, so that a set is a number and the union of two is computed
-// once; they are found when somebody asks, since most nodes never come into a condition.
+// once; they are found when somebody asks, since most nodes never come into a condition. Large sets are made for what
+// was asked for alone and not for what it consists of: a hash of a long input has one more variable with every step.
 import { ARITY, OP } from './ops.ts';
 import type { NodeStore } from './store.ts';
 
 const UNIONS = 2 ** 26;
+/** Sets with more members are large. */
+const SMALL = 24;
+const UNKNOWN = -1;
+const LARGE = -2;
 
 export class SupportSets {
   private readonly s: NodeStore;
   private readonly sets: Int32Array[] = [new Int32Array(0)];
   private readonly byText = new Map<string, number>([['', 0]]);
   private readonly unions = new Map<number, number>();
-  private of_ = new Int32Array(1 << 12).fill(-1);
+  private of_ = new Int32Array(1 << 12).fill(UNKNOWN);
 
   constructor(s: NodeStore) {
     this.s = s;
@@ -24,11 +29,12 @@ export class SupportSets {
   /** The set of an expression's variables. */
   of(e: number): number {
     if (this.of_.length < this.s.count) {
-      const larger = new Int32Array(this.s.heads.length).fill(-1);
+      const larger = new Int32Array(this.s.heads.length).fill(UNKNOWN);
       larger.set(this.of_);
       this.of_ = larger;
     }
-    if (this.of_[e] < 0) this.compute(e);
+    if (this.of_[e] === UNKNOWN) this.compute(e);
+    if (this.of_[e] === LARGE) this.of_[e] = this.collected(e);
     return this.of_[e];
   }
 
@@ -41,9 +47,9 @@ export class SupportSets {
       const arity = ARITY[op];
       const [a, b, c] = [s.as[e], s.bs[e], s.cs[e]];
       const before = stack.length;
-      if (arity > 0 && of_[a] < 0) stack.push(a);
-      if (arity > 1 && of_[b] < 0) stack.push(b);
-      if (arity > 2 && of_[c] < 0) stack.push(c);
+      if (arity > 0 && of_[a] === UNKNOWN) stack.push(a);
+      if (arity > 1 && of_[b] === UNKNOWN) stack.push(b);
+      if (arity > 2 && of_[c] === UNKNOWN) stack.push(c);
       if (stack.length > before) continue;
       stack.pop();
       if (op === OP.variable) of_[e] = this.intern(Int32Array.of(a));
@@ -57,13 +63,37 @@ export class SupportSets {
     }
   }
 
-  union(a: number, b: number): number {
+  /** The variables below a node whose set is large, gathered from the small sets below it. */
+  private collected(root: number): number {
+    const { s, of_ } = this;
+    const found = new Set<number>();
+    const visited = new Set<number>([root]);
+    const waiting = [root];
+    for (let e = waiting.pop(); e !== undefined; e = waiting.pop()) {
+      if (of_[e] >= 0) {
+        for (const variable of this.sets[of_[e]]) found.add(variable);
+        continue;
+      }
+      const children = [s.as[e], s.bs[e], s.cs[e]];
+      for (let i = 0; i < ARITY[s.opOf(e)]; i++) {
+        if (visited.has(children[i])) continue;
+        visited.add(children[i]);
+        waiting.push(children[i]);
+      }
+    }
+    return this.intern(Int32Array.from(found).sort());
+  }
+
+  /** The union as a set's number, or LARGE. */
+  private union(a: number, b: number): number {
+    if (a === LARGE || b === LARGE) return LARGE;
     if (a === b || b === 0) return a;
     if (a === 0) return b;
     const key = a < b ? a * UNIONS + b : b * UNIONS + a;
     let found = this.unions.get(key);
     if (found === undefined) {
-      found = this.intern(merged(this.sets[a], this.sets[b]));
+      const members = merged(this.sets[a], this.sets[b]);
+      found = members.length > SMALL ? LARGE : this.intern(members);
       this.unions.set(key, found);
     }
     return found;

@@ -119,3 +119,23 @@ test('conjuncts of several variables are known again, on forks too', () => {
       assert.equal(fork.and(one) === fork, j < i || j === 38 || j === 20, `${j} on the fork at ${i}`);
   }
 });
+
+test('variables of expressions of many variables', () => {
+  const x = new Expressions();
+  let hash = x.constant(32, 5381);
+  const hashes: number[] = [];
+  for (let i = 0; i < 3000; i++) {
+    hash = x.add(x.binary('mul', hash, x.constant(32, 33)), x.zext(x.variable(8, `b${i}`), 32));
+    hashes.push(hash);
+  }
+  assert.equal(x.variables(hashes[2999]).length, 3000);
+  for (const i of [0, 22, 23, 24, 25, 26, 100, 1500])
+    assert.deepEqual(
+      [...x.variables(hashes[i])],
+      Array.from({ length: i + 1 }, (_, k) => k),
+    );
+  // parts that share variables, one of them asked for before
+  const both = x.xor(hashes[100], hashes[40]);
+  assert.equal(x.variables(both).length, 101);
+  assert.equal(x.variables(x.eq(both, x.variable(32, 'other'))).length, 102);
+});

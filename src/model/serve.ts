@@ -16,10 +16,15 @@ import {
   routeScenario,
   type Scenario,
   type ScenarioTrace,
+  SymbolicSearch,
+  seedOf,
   signalScenarios,
+  symbolicBudgets,
   targetScenarios,
+  withOwnText,
   wordScenarios,
 } from '../explore/index.ts';
+import { resourceTexts } from '../effect/index.ts';
 import type { Listener } from '../linux/index.ts';
 import { Novelty } from './novelty.ts';
 
@@ -42,6 +47,8 @@ export interface ServeOptions {
   readonly stopSignal: number;
   /** Instructions after which no further scenario is begun, under the first environment. */
   readonly budget: number;
+  /** Runs on symbolic inputs, a listener each; 0: none. */
+  readonly symbolic: number;
   readonly onProgress: (pass: string, done: number, of: number) => void;
 }
 
@@ -77,6 +84,10 @@ class Serving {
   private warmUp: readonly ScenarioTrace[] = [];
   /** Places whose names were asked for. */
   private readonly asked = new Set<string>();
+  /** First forms, with what the service looked for. */
+  private readonly searched: { readonly scenario: Scenario; readonly search: NameSearch }[] = [];
+  /** First messages with words that the service knows. */
+  private readonly spoken: Scenario[] = [];
   private tried = 0;
   private planned = 0;
   private leftOut = 0;
@@ -109,6 +120,7 @@ class Serving {
     }
     const representatives = this.firstForms();
     this.getReady(representatives);
+    for (const { scenario, search } of this.searched) this.tryNames(scenario, search);
     this.goOnAfter(survived, representatives);
     for (const { others } of representatives) for (const scenario of others) this.tryOut(scenario);
     this.tryRoutes();
@@ -119,6 +131,7 @@ class Serving {
       .flatMap(({ index }) => paths.flatMap((path) => targetScenarios(index, path)));
     this.planned += targets.length;
     for (const scenario of targets) this.tryWithNames(scenario);
+    this.trySymbolic([...representatives.map(({ scenario }) => scenario), ...this.spoken]);
     if (this.leftOut > 0) first.cutServing(this.leftOut, options.budget);
     return { rows: this.rows, warmUp: this.warmUp, tried: this.tried };
   }
@@ -152,8 +165,10 @@ class Serving {
         const forms = stream
           ? payloadScenarios(index, name, payload)
           : datagramScenarios(index, name, payload);
-        const trace = this.tryWithNames(forms[0]);
+        const search = new NameSearch(this.first.environment.token);
+        const trace = this.tryOut(forms[0], search);
         if (trace === undefined) continue;
+        this.searched.push({ scenario: forms[0], search });
         const treatment = this.novelty.treatment(trace);
         if (treatments.has(treatment)) continue;
         treatments.add(treatment);
@@ -226,7 +241,38 @@ class Serving {
     );
     this.planned += scenarios.length + 1;
     const lasting = scenarios.filter((scenario) => this.tryWithNames(scenario)?.ended === false);
+    this.spoken.push(...lasting);
     this.tryOut(chainScenario(lasting));
+  }
+
+  /** Searches for messages that lead where none of these did, and plays what it finds like any other. */
+  private trySymbolic(known: readonly Scenario[]): void {
+    const { first, options } = this;
+    if (options.symbolic === 0) return;
+    const seeds = known.flatMap((scenario) => seedOf(scenario) ?? []);
+    for (const { index, twinOf } of this.listeners) {
+      const own = seeds.filter(({ actions }) =>
+        actions.some((action) => 'listener' in action && action.listener === index),
+      );
+      if (twinOf !== undefined || own.length === 0 || first.served > options.budget) continue;
+      options.onProgress('symbolic', 0, options.symbolic);
+      const found: { readonly scenario: Scenario; readonly trace: ScenarioTrace }[] = [];
+      const search = new SymbolicSearch(first, symbolicBudgets(options.symbolic));
+      search.search(own, (scenario, trace) => {
+        options.onProgress('symbolic', search.statistics.plays, options.symbolic);
+        this.tried++;
+        if (this.novelty.isNew(trace)) found.push({ scenario, trace });
+      });
+      for (const { scenario, trace } of found) {
+        this.rows.push({
+          traces: [trace, ...this.explorers.slice(1).map((explorer) => explorer.play(scenario))],
+          warm: false,
+        });
+        const general = withOwnText(scenario, textsOf(trace), `${scenario.name}, own text`);
+        if (general !== undefined) this.tryWithNames(general);
+      }
+      first.cutSymbolic(search.left());
+    }
   }
 
   private get isWarm(): boolean {
@@ -265,10 +311,15 @@ class Serving {
     return trace;
   }
 
-  /** The same again, asking for what is there: each environment for another name, so that names generalize. */
+  /** And the same again, asking for what is there: each environment for another name, so that names generalize. */
   private tryWithNames(scenario: Scenario): ScenarioTrace | undefined {
     const search = new NameSearch(this.first.environment.token);
     const trace = this.tryOut(scenario, search);
+    this.tryNames(scenario, search);
+    return trace;
+  }
+
+  private tryNames(scenario: Scenario, search: NameSearch): void {
     for (const place of search.places()) {
       const key = JSON.stringify(place);
       const names = this.first.namesAt(place, this.asked.has(key) ? MORE_NAMES : MAX_NAMES);
@@ -278,7 +329,6 @@ class Serving {
         this.tryOut(named, undefined, (i) => names[(shift + i) % names.length]);
       });
     }
-    return trace;
   }
 }
 
@@ -296,3 +346,7 @@ function twinOf(listeners: readonly Listener[], index: number): number | undefin
   const earlier = listeners.findIndex((other) => other.protocol === protocol && other.port === port);
   return port === 0 || earlier === index ? undefined : earlier;
 }
+
+/** What the effects of a run name. */
+const textsOf = ({ steps }: ScenarioTrace): readonly string[] =>
+  steps.flatMap((step) => (step.kind === 'effect' ? resourceTexts(step.event.effect.resource) : []));

@@ -26,6 +26,7 @@ interface ModelCommandOptions extends TargetOptions {
   readonly platform?: string;
   readonly ref?: string;
   readonly probes: boolean;
+  readonly symbolic: string;
   readonly environments: string;
   readonly maxInstructions: string;
   readonly engine: string;
@@ -65,6 +66,11 @@ export function addModelCommand(program: Command): void {
     .option('--read-only', 'root file system read-only')
     .option('--no-probes', 'model the start of the service only')
     .option(
+      '--symbolic <runs>',
+      'search for messages that probes do not know: runs on symbolic input, a listener each',
+      '0',
+    )
+    .option(
       '--environments <n>',
       `boots to compare, 1 to ${ENVIRONMENTS.length}`,
       String(ENVIRONMENTS.length),
@@ -98,6 +104,7 @@ Examples:
         features: cpuNamed(options.cpu),
         given: givenOptions(options),
         probes: options.probes,
+        symbolic: wholeNumber(options.symbolic, '--symbolic', 0, 1_000_000),
         amendments: loadAmendments(options.allow),
         store: options.cache ? openCodeCache() : undefined,
       };
@@ -135,6 +142,7 @@ interface Settings {
   readonly count: number;
   readonly budget: number;
   readonly probes: boolean;
+  readonly symbolic: number;
   readonly engine: Engine;
   readonly features: FeatureSet;
   readonly store: CodeStore | undefined;
@@ -238,6 +246,7 @@ function runModel({ opened, container, deployment, notes }: Target, settings: Se
       launches,
       budgets: { ...DEFAULT_BUDGETS, boot: settings.budget },
       probes: settings.probes,
+      symbolic: settings.symbolic,
       stopSignal,
       ...(deployment === ''
         ? {}
@@ -246,6 +255,7 @@ function runModel({ opened, container, deployment, notes }: Target, settings: Se
         environments: settings.count,
         maxInstructions: settings.budget,
         probes: settings.probes,
+        ...(settings.symbolic === 0 ? {} : { symbolic: settings.symbolic }),
         ...settings.given,
       },
       version: packageVersion(),

@@ -7,6 +7,7 @@ import {
   callStack,
   createKernel,
   type EffectEvent,
+  frameAt,
   type Kernel,
   type KernelHooks,
   type KernelOptions,
@@ -253,6 +254,24 @@ export class Explorer {
       exe: '',
       at: undefined,
     });
+  }
+
+  /** Branches on inputs of which a search on symbolic inputs did not see both sides: how often each, by address. */
+  cutSymbolic(left: ReadonlyMap<number, number>): void {
+    const recorder = new StepRecorder(this.cuts);
+    for (const at of left.keys()) {
+      const running = [...this.booted.processes.values()].filter(
+        ({ exitStatus }) => exitStatus === undefined,
+      );
+      const frame = running.flatMap((process) => frameAt(process, at) ?? []).at(0);
+      recorder.onCut({
+        kind: 'budget',
+        what: 'branch on input',
+        consequence: 'its other side was not tried',
+        exe: frame?.module ?? '',
+        at: frame,
+      });
+    }
   }
 
   /** Words of the programs behind a listener that they know as words of their protocol, by playing probes. */

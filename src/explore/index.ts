@@ -23,10 +23,11 @@ export {
   wordScenarios,
 } from './scenario.ts';
 export {
-  SYMBOLIC_BUDGETS,
   type SymbolicBudgets,
   SymbolicSearch,
   type SymbolicStatistics,
+  symbolicBudgets,
 } from './symbolic.ts';
+export { seedOf, withOwnText } from './symbolic-input.ts';
 export type { EntryStep, EnvironmentTrace, ScenarioTrace, Step, WaitStep } from './trace.ts';
 export type { Stopped } from './trail.ts';

@@ -27,6 +27,41 @@ export function scenarioOf(input: SymbolicInput, name: string, token: string): S
   return { name, actions };
 }
 
+/** The first message of a scenario alone, as what a search begins with; undefined where there is none. */
+export function seedOf({ name, actions }: Scenario): Scenario | undefined {
+  const send = actions.find((action) => action.do === 'send' || action.do === 'datagram');
+  if (send?.do === 'datagram') return { name, actions: [send] };
+  if (send?.do !== 'send') return undefined;
+  const connect = actions.find((action) => action.do === 'connect' && action.id === send.id);
+  if (connect === undefined) return undefined;
+  return { name, actions: [connect, send, { do: 'close', id: send.id }] };
+}
+
+/** Shorter parts of names come up in messages by themselves. */
+const SHORTEST_PART = 3;
+
+/**
+ * The scenario with the clients' own text in the place of what the service took from its messages: parts of these texts
+ * (paths, arguments) that a message has. Undefined where it has none.
+ */
+export function withOwnText(
+  scenario: Scenario,
+  texts: readonly string[],
+  name: string,
+): Scenario | undefined {
+  const parts = new Set(texts.flatMap((text) => text.split('/')));
+  const long = [...parts].filter((part) => part.length >= SHORTEST_PART).sort((a, b) => b.length - a.length);
+  let changed = false;
+  const actions = scenario.actions.map((action): Action => {
+    if (!('payload' in action)) return action;
+    let { payload } = action;
+    for (const part of long) payload = payload.replaceAll(part, '{token}');
+    changed ||= payload !== action.payload;
+    return { ...action, payload };
+  });
+  return changed ? { name, actions } : undefined;
+}
+
 /** The variables of one run: byte `i` of message `m`. */
 export class InputVariables {
   private readonly x: Expressions;

@@ -23,11 +23,12 @@ export interface SymbolicBudgets {
   readonly instructions: number;
 }
 
-export const SYMBOLIC_BUDGETS: SymbolicBudgets = {
-  plays: 400,
-  queries: 4000,
-  instructions: 400_000_000,
-};
+/** Budgets of a search that may make so many runs. */
+export const symbolicBudgets = (plays: number): SymbolicBudgets => ({
+  plays,
+  queries: 10 * plays,
+  instructions: 1_000_000 * plays,
+});
 
 export interface SymbolicStatistics {
   plays: number;
@@ -58,6 +59,7 @@ const MAX_TARGETS = 64;
 const MAX_ADDRESS_VARIABLES = 4;
 /** A search that takes longer is given up: there are others. */
 const SOLVER = { budget: 60_000, clauses: 200_000 } as const;
+const DEFAULT_PLAYS = 400;
 /** Expressions are forgotten beyond so many. */
 const MAX_NODES = 6_000_000;
 
@@ -94,7 +96,7 @@ export class SymbolicSearch {
   /** What was lost for want of an expression, by name. */
   readonly losses = new Map<string, number>();
 
-  constructor(explorer: Explorer, budgets: SymbolicBudgets = SYMBOLIC_BUDGETS) {
+  constructor(explorer: Explorer, budgets: SymbolicBudgets = symbolicBudgets(DEFAULT_PLAYS)) {
     this.explorer = explorer;
     this.budgets = budgets;
     this.token = explorer.environment.token;

@@ -17,7 +17,7 @@ export type { RunOptions, RunStop, Waiting } from './scheduler.ts';
 export { sendFromOutside as sendSignal, signalNumber } from './signals-outside.ts';
 export { snapshot } from './snapshot.ts';
 export type { ProcessSpec } from './spawn.ts';
-export { type CallStack, callStack, placeOf } from './stack.ts';
+export { type CallStack, callStack, frameAt, placeOf } from './stack.ts';
 export type { ArgType, SupportLevel, SyscallRow } from './syscall.ts';
 export { countLevels, signature, syscallPage } from './syscall-page.ts';
 export { syscallRows } from './table.ts';

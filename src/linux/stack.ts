@@ -6,7 +6,7 @@ import { type AddressSpace, MemoryFault, PROT } from '../machine/index.ts';
 import type { Frame } from './events.ts';
 import type { Kernel } from './kernel.ts';
 import { moduleOf } from './module.ts';
-import type { Task } from './task.ts';
+import type { Process, Task } from './task.ts';
 
 const FRAME_LIMIT = 64;
 /** Words looked through for a return address where there are neither tables nor frame pointers. */
@@ -63,6 +63,11 @@ export function callStack(_kernel: Kernel, task: Task): CallStack {
 /** The place where a task is, for cuts. */
 export function placeOf(task: Task): Frame | undefined {
   return codeAt(task.process.space, task.registers.rip, true)?.frame;
+}
+
+/** The code at an address of a process; undefined where nothing executable is. */
+export function frameAt(process: Process, address: number): Frame | undefined {
+  return codeAt(process.space, address, true)?.frame;
 }
 
 /** What stands at an address; `exact`: the instruction itself, not what follows a call. Undefined where nothing executable is. */

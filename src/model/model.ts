@@ -30,6 +30,8 @@ export interface ModelOptions {
   readonly budgets: Budgets;
   /** Whether the environment acts on what listens; without, the policy holds the boot only. */
   readonly probes: boolean;
+  /** Runs on symbolic inputs, a listener each; default none. */
+  readonly symbolic?: number | undefined;
   /** Signal that stops the service, by number. */
   readonly stopSignal: number;
   /** Recorded in the policy as given. */
@@ -69,6 +71,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
     ? serveAll(explorers, {
         stopSignal: options.stopSignal,
         budget: options.budgets.serving,
+        symbolic: options.symbolic ?? 0,
         onProgress: (pass, done, of) => options.onProgress?.({ pass, done, of }),
       })
     : { rows: [], warmUp: [], tried: 0 };

@@ -1,6 +1,8 @@
 // The serving pass: which scenarios of the environment are played, in which order, and which of them are compared over
 // all environments. What shows nothing new under the first environment is left to it; what services treat alike is not
 // tried in every form; and a service that gets ready as it is first used is used before the rest is tried.
+
+import { resourceTexts } from '../effect/index.ts';
 import {
   askingForNames,
   chainScenario,
@@ -24,7 +26,6 @@ import {
   withOwnText,
   wordScenarios,
 } from '../explore/index.ts';
-import { resourceTexts } from '../effect/index.ts';
 import type { Listener } from '../linux/index.ts';
 import { Novelty } from './novelty.ts';
 

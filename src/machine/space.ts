@@ -505,6 +505,21 @@ export class PagedSpace implements AddressSpace {
     return out;
   }
 
+  /** Copies of what was touched of [start, end), pages that follow each other together, `limit` bytes at most in all. */
+  touched(start: number, end: number, limit: number): readonly { address: number; bytes: Uint8Array }[] {
+    const runs: { from: number; to: number }[] = [];
+    let left = Math.floor(limit / PAGE_SIZE);
+    this.table.update(start, end, (entry, address) => {
+      const last = runs[runs.length - 1];
+      if (left <= 0 || (entry & ENTRY.READ) === 0 || entry >>> 12 === ZERO_FRAME) return entry;
+      left--;
+      if (last?.to === address) last.to += PAGE_SIZE;
+      else runs.push({ from: address, to: address + PAGE_SIZE });
+      return entry;
+    });
+    return runs.map(({ from, to }) => ({ address: from, bytes: this.read(from, to - from) }));
+  }
+
   write(address: number, bytes: Uint8Array): void {
     for (let done = 0; done < bytes.length; ) {
       const left = PAGE_SIZE - ((address + done) % PAGE_SIZE);

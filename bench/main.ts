@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { benchEngine } from './engine.ts';
+import { benchExpr } from './expr.ts';
 import { benchMachine } from './machine.ts';
 import { benchModel } from './model.ts';
 import { benchMonitor } from './monitor.ts';
@@ -22,6 +23,7 @@ try {
     ['engine', () => benchEngine(scratch)],
     ['programs', () => benchPrograms(scratch)],
     ['model', () => benchModel(scratch)],
+    ['expr', () => benchExpr()],
     ['telemetry', () => benchSysflow()],
     ['monitor', () => benchMonitor()],
   ];

@@ -1,4 +1,5 @@
 // Inputs of a symbolic search: the messages of a scenario as bytes, one variable a byte, and back.
+import { encodeText } from '../bytes/index.ts';
 import type { Assignment, Expressions } from '../expr/index.ts';
 import { setByteShadow } from '../machine/index.ts';
 import { type Action, encodePayload, type Scenario } from './scenario.ts';
@@ -42,24 +43,29 @@ const SHORTEST_PART = 3;
 
 /**
  * The scenario with the clients' own text in the place of what the service took from its messages: parts of these texts
- * (paths, arguments) that a message has. Undefined where it has none.
+ * (paths, arguments) that a message has. The scenario itself where it has none; undefined where it has only such short
+ * ones that nothing can stand for them.
  */
 export function withOwnText(
   scenario: Scenario,
   texts: readonly string[],
   name: string,
 ): Scenario | undefined {
-  const parts = new Set(texts.flatMap((text) => text.split('/')));
-  const long = [...parts].filter((part) => part.length >= SHORTEST_PART).sort((a, b) => b.length - a.length);
-  let changed = false;
+  const messages = scenario.actions.flatMap((action) => ('payload' in action ? [action.payload] : []));
+  const parts = [...new Set(texts.flatMap((text) => text.split('/')))]
+    .map((part) => Array.from(encodeText(part), (byte) => String.fromCharCode(byte)).join(''))
+    .filter((part) => part !== '' && messages.some((message) => message.includes(part)));
+  if (parts.length === 0) return scenario;
+  const long = parts.filter((part) => part.length >= SHORTEST_PART).sort((a, b) => b.length - a.length);
+  if (long.length === 0) return undefined;
   const actions = scenario.actions.map((action): Action => {
     if (!('payload' in action)) return action;
-    let { payload } = action;
-    for (const part of long) payload = payload.replaceAll(part, '{token}');
-    changed ||= payload !== action.payload;
-    return { ...action, payload };
+    return {
+      ...action,
+      payload: long.reduce((text, part) => text.replaceAll(part, '{token}'), action.payload),
+    };
   });
-  return changed ? { name, actions } : undefined;
+  return { name, actions };
 }
 
 /** The variables of one run: byte `i` of message `m`. */

@@ -31,9 +31,9 @@ export class Novelty {
     return JSON.stringify([ended, lines, contexts]);
   }
 
-  /** Whether the run has something new; from now on it is known. */
-  isNew({ steps, chosen }: ScenarioTrace): boolean {
-    return this.walk(steps, this.start, chosen).fresh;
+  /** Whether the run has something new; from now on it is known, unless it is only asked about. */
+  isNew({ steps, chosen }: ScenarioTrace, keep = true): boolean {
+    return this.walk(steps, this.start, chosen, keep).fresh;
   }
 
   /** Whether another start has something new; from now on it is known. */
@@ -45,6 +45,7 @@ export class Novelty {
     steps: readonly Step[],
     before: ReadonlyMap<number, string>,
     chosen: string,
+    keep = true,
   ): { fresh: boolean; contexts: ReadonlyMap<number, string> } {
     const contexts = new Map(before);
     let fresh = false;
@@ -53,7 +54,7 @@ export class Novelty {
       const context = this.contextOf(step, chosen);
       const pair = `${contexts.get(tid) ?? 'start'}\n${context}`;
       if (!this.seen.has(pair)) {
-        this.seen.add(pair);
+        if (keep) this.seen.add(pair);
         fresh = true;
       }
       contexts.set(tid, context);

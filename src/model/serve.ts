@@ -18,6 +18,7 @@ import {
   routeScenario,
   type Scenario,
   type ScenarioTrace,
+  type Step,
   SymbolicSearch,
   seedOf,
   signalScenarios,
@@ -89,6 +90,8 @@ class Serving {
   private readonly searched: { readonly scenario: Scenario; readonly search: NameSearch }[] = [];
   /** First messages with words that the service knows. */
   private readonly spoken: Scenario[] = [];
+  /** What effects named before anything symbolic was tried. */
+  private readonly named = new Set<string>();
   private tried = 0;
   private planned = 0;
   private leftOut = 0;
@@ -257,23 +260,37 @@ class Serving {
       );
       if (twinOf !== undefined || own.length === 0 || first.served > options.budget) continue;
       options.onProgress('symbolic', 0, options.symbolic);
+      for (const steps of this.earlier()) for (const text of textsOf(steps)) this.named.add(text);
       const found: { readonly scenario: Scenario; readonly trace: ScenarioTrace }[] = [];
       const search = new SymbolicSearch(first, symbolicBudgets(options.symbolic));
       search.search(own, (scenario, trace) => {
         options.onProgress('symbolic', search.statistics.plays, options.symbolic);
         this.tried++;
-        if (this.novelty.isNew(trace)) found.push({ scenario, trace });
+        if (this.novelty.isNew(trace, false)) found.push({ scenario, trace });
       });
-      for (const { scenario, trace } of found) {
-        this.rows.push({
-          traces: [trace, ...this.explorers.slice(1).map((explorer) => explorer.play(scenario))],
-          warm: false,
-        });
-        const general = withOwnText(scenario, textsOf(trace), `${scenario.name}, own text`);
-        if (general !== undefined) this.tryWithNames(general);
-      }
+      for (const { scenario, trace } of found) this.addFound(scenario, trace);
       first.cutSymbolic(search.left());
     }
+  }
+
+  /** Steps of the boot and of what was played so far, under the first environment. */
+  private earlier(): readonly (readonly Step[])[] {
+    return [this.first.boot.steps, ...this.rows.map(({ traces }) => traces[0].steps)];
+  }
+
+  /** What names that the message gave are in new effects: any client may give others. */
+  private addFound(scenario: Scenario, trace: ScenarioTrace): void {
+    const { token } = this.first.environment;
+    const fresh = newTexts(trace, this.named).filter((text) => !text.includes(token));
+    const general = withOwnText(scenario, fresh, `${scenario.name}, own text`);
+    if (general === undefined) return;
+    if (general !== scenario) {
+      this.tryWithNames(general);
+      return;
+    }
+    if (!this.novelty.isNew(trace)) return;
+    const others = this.explorers.slice(1).map((explorer) => explorer.play(scenario));
+    this.rows.push({ traces: [trace, ...others], warm: false });
   }
 
   private get isWarm(): boolean {
@@ -349,5 +366,8 @@ function twinOf(listeners: readonly Listener[], index: number): number | undefin
 }
 
 /** What the effects of a run name. */
-const textsOf = ({ steps }: ScenarioTrace): readonly string[] =>
+const textsOf = (steps: readonly Step[]): readonly string[] =>
   steps.flatMap((step) => (step.kind === 'effect' ? resourceTexts(step.event.effect.resource) : []));
+
+const newTexts = ({ steps }: ScenarioTrace, known: ReadonlySet<string>): readonly string[] =>
+  textsOf(steps).filter((text) => !known.has(text));

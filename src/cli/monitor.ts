@@ -32,6 +32,7 @@ interface MonitorCommandOptions extends InputOptions {
   readonly quiet?: boolean;
   readonly state?: string;
   readonly metrics?: string;
+  readonly fail: 'open' | 'closed';
 }
 
 const summarized: ReadonlySet<Note['kind']> = new Set(['bound', 'unwatched-container', 'unwatched-host']);
@@ -85,6 +86,15 @@ Example:
 Exit status: 0 no findings, 1 findings, 2 error.`,
     )
     .action(runMonitor);
+  command.addOption(
+    command
+      .createOption(
+        '--fail <how>',
+        'what nothing in the policy explains: find it (closed) or let it pass (open)',
+      )
+      .choices(['open', 'closed'])
+      .default('closed'),
+  );
   addInputOptions(command);
 }
 
@@ -127,6 +137,7 @@ class WatchRun implements InputSink {
     this.monitor = createMonitor(policies, {
       assignments: options.container.map((text) => assignment(text, options.policy)),
       amendments,
+      fail: options.fail,
       // What is read as it happens has the time of now; a trace from another machine need not.
       wall: now ? () => BigInt(Date.now()) * 1_000_000n : undefined,
       onNote: (note) => {

@@ -29,6 +29,7 @@ export interface CoreOptions {
   readonly assignments: readonly Assignment[];
   readonly amendments: readonly Amendment[];
   readonly limits: Limits;
+  readonly failsOpen: boolean;
   readonly onFinding: (finding: Finding) => void;
   readonly onNote: (note: Note) => void;
 }
@@ -68,7 +69,7 @@ export class Core {
   private saidHost = false;
   private lostAt: Moment = Number.NEGATIVE_INFINITY;
 
-  constructor({ policies, assignments, amendments, limits, onFinding, onNote }: CoreOptions) {
+  constructor({ policies, assignments, amendments, limits, failsOpen, onFinding, onNote }: CoreOptions) {
     this.policies = policies;
     this.assignments = assignments;
     this.note = onNote;
@@ -78,6 +79,7 @@ export class Core {
     this.incidents = new Incidents(this.counters, this.clock, {
       limit: limits.incidents ?? 10_000,
       allowed: this.allowed,
+      failsOpen,
       onFinding,
     });
     this.order = new Order(

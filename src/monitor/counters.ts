@@ -40,6 +40,8 @@ export interface Counters {
   findings: number;
   /** Of those: not told one by one, because there were too many. */
   unreported: number;
+  /** Processes and threads that nothing in the policy explains, with `fail: 'open'`. */
+  unknown: number;
   /** What would have been a finding, but for an amendment. */
   allowed: number;
   /** Findings again, not counting the first time. */
@@ -70,6 +72,7 @@ export const newCounters = (): Counters => ({
   dropped: 0,
   findings: 0,
   unreported: 0,
+  unknown: 0,
   allowed: 0,
   repeated: 0,
 });

@@ -163,6 +163,7 @@ export class Incidents {
   private readonly limit: number;
   private readonly onFinding: (finding: Finding) => void;
   private readonly allowed: Allowed;
+  private readonly failsOpen: boolean;
   private readonly throttle = new Throttle();
   private readonly numbers = new Map<string, number>();
   /** By container: its last incident, and the one of what amendments allow. */
@@ -175,6 +176,8 @@ export class Incidents {
     options: {
       readonly limit: number;
       readonly allowed: Allowed;
+      /** Unknown tasks are no findings. */
+      readonly failsOpen: boolean;
       readonly onFinding: (finding: Finding) => void;
     },
   ) {
@@ -182,6 +185,7 @@ export class Incidents {
     this.clock = clock;
     this.limit = options.limit;
     this.allowed = options.allowed;
+    this.failsOpen = options.failsOpen;
     this.onFinding = options.onFinding;
   }
 
@@ -227,6 +231,10 @@ export class Incidents {
       time: this.clock.time(discovery.time),
     });
     if (found) this.counters.allowed++;
+    else if (this.failsOpen && kind === 'unknown-task') {
+      this.counters.unknown++;
+      return true;
+    }
     return found;
   }
 

@@ -31,6 +31,11 @@ export interface MonitorOptions {
   /** Reviewed exceptions, beyond those that the policies themselves have. */
   readonly amendments?: readonly Amendment[];
   readonly limits?: Limits;
+  /**
+   * Processes and threads that nothing in the policy explains: `closed` (the default) finds them; `open` counts them and
+   * has them do as their makers' programs do.
+   */
+  readonly fail?: 'open' | 'closed' | undefined;
   /** The wall clock, epoch ns, where observations are of now: what is far ahead of it is wrong. */
   readonly wall?: (() => bigint) | undefined;
 }
@@ -106,6 +111,7 @@ class Watch implements Monitor {
       assignments: options.assignments ?? [],
       amendments: options.amendments ?? [],
       limits: options.limits ?? {},
+      failsOpen: options.fail === 'open',
       onFinding: options.onFinding ?? (() => {}),
       onNote: (note) => this.note(note, options.onNote),
     });

@@ -130,6 +130,7 @@ export function printSummary({
   ];
   const details: readonly (readonly [number, string])[] = [
     [counters.unreported, 'findings counted in their incidents only, because there were too many'],
+    [counters.unknown, 'processes and threads that nothing explains, let pass'],
     [counters.allowed, 'covered by amendments'],
     [prelude, 'before an entrypoint was executed'],
     [foreign, 'of foreign processes, counted in their incidents'],

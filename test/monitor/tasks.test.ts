@@ -256,3 +256,24 @@ test('identity: changes that the policy has are fine, others are findings, in ev
     ['out-of-order 1 SETUID 33'],
   );
 });
+
+test('tasks: who fails open counts what nothing explains, and holds it to what its maker does', () => {
+  const stranger = [
+    process(300, 30, { parent: 999, exe: '/bin/sh', args: '-c id' }),
+    event(301, 30, 'EXEC /bin/sh -c id'),
+    flow(302, 303, 30, 'OPEN+READ+CLOSE r /etc/shadow'),
+  ];
+  const thread = [flow(300, 301, 10, 'OPEN+READ+CLOSE r /etc/shadow', { tid: 11 })];
+  for (const attack of [stranger, thread]) {
+    const closed = run(ECHO, [...boot, ...attack, later()]);
+    assert.ok(closed.findings.some(({ kind }) => kind === 'unknown-task'));
+    const open = run(ECHO, [...boot, ...attack, later()], { fail: 'open' });
+    assert.deepEqual(
+      open.findings.filter(({ kind }) => kind === 'unknown-task'),
+      [],
+    );
+    assert.equal(open.summary.counters.unknown, 1);
+  }
+  const open = run(ECHO, [...boot, ...thread], { fail: 'open' });
+  assert.deepEqual(brief(open.findings), ['wrong-resource 10 OPEN r /etc/shadow']);
+});

@@ -93,7 +93,7 @@ class Known {
     const origin = opening ? Origin.opened : row.fd >= 0 && row.fd <= 2 ? Origin.given : Origin.continued;
     const files = this.files[origin];
     if (files[file.row] === file) return this.classes[origin][file.row];
-    const found = this.policy.resources.classOf(file.resource, origin);
+    const found = this.policy.resources.fileClass(file, origin);
     files[file.row] = file;
     this.classes[origin][file.row] = found;
     return found;

@@ -2,6 +2,7 @@
 import type { FileType, Pattern } from '../effect/index.ts';
 import { literal, patternOf, patternParts } from '../effect/index.ts';
 import type { Links } from './links.ts';
+import { PathAutomaton } from './path-automaton.ts';
 import { type TextTest, textTest } from './text-test.ts';
 
 /** Sources tell regular files, directories and devices apart unreliably; sockets and pipes are other things. */
@@ -21,6 +22,9 @@ interface Row {
   readonly resolvedTo: TextTest | undefined;
   readonly follow: boolean;
 }
+
+/** Told by the automaton, before all rows, for paths that have to be asked for as text. */
+const asText = 0;
 
 interface Covered {
   readonly link: string;
@@ -47,6 +51,8 @@ export class FileMatcher {
   private readonly literals = new Map<string, Row[]>();
   private readonly patterns: Row[] = [];
   private readonly pairs: Row[] = [];
+  /** Of paths; made when it is first asked for. */
+  private automaton: PathAutomaton | undefined;
 
   constructor(links: Links) {
     this.links = links;
@@ -69,6 +75,7 @@ export class FileMatcher {
       follow,
     };
     this.rows.push(row);
+    this.automaton = undefined;
     if (row.to !== undefined) this.pairs.push(row);
     else if (row.path.literal === undefined) this.patterns.push(row);
     else {
@@ -111,6 +118,32 @@ export class FileMatcher {
     for (const text of new Set([name, followed, parent]))
       for (const row of this.literals.get(`${space} ${text}`) ?? []) if (fits(row)) found.push(row);
     return sorted(found);
+  }
+
+  /**
+   * As `match`, of a plain path in bytes; undefined where it has to be asked for as text: where links lie on its way, or
+   * lead to it by a name that a pattern covers.
+   */
+  matchBytes(bytes: Uint8Array, start: number, end: number): readonly number[] | undefined {
+    this.automaton ??= this.makeAutomaton();
+    const found = this.automaton.match(bytes, start, end);
+    return found[0] === asText ? undefined : found.map((id) => id - 1);
+  }
+
+  private makeAutomaton(): PathAutomaton {
+    const made = new PathAutomaton();
+    const below = (path: string): void => {
+      made.add(literal(path), asText);
+      made.add(`${literal(path)}/**` as Pattern, asText);
+    };
+    for (const link of this.links.names()) below(link);
+    for (const { id, space, path, resolved, covered, to } of this.rows) {
+      if (space !== 'path' || to !== undefined) continue;
+      made.add(path.pattern, id + 1);
+      if (resolved !== undefined) made.add(resolved.pattern, id + 1);
+      for (const { target } of covered) below(target);
+    }
+    return made;
   }
 
   /** Rows that stand for standard input or output in the policy. */

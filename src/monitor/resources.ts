@@ -1,6 +1,7 @@
 // From an observed resource to its class: the set of a policy's resource patterns that it matches, as one number.
 // Classes are few, observations are many, so everything after this works on numbers.
 import type { Pattern, Resource } from '../effect/index.ts';
+import type { StreamFile } from '../telemetry/index.ts';
 import type { Links } from './links.ts';
 import { FileMatcher, isInternal, spaceOf } from './match-file.ts';
 import { NetMatcher } from './match-net.ts';
@@ -140,6 +141,23 @@ export class ResourceIndex {
     return found;
   }
 
+  /**
+   * As `classOf` of a stream's file; its path is not made text where that can be told from its bytes. Names that a
+   * runtime gives, and that stand for something else, are asked for as text.
+   */
+  fileClass(file: StreamFile, origin: Origin): ResourceClass {
+    const { bytes, start, end, type } = file;
+    if (
+      bytes === undefined ||
+      origin !== Origin.opened ||
+      spaceOf(type) !== 'path' ||
+      !isOrdinary(bytes, start, end)
+    )
+      return this.classOf(file.resource, origin);
+    const ids = this.files.matchBytes(bytes, start, end);
+    return ids === undefined ? this.classOf(file.resource, origin) : this.intern(ids, false);
+  }
+
   private files2(resource: Extract<Resource, { kind: 'file' }>): ResourceClass {
     return this.remember(`file ${resource.path}\0${resource.to}`, () =>
       this.intern(this.files.match(resource.type, resource.path, resource.to), false),
@@ -192,6 +210,10 @@ export class ResourceIndex {
     return found;
   }
 }
+
+/** An absolute path, which no anonymous inode has. */
+const isOrdinary = (bytes: Uint8Array, start: number, end: number): boolean =>
+  end > start && bytes[start] === 0x2f;
 
 /** Numbers may be told with more words around them (`uid=33`), or as a list of the same number. */
 function sameText(test: TextTest, value: string): boolean {

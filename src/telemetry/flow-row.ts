@@ -18,6 +18,10 @@ export interface StreamFile {
   readonly row: number;
   readonly type: FileType;
   readonly resource: Extract<Resource, { kind: 'file' }>;
+  /** Its path's bytes, where they are at hand. */
+  readonly bytes?: Uint8Array | undefined;
+  readonly start: number;
+  readonly end: number;
 }
 
 export type FlowObservation = Extract<Observation, { kind: 'flow' }>;

@@ -46,7 +46,7 @@ test('long: ever new files and clients', () => {
     at('endHigh', 'endLow', ms);
     monitor.flow(row, SYSFLOW);
     const resource: Extract<Resource, { kind: 'file' }> = { kind: 'file', type: 'f', path: `/data/${n}` };
-    const file: StreamFile = { row: n % 100_000, type: 'f', resource };
+    const file: StreamFile = { row: n % 100_000, type: 'f', resource, start: 0, end: 0 };
     row.file = file;
     row.openFlags = 1;
     row.opFlags = (1 << 7) | (1 << 8) | (1 << 10);

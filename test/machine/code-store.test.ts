@@ -32,7 +32,7 @@ function program(step: number): Uint8Array {
   const bytes = new Uint8Array(0x2000).fill(0xcc);
   bytes.fill(7, 0, 64);
   const hex = [
-    'b9409c0000', // mov ecx, 40000
+    'b9a0860100', // mov ecx, 100000
     `4883c3${step.toString(16).padStart(2, '0')}`, // loop: add rbx, step
     '48891e', // mov [rsi], rbx
     '48031e', // add rbx, [rsi]

@@ -79,8 +79,13 @@ export interface NativeCase {
   readonly operands: readonly number[];
 }
 
+/** Widths in three bits, so that keys are small integers: a map of larger ones is slow. */
+const WIDTH_NUMBERS = new Uint8Array(256).fill(7);
+for (const [i, width] of [0, 1, 8, 16, 32, 64, 128].entries()) WIDTH_NUMBERS[width] = i;
+
 export function shapeKey(op: number, width: number, aux: number, wa: number, wb: number, wc: number): number {
-  return ((((op * 512 + (aux & 511)) * 256 + width) * 256 + wa) * 256 + wb) * 256 + wc;
+  const widths = (WIDTH_NUMBERS[width] << 9) | (WIDTH_NUMBERS[wa] << 6) | (WIDTH_NUMBERS[wb] << 3);
+  return (op << 21) | ((aux & 511) << 12) | widths | WIDTH_NUMBERS[wc];
 }
 
 const list: NativeCase[] = [];

@@ -58,7 +58,7 @@ export interface CoreEnvironment extends Omit<HelperEnvironment, 'tsc'> {
 const LOOKAHEAD = LONGEST_INSTRUCTION;
 
 /** Executions of a block until the translator hears of it, and again each time. */
-const HOT = 8192;
+const HOT = 32_768;
 /** A block that was hot in an earlier run is again after so many executions. */
 const SOON = 16;
 

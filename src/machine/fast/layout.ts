@@ -22,8 +22,8 @@
 //     16  target: header of a stream block, or index in the function table << 1 | 1   20 header of the stream block
 //     24  epoch in which frames and pages were as they should be   28 number of the entry into the region
 //
-//   Descriptor of a region: 0 number of pages, 4 exits (i32), 8 the addresses of the last EXITS of them (i64), then for
-//   each page its number (i64) and frame (i32), 16 bytes
+//   Descriptor of a region: 0 number of pages, 4 exits (i32), 8 the addresses of the last EXITS of them (i64), then
+//   instructions between entry and exit (i32, compact ones only), then for each page its number (i64) and frame (i32), 16 bytes
 //
 //   Stream block: 0 instructions, 4 executions, 8 number of the block, 12 where its jump or its branch that is taken led
 //   last: header of the stream block and epoch, 20 the same for a branch not taken, 28 first operation; an operation is a case
@@ -63,7 +63,8 @@ export const WINDOWS = 40;
 export const WINDOW_SIZE = 32;
 /** Exits that a region remembers, and the offset of its pages. */
 export const EXITS = 64;
-export const DESCRIPTOR_PAGES = 8 + 8 * EXITS;
+export const DESCRIPTOR_RAN = 8 + 8 * EXITS;
+export const DESCRIPTOR_PAGES = DESCRIPTOR_RAN + 8;
 
 /** Absolute byte addresses. */
 export interface Places {

@@ -60,6 +60,8 @@ export abstract class RegionBase {
   protected readonly overValue: number;
   protected readonly flagValues: readonly number[];
   protected readonly scratch32: number;
+  /** Fuel at the entry, in compact code. */
+  protected readonly fuelBefore: number;
   protected readonly access;
   /** Some operation sets a single flag. */
   protected readonly hasOverlay: boolean;
@@ -99,6 +101,7 @@ export abstract class RegionBase {
       a.local(T.i32),
     );
     [this.overMask, this.overValue] = [a.local(T.i32), a.local(T.i32)];
+    this.fuelBefore = compact ? a.local(T.i32) : -1;
     this.flagValues = [0, 1, 2].map(() => a.local(T.i64));
     this.access = windowLocals(a);
     this.known = this.flowOfFlags();

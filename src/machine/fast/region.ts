@@ -8,7 +8,7 @@ import { LAYOUT } from '../registers.ts';
 import type { StreamBlock } from './core.ts';
 import { type Emitter, nativeFor } from './emit.ts';
 import { registerOffset } from './encode.ts';
-import { CPU, DESCRIPTOR_PAGES, EXIT, EXITS, type Places } from './layout.ts';
+import { CPU, DESCRIPTOR_PAGES, DESCRIPTOR_RAN, EXIT, EXITS, type Places } from './layout.ts';
 import { W } from './opcodes.ts';
 import { type Owned, REGION_IMPORTS, shapeOf } from './region-base.ts';
 import { constantAddress } from './region-flow.ts';
@@ -17,6 +17,8 @@ import { PATCH, type RegionBody, writeEntryTable } from './stored-regions.ts';
 
 /** Exits after which a region asks to be looked at again, each time: a power of 2. */
 const GROW = 65_536;
+/** Instructions after which a region that is compact is worth the best code. */
+export const LONG = 6_000_000;
 
 const INDIRECT_JUMP = JUMP_KINDS.indexOf('indirect-jump');
 
@@ -100,6 +102,10 @@ export class RegionWriter extends RegionMemory {
       a.load(64, [CPU.a, CPU.b, CPU.c][i]);
       a.set(local);
     });
+    if (this.compact) {
+      a.get(this.fuel);
+      a.set(this.fuelBefore);
+    }
     this.exit = a.block();
     this.tree(0);
     a.end();
@@ -131,11 +137,32 @@ export class RegionWriter extends RegionMemory {
     a.get(this.scratch32);
     a.i32(GROW - 1);
     a.op(W.i32_and, W.i32_eqz);
+    if (this.compact) {
+      this.countInstructions();
+      a.op(W.i32_or);
+    }
     a.if();
     a.i32(EXIT.grow);
     a.set(this.exitCode);
     a.end();
     a.end();
+  }
+
+  /** Adds up what ran; leaves an i32, 1 where that is enough for better code. */
+  private countInstructions(): void {
+    const { a } = this;
+    const { descriptor } = this.regionPlaces;
+    a.i32(0);
+    a.i32(0);
+    a.load(32, descriptor + DESCRIPTOR_RAN);
+    a.get(this.fuelBefore);
+    a.get(this.fuel);
+    a.op(W.i32_sub, W.i32_add);
+    a.tee(this.scratch32);
+    a.store(32, descriptor + DESCRIPTOR_RAN);
+    a.get(this.scratch32);
+    a.i32(LONG);
+    a.op(W.i32_ge_u);
   }
 
   private spill(): void {

@@ -8,8 +8,8 @@ import type { PagedSpace } from '../space.ts';
 import { isConst } from './analysis.ts';
 import type { Core, RegionEntry, StreamBlock } from './core.ts';
 import { compileModule, instantiate } from './host.ts';
-import { DESCRIPTOR_PAGES, EXITS } from './layout.ts';
-import { RegionWriter } from './region.ts';
+import { DESCRIPTOR_PAGES, DESCRIPTOR_RAN, EXITS } from './layout.ts';
+import { LONG, RegionWriter } from './region.ts';
 import { returnSite, successorsOf, targetsOf } from './region-flow.ts';
 import {
   isBlockOf,
@@ -31,11 +31,9 @@ const FIRST_WORDS = 3_000;
 /** Regions that wait for each other. */
 const BATCH = 12;
 /** Times a block leaves the interpreter until it waits no longer. */
-const URGENT = 4;
+const URGENT = 2;
 /** A block run less often is left out of a region. */
 const RARE = 128;
-/** Instructions after which a loop that is not left is worth the best code. */
-const LONG = 4_000_000;
 /** Times that a region is translated with more. */
 const GROWTHS = 4;
 /** Stored regions that are taken at once. */
@@ -52,6 +50,8 @@ interface Known {
   readonly growths: number;
   /** Instructions until what it was in had no fuel left. */
   spent: number;
+  /** Another one has its place. */
+  replaced: boolean;
 }
 
 /** A region to be. */
@@ -127,8 +127,11 @@ export class Translator {
   grow(target: number, space: PagedSpace): void {
     const { core } = this;
     const known = this.known.get(target);
-    if (known === undefined || known.growths >= GROWTHS) return;
+    if (known === undefined) return;
     const { view } = core.pool;
+    view.setUint32(known.descriptor + DESCRIPTOR_RAN, 0, true);
+    known.spent = 0;
+    if (known.growths >= GROWTHS || known.replaced) return;
     const counts = new Map<StreamBlock, number>();
     for (let i = 0; i < EXITS; i++) {
       const at = known.descriptor + 8 + 8 * i;
@@ -148,7 +151,20 @@ export class Translator {
       .sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0));
     const plan = this.form([...known.seeds, ...more], space, known.growths + 1);
     const grown = plan.seeds.length > known.seeds.length || plan.blocks.length > known.blocks.length;
-    if (grown || this.isCompact(known)) this.translate([plan], space);
+    if (!grown && !this.isCompact(known)) return;
+    this.giveUp(known, target, plan, space);
+    this.translate([plan], space);
+  }
+
+  /** What the new region has is no way into the old one: loops would go on there. */
+  private giveUp(known: Known, target: number, plan: Plan, space: PagedSpace): void {
+    if (!this.isCompact(known)) return;
+    known.replaced = true;
+    for (const block of known.blocks) {
+      if (block.region?.target !== ((target << 1) | 1) || !plan.blocks.includes(block)) continue;
+      block.region = undefined;
+      this.core.fill(block, space);
+    }
   }
 
   private translate(plans: readonly Plan[], space: PagedSpace): void {
@@ -312,7 +328,7 @@ export class Translator {
       block.region = region;
       core.fill(block, space);
     });
-    this.known.set(target, { ...plan, descriptor, spent: 0 });
+    this.known.set(target, { ...plan, descriptor, spent: 0, replaced: false });
   }
 
   /** Zeroed bytes in linear memory that stay; 0 where there is no room. */

@@ -33,7 +33,7 @@ test('path automaton: as each pattern by itself', () => {
     const random = generator(seed * 2_750_159 + 3);
     const patterns = Array.from({ length: 1 + random(20) }, () => patternOf(random));
     const automaton = new PathAutomaton();
-    patterns.forEach((pattern, id) => automaton.add(pattern, id));
+    for (const [id, pattern] of patterns.entries()) automaton.add(pattern, id);
     for (let i = 0; i < 60; i++) {
       const path = pathOf(random);
       const bytes = encodeText(path);

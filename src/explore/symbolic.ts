@@ -10,7 +10,7 @@ import type { Explorer } from './explorer.ts';
 import type { Scenario } from './scenario.ts';
 import { changedInput, InputVariables, inputOf, type SymbolicInput, scenarioOf } from './symbolic-input.ts';
 import { type Decision, holds, RunPath } from './symbolic-path.ts';
-import { CostQueue } from './symbolic-queue.ts';
+import { PlaceQueue } from './symbolic-queue.ts';
 import { witness } from './symbolic-witness.ts';
 import type { ScenarioTrace } from './trace.ts';
 
@@ -66,6 +66,10 @@ const MAX_NODES = 6_000_000;
 interface Candidate {
   readonly decision: Decision;
   readonly input: SymbolicInput;
+  /** Of the other side of a branch; of a value, the place alone. */
+  readonly keys: Keys;
+  /** Of an address that is a hash, mostly. */
+  readonly hopeless: boolean;
 }
 
 export class SymbolicSearch {
@@ -86,12 +90,16 @@ export class SymbolicSearch {
   private readonly engine: ConcolicEngine;
   private x = new Expressions();
   private solver = new Solver(this.x, SOLVER);
-  private readonly queue = new CostQueue<Candidate>(({ decision }) => this.cost(decision));
-  /** How often the other side of a branch was tried, by place and side. */
-  private readonly tried = new Map<string, number>();
-  /** Sides seen, by program point, by point and stack, and by round too. */
-  private readonly seen = new Set<string>();
-  private readonly values = new Map<string, Set<bigint>>();
+  private readonly queue = new PlaceQueue<Candidate>({
+    base: (candidate) => this.base(candidate),
+    extra: (candidate) => this.extra(candidate),
+  });
+  private readonly numbers = new KeyNumbers();
+  /** By number of a key: how often it was tried, and whether it was seen. */
+  private readonly tried: number[] = [];
+  private readonly seen: boolean[] = [];
+  /** Values gone on with, by number of the place in this layout. */
+  private readonly values = new Map<number, Set<bigint>>();
   private readonly sent = new Set<string>();
   /** What was lost for want of an expression, by name. */
   readonly losses = new Map<string, number>();
@@ -115,15 +123,18 @@ export class SymbolicSearch {
     } finally {
       pool.shadows = undefined;
       this.statistics.nodes = this.x.count;
-      this.statistics.sides = this.seen.size;
+      this.statistics.sides = this.numbers.points;
     }
   }
 
   /** Decisions that were not turned around, by program point. */
   left(): ReadonlyMap<number, number> {
     const out = new Map<number, number>();
-    for (const { decision } of this.queue.items())
-      if (this.cost(decision) <= COST.call) out.set(decision.at, (out.get(decision.at) ?? 0) + 1);
+    for (const candidate of this.queue.items()) {
+      const { at, kind } = candidate.decision;
+      const open = kind === 'branch' && this.seen[candidate.keys.call] !== true;
+      if (open && this.triedAt(candidate.keys.call) === 0) out.set(at, (out.get(at) ?? 0) + 1);
+    }
     return out;
   }
 
@@ -133,43 +144,35 @@ export class SymbolicSearch {
     return plays >= budgets.plays || queries >= budgets.queries || instructions >= budgets.instructions;
   }
 
-  private cost(decision: Decision): number {
-    if (decision.kind !== 'branch') return this.costOfValue(decision);
-    const [point, call, round, layout] = sideKeys(decision, decision.value === 0n);
-    if (!this.seen.has(point)) return COST.point + this.triedAt(point);
-    if (!this.seen.has(call)) return COST.call + this.triedAt(call);
-    return (
-      COST.tried +
-      this.triedAt(call) +
-      (this.seen.has(round) ? COST.round : 0) +
-      (this.seen.has(layout) ? COST.layout : 0)
-    );
+  private base(candidate: Candidate): number {
+    const { decision, keys } = candidate;
+    if (decision.kind !== 'branch') return this.baseOfValue(candidate);
+    if (this.seen[keys.point] !== true) return COST.point + this.triedAt(keys.point);
+    if (this.seen[keys.call] !== true) return COST.call + this.triedAt(keys.call);
+    return COST.tried + this.triedAt(keys.call);
   }
 
-  private costOfValue(decision: Decision): number {
-    const { kind, at, stack, expression } = decision;
-    if (kind === 'address' && this.x.variables(expression).length > MAX_ADDRESS_VARIABLES) return Infinity;
-    const known = this.values.get(layoutSite(decision))?.size ?? 0;
-    const most = kind === 'jump' ? MAX_TARGETS : MAX_VALUES;
-    if (known >= most) return Infinity;
-    return (kind === 'jump' ? COST.point : COST.tried) + this.triedAt(`${at} ${stack}`);
+  private baseOfValue({ decision: { kind }, keys, hopeless }: Candidate): number {
+    if (hopeless) return Infinity;
+    return (kind === 'jump' ? COST.point : COST.tried) + this.triedAt(keys.call);
   }
 
-  private triedAt(key: string): number {
-    return this.tried.get(key) ?? 0;
+  private extra({ decision: { kind }, keys }: Candidate): number {
+    if (kind !== 'branch') {
+      const most = kind === 'jump' ? MAX_TARGETS : MAX_VALUES;
+      return (this.values.get(keys.layout)?.size ?? 0) >= most ? Infinity : 0;
+    }
+    return (this.seen[keys.round] ? COST.round : 0) + (this.seen[keys.layout] ? COST.layout : 0);
   }
 
-  private noteTry(decision: Decision): void {
-    const keys =
-      decision.kind === 'branch'
-        ? sideKeys(decision, decision.value === 0n).slice(0, 2)
-        : [`${decision.at} ${decision.stack}`];
-    for (const key of keys) this.tried.set(key, this.triedAt(key) + 1);
+  private triedAt(key: number): number {
+    return this.tried[key] ?? 0;
   }
 
-  private turn({ decision, input }: Candidate, found: Found): void {
-    const condition = this.otherSide(decision);
-    this.noteTry(decision);
+  private turn(candidate: Candidate, found: Found): void {
+    const { decision, input, keys } = candidate;
+    const condition = this.otherSide(candidate);
+    for (const key of new Set([keys.point, keys.call])) this.tried[key] = this.triedAt(key) + 1;
     this.statistics.queries++;
     const values = witness(this.solver, decision.before, condition, input);
     if (values === 'unsat' || values === 'unknown') {
@@ -179,11 +182,11 @@ export class SymbolicSearch {
     this.play(changedInput(this.x, input, values), found, decision);
   }
 
-  private otherSide(decision: Decision): Expression {
+  private otherSide({ decision, keys }: Candidate): Expression {
     const { x } = this;
     const { expression, value } = decision;
     if (decision.kind === 'branch') return holds(x, expression, 1n - value);
-    const known = this.values.get(layoutSite(decision)) ?? new Set();
+    const known = this.values.get(keys.layout) ?? new Set();
     const farthest = decision.kind === 'place' && known.size % 2 === 1 ? this.farthest(decision, known) : 0;
     if (farthest !== 0) return farthest;
     let out: Expression = x.constant(1, 1);
@@ -233,16 +236,20 @@ export class SymbolicSearch {
 
   /** What the run saw is seen; its decisions wait to be turned around. */
   private note(path: RunPath, input: SymbolicInput): void {
-    for (const decision of path.decisions) {
-      if (decision.kind === 'branch')
-        for (const key of sideKeys(decision, decision.value === 1n)) this.seen.add(key);
-      else {
-        const site = layoutSite(decision);
-        const known = this.values.get(site) ?? new Set();
-        this.values.set(site, known.add(decision.value));
+    const { numbers, x } = this;
+    const candidates = path.decisions.map((decision): Candidate => {
+      const { kind, value, expression } = decision;
+      if (kind === 'branch') {
+        for (const key of Object.values(numbers.of(decision, value === 1n ? '+' : '-')))
+          this.seen[key] = true;
+        return { decision, input, keys: numbers.of(decision, value === 1n ? '-' : '+'), hopeless: false };
       }
-    }
-    for (const decision of path.decisions) this.queue.push({ decision, input });
+      const keys = numbers.of(decision, '');
+      this.values.set(keys.layout, (this.values.get(keys.layout) ?? new Set()).add(value));
+      const hopeless = kind === 'address' && x.variables(expression).length > MAX_ADDRESS_VARIABLES;
+      return { decision, input, keys, hopeless };
+    });
+    for (const candidate of candidates) this.queue.push(candidate.keys.call, candidate);
   }
 
   /** Starts over with expressions; what waits refers to the old ones. */
@@ -255,22 +262,39 @@ export class SymbolicSearch {
 
 type Found = (scenario: Scenario, trace: ScenarioTrace) => void;
 
-/** Where a value was gone on with, in an input laid out like this. */
-const layoutSite = ({ at, stack, layout }: Decision): string => `${at} ${stack} ${layout}`;
+/** Numbers of the keys of one side of a branch: of the program point, the call, the round of a loop, the layout of the input. */
+interface Keys {
+  readonly point: number;
+  readonly call: number;
+  readonly round: number;
+  readonly layout: number;
+}
 
-/** Keys of one side of a branch: of the program point, of the call, of the round of a loop, of the input's layout. */
-function sideKeys(
-  { at, stack, occurrence, layout }: Decision,
-  taken: boolean,
-): readonly [string, string, string, string] {
-  const side = taken ? '+' : '-';
-  const call = `${at} ${stack}`;
-  return [
-    `${at}${side}`,
-    `${call}${side}`,
-    `${call} ${occurrence}${side}`,
-    `${call} ${occurrence} ${layout}${side}`,
-  ];
+class KeyNumbers {
+  private readonly known = new Map<string, number>();
+  /** Program points and sides among them. */
+  points = 0;
+
+  /** `side`: + taken, - not; '' of a value, for which the layout's key is that of the place in it. */
+  of({ at, stack, occurrence, layout }: Decision, side: '+' | '-' | ''): Keys {
+    const call = `${at} ${stack}`;
+    const before = this.known.size;
+    const point = this.number(`${at}${side}`);
+    this.points += this.known.size - before;
+    return {
+      point,
+      call: this.number(`${call}${side}`),
+      round: this.number(`${call} ${occurrence}${side}`),
+      layout: this.number(side === '' ? `${call} ${layout} at` : `${call} ${occurrence} ${layout}${side}`),
+    };
+  }
+
+  private number(key: string): number {
+    const known = this.known.get(key);
+    if (known !== undefined) return known;
+    this.known.set(key, this.known.size);
+    return this.known.size - 1;
+  }
 }
 
 /** Whether a run took the other side of what it was meant to. */

@@ -1,7 +1,7 @@
 // Runs blocks on witnesses, by the reference's handlers, and on shadows beside them. Where no operand has a shadow an
 // operation costs one test more than in the reference.
 import type { Expression, Expressions } from '../../expr/index.ts';
-import { IR_OPS, WORDS } from '../../isa/index.ts';
+import { IR, IR_OPS, WORDS } from '../../isa/index.ts';
 import { type Frame, HANDLERS, type PreparedBlock } from '../interpret.ts';
 import { PAGE_SIZE, PROT } from '../memory.ts';
 import { ENTRY } from '../page-table.ts';
@@ -49,6 +49,9 @@ export class Stepper {
   operand(m: Frame, code: Int32Array, i: number): Expression {
     const shadow = this.shadows[i];
     if (shadow !== 0) return shadow;
+    const at = i * WORDS;
+    if ((code[at] & 0xff) === IR.const)
+      return this.x.constant((code[at] >>> 8) & 0xff, code[at + 1], code[at + 2]);
     return this.x.constantBig(widthOfValue(code, i), m.values[i]);
   }
 

@@ -49,7 +49,7 @@ export interface Budgets {
 export const DEFAULT_BUDGETS: Budgets = {
   boot: 6_000_000_000,
   action: 200_000_000,
-  serving: 2_000_000_000,
+  serving: 1_200_000_000,
   bootHorizon: 20_000_000_000n,
 };
 

@@ -15,9 +15,13 @@ import { chosenFor, runTested, TESTED_ENGINES } from '../native/engines.ts';
 import { harvest, MORE_PROGRAMS, PROGRAMS } from '../native/harvest.ts';
 import { decodeOne, encode, formOf, type Instance, makeCase } from '../native/instances.ts';
 import {
+  CODE,
+  CODE_SIZE,
   compare,
   DATA,
   describe,
+  ENTRY,
+  GS_BASE,
   hostFeatures,
   type Mask,
   nativeUnavailable,
@@ -66,8 +70,10 @@ const PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0x
  * rep prefix, some look at ZF in loopcc as if the other condition were meant, and see xchg r8,rax for pause. Movsxd into
  * 16 bits reads two bytes or four.
  */
-function vendorDependent({ instruction, test: c }: Instance): boolean {
+function vendorDependent(instance: Instance): boolean {
+  const { instruction, test: c } = instance;
   const { mnemonic } = instruction;
+  if (readsKernelHalf(instance) || leadsToVsyscall(instance)) return true;
   if ((mnemonic === 'loope' || mnemonic === 'loopne') && (instruction.rep || instruction.repne)) return true;
   if (instruction.codeName === 'Movsxd_r16_rm16') return true;
   if (mnemonic === 'pause' && c.code.length > 2) return true;
@@ -75,6 +81,25 @@ function vendorDependent({ instruction, test: c }: Instance): boolean {
   // a REX counts only as the last prefix
   const opcode = c.code.findIndex((byte) => (byte & 0xf0) !== 0x40 && !PREFIXES.includes(byte));
   return c.code.subarray(0, opcode).includes(0x66) && (c.code[opcode - 1] & 0xf8) !== 0x48;
+}
+
+/** The first byte of the kernel's half: repeated moves from there end in another fault than single ones. */
+const KERNEL_HALF = 0xffff_8000_0000_0000n;
+
+function readsKernelHalf({ instruction, test: c }: Instance): boolean {
+  if (!(instruction.rep || instruction.repne) || !/^movs/.test(instruction.mnemonic)) return false;
+  const base = instruction.segment === 'gs' ? BigInt(GS_BASE) : 0n;
+  return BigInt.asUintN(64, base + c.gpr[6]) === KERNEL_HALF;
+}
+
+/** Where Linux keeps a page of code in the kernel's half, which the machine has not. */
+const VSYSCALL = 0xffff_ffff_ff60_0000n;
+
+function leadsToVsyscall({ instruction, test: c }: Instance): boolean {
+  if (instruction.kinds[0] !== 'near' || c.code.length < 5) return false;
+  const view = new DataView(c.code.buffer, c.code.byteOffset, c.code.length);
+  const target = BigInt(ENTRY + c.code.length + view.getInt32(c.code.length - 4, true));
+  return BigInt.asUintN(64, target) >> 12n === VSYSCALL >> 12n;
 }
 
 /** Instances of every form, `perForm` each, from random encodings of every opcode. */
@@ -241,6 +266,8 @@ function makeSequence(
     else undefinedFlags = (undefinedFlags & ~facts.modified) | facts.undefined;
     mask |= undefinedFlags;
   }
+  // what a repeated store makes of its own code, the processor may see at once or when it is done
+  if (gpr[7] >= BigInt(CODE) && gpr[7] < BigInt(CODE + CODE_SIZE)) gpr[7] = BigInt(DATA);
   return { test: { ...first.test, code: Uint8Array.from(code), gpr }, mask };
 }
 

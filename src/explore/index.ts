@@ -28,6 +28,6 @@ export {
   type SymbolicStatistics,
   symbolicBudgets,
 } from './symbolic.ts';
-export { seedOf, withOwnText } from './symbolic-input.ts';
+export { plainSeeds, seedOf, withOwnText } from './symbolic-input.ts';
 export type { EntryStep, EnvironmentTrace, ScenarioTrace, Step, WaitStep } from './trace.ts';
 export type { Stopped } from './trail.ts';

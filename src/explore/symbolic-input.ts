@@ -38,6 +38,24 @@ export function seedOf({ name, actions }: Scenario): Scenario | undefined {
   return { name, actions: [connect, send, { do: 'close', id: send.id }] };
 }
 
+/** Texts of words, with room for others in their place. */
+const PLAIN = ['{token} {token}\n', '{token}:{token} {token}\r\n', '{token}'.repeat(6)];
+
+/** What a search begins with where it knows nothing of the protocol. */
+export const plainSeeds = (listener: number, stream: boolean): readonly Scenario[] =>
+  PLAIN.map((payload, i): Scenario => {
+    const name = `words ${i}`;
+    if (!stream) return { name, actions: [{ do: 'datagram', listener, payload }] };
+    return {
+      name,
+      actions: [
+        { do: 'connect', listener, id: 'a' },
+        { do: 'send', id: 'a', payload },
+        { do: 'close', id: 'a' },
+      ],
+    };
+  });
+
 /** Shorter parts of names come up in messages by themselves. */
 const SHORTEST_PART = 3;
 

@@ -84,6 +84,7 @@ export class SymbolicSearch {
     sides: 0,
     astray: 0,
   };
+  private stopped = false;
   private readonly explorer: Explorer;
   private readonly budgets: SymbolicBudgets;
   private readonly token: string;
@@ -138,10 +139,20 @@ export class SymbolicSearch {
     return out;
   }
 
+  /** Ends the search after the run at hand: who listens has found what it looks for. */
+  stop(): void {
+    this.stopped = true;
+  }
+
   private get spent(): boolean {
     const { plays, queries, instructions } = this.statistics;
     const { budgets } = this;
-    return plays >= budgets.plays || queries >= budgets.queries || instructions >= budgets.instructions;
+    return (
+      this.stopped ||
+      plays >= budgets.plays ||
+      queries >= budgets.queries ||
+      instructions >= budgets.instructions
+    );
   }
 
   private base(candidate: Candidate): number {

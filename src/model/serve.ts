@@ -15,6 +15,7 @@ import {
   NameSearch,
   PAYLOADS,
   payloadScenarios,
+  plainSeeds,
   routeScenario,
   type Scenario,
   type ScenarioTrace,
@@ -254,11 +255,12 @@ class Serving {
     const { first, options } = this;
     if (options.symbolic === 0) return;
     const seeds = known.flatMap((scenario) => seedOf(scenario) ?? []);
-    for (const { index, twinOf } of this.listeners) {
-      const own = seeds.filter(({ actions }) =>
+    for (const { index, stream, twinOf } of this.listeners) {
+      if (twinOf !== undefined || first.served > options.budget) continue;
+      const of = seeds.filter(({ actions }) =>
         actions.some((action) => 'listener' in action && action.listener === index),
       );
-      if (twinOf !== undefined || own.length === 0 || first.served > options.budget) continue;
+      const own = [...plainSeeds(index, stream), ...of];
       options.onProgress('symbolic', 0, options.symbolic);
       for (const steps of this.earlier()) for (const text of textsOf(steps)) this.named.add(text);
       const found: { readonly scenario: Scenario; readonly trace: ScenarioTrace }[] = [];

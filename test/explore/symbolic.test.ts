@@ -9,8 +9,12 @@ import {
   plainLaunch,
   type Scenario,
   SymbolicSearch,
+  symbolicBudgets,
 } from '../../src/explore/index.ts';
+import { PlaceQueue } from '../../src/explore/symbolic-queue.ts';
+import type { Image, Tree } from '../../src/image/index.ts';
 import { createMachine } from '../../src/linux/index.ts';
+import { modelImage } from '../../src/model/index.ts';
 import { addProgram, compile, hasTool, treeBuilder } from '../linux/guest.ts';
 
 const server = (body: string): string => `
@@ -35,6 +39,32 @@ int main(void) {
   }
 }
 `;
+
+const SPEC = { path: '/program', argv: ['/program'], env: [], cwd: '/', user: '' } as never;
+
+const imageOf = (tree: Tree): Image =>
+  ({
+    names: ['test'],
+    configDigest: '',
+    manifestDigest: undefined,
+    platform: { os: 'linux', architecture: 'amd64' },
+    config: {
+      entrypoint: ['/program'],
+      cmd: [],
+      env: [],
+      user: '',
+      workingDir: '',
+      exposedPorts: [],
+      volumes: [],
+      stopSignal: '',
+      labels: {},
+    },
+    layers: [],
+    history: [],
+    notes: [],
+    tree,
+    close() {},
+  }) as unknown as Image;
 
 interface Searched {
   readonly effects: ReadonlySet<string>;
@@ -71,9 +101,10 @@ function searched(
     ],
   };
   const effects = new Set<string>();
-  const search = new SymbolicSearch(explorer);
+  const search = new SymbolicSearch(explorer, symbolicBudgets(1000));
   search.search([scenario], (_scenario, trace) => {
     for (const step of trace.steps) if (step.kind === 'effect') effects.add(printEffect(step.event.effect));
+    if ([...effects].some((effect) => effect.includes('/secret'))) search.stop();
   });
   return { effects, search };
 }
@@ -90,7 +121,7 @@ for (const [name, body, seed = SEED] of [
   ['strncasecmp', 'if (strncasecmp(buf, "Open Sesame", 11) == 0) open("/secret", O_RDONLY);'],
   [
     'strtok and a number',
-    'char *w = strtok(buf, " "), *k = strtok(0, " \\n"); if (w && k && !strcmp(w, "get") && atoi(k) == 4711) open("/secret", O_RDONLY);',
+    'char *w = strtok(buf, " "), *k = strtok(0, " \\n"); if (w && k && !strcmp(w, "get") && atoi(k) == 47) open("/secret", O_RDONLY);',
     'xxx yyyy\n',
   ],
   [
@@ -116,3 +147,49 @@ for (const [name, body, seed = SEED] of [
         `${JSON.stringify(found.search.statistics)} ${[...found.effects].join('; ')} ${JSON.stringify([...found.search.losses])}`,
       );
     });
+
+test('a model with symbolic inputs has what one message does, for any name', (t) => {
+  if (!hasTool('gcc')) return t.skip('needs gcc');
+  const body = `if (strncmp(buf, "STORE:", 6) == 0) { char path[200] = "/data/"; buf[strcspn(buf, "\\r\\n")] = 0;
+    strncat(path, buf + 6, 100); close(open(path, O_CREAT | O_WRONLY, 0600)); }`;
+  const builder = treeBuilder();
+  addProgram(builder, compile(server(body), { flags: ['-O2', '-static'] }), '/program');
+  const image = imageOf(builder.addDir('/data').build());
+  const [plain, symbolic] = [0, 150].map((runs) => {
+    const { policy } = modelImage(image, {
+      launches: ENVIRONMENTS.map((environment) => plainLaunch(SPEC, environment)),
+      budgets: DEFAULT_BUDGETS,
+      probes: true,
+      symbolic: runs,
+      stopSignal: 15,
+      record: {},
+      version: 'test',
+      machine: createMachine({ engine: 'fast' }),
+    });
+    return policy.automata.flatMap(({ edges }) =>
+      edges.flatMap(({ effect }) => (effect === undefined ? [] : [printEffect(effect)])),
+    );
+  });
+  const stored = (effects: readonly string[]): string[] =>
+    [...new Set(effects.filter((effect) => effect.includes('/data')))].sort();
+  assert.deepEqual(stored(plain), []);
+  assert.ok(stored(symbolic).includes('OPEN wc /data/*'), stored(symbolic).join('; '));
+});
+
+test('what has been seen, or tried, comes after what has not', () => {
+  const tried = new Map<string, number>();
+  const seen = new Set<string>();
+  const queue = new PlaceQueue<string>({
+    base: (item) => tried.get(item[0]) ?? 0,
+    extra: (item) => (item === 'gone' ? Infinity : seen.has(item) ? 2 : 0),
+  });
+  for (const item of ['a1', 'a2', 'b1', 'gone', 'a3']) queue.push(item.charCodeAt(0), item);
+  assert.equal(queue.take(), 'a1');
+  tried.set('a', 1);
+  assert.equal(queue.take(), 'b1');
+  seen.add('a2');
+  assert.equal(queue.take(), 'a3');
+  assert.deepEqual([...queue.items()], ['a2']);
+  assert.equal(queue.take(), 'a2');
+  assert.equal(queue.take(), undefined);
+});

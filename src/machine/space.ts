@@ -528,8 +528,7 @@ export class PagedSpace implements AddressSpace {
       this.pool.bytes.set(bytes.subarray(done, done + size), at);
       done += size;
     }
-    if (this.pool.shadows === undefined) return;
-    const shadow = byteShadow(bytes);
+    const shadow = this.pool.shadows === undefined ? undefined : byteShadow(bytes);
     if (shadow !== undefined) this.setShadow(address, shadow);
   }
 
@@ -537,22 +536,10 @@ export class PagedSpace implements AddressSpace {
 
   /** Expressions of `size` bytes, 0 where a byte has none; undefined where none has. */
   shadow(address: number, size: number): ByteShadow | undefined {
-    const { shadows } = this.pool;
-    if (shadows === undefined || shadows.empty) return undefined;
-    let out: ByteShadow | undefined;
-    for (let done = 0; done < size; ) {
-      const offset = (address + done) % PAGE_SIZE;
-      const count = Math.min(size - done, PAGE_SIZE - offset);
-      const entry = this.table.entry(address + done);
-      const page = (entry & ENTRY.READ) === 0 ? shadows.of(entry >>> 12) : undefined;
-      for (let i = 0; page !== undefined && i < count; i++) {
-        if (page[offset + i] === 0) continue;
-        out ??= new Int32Array(size);
-        out[done + i] = page[offset + i];
-      }
-      done += count;
-    }
-    return out;
+    return this.pool.shadows?.at(address, size, (page) => {
+      const entry = this.table.entry(page);
+      return (entry & ENTRY.READ) === 0 ? entry >>> 12 : 0;
+    });
   }
 
   /** Gives the bytes at an address, just written there, their expressions (0: none). */
@@ -602,7 +589,7 @@ function pageIndex(region: Region, page: number): number {
   return (region.offset + page - region.start) / PAGE_SIZE;
 }
 
-/** The memory of one machine; see Memory. */
+/** See Memory. */
 export function createMemory(options: MemoryOptions = {}): Memory {
   return new Memory(options);
 }

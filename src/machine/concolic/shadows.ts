@@ -42,6 +42,24 @@ export class Shadows {
     return this.pages.get(frame)?.bytes;
   }
 
+  /** Of `size` bytes from an address on, of which `frameOf` tells the frames that may have some (0: none does). */
+  at(address: number, size: number, frameOf: (address: number) => number): ByteShadow | undefined {
+    if (this.empty) return undefined;
+    let out: ByteShadow | undefined;
+    for (let done = 0; done < size; ) {
+      const offset = (address + done) % FRAME_SIZE;
+      const count = Math.min(size - done, FRAME_SIZE - offset);
+      const page = this.of(frameOf(address + done));
+      for (let i = 0; page !== undefined && i < count; i++) {
+        if (page[offset + i] === 0) continue;
+        out ??= new Int32Array(size);
+        out[done + i] = page[offset + i];
+      }
+      done += count;
+    }
+    return out;
+  }
+
   /** True where the frame had none before. */
   set(frame: number, offset: number, shadow: ByteShadow): boolean {
     const known = this.pages.get(frame);

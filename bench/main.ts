@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { benchConcolic } from './concolic.ts';
 import { benchEngine } from './engine.ts';
 import { benchExpr } from './expr.ts';
 import { benchMachine } from './machine.ts';
@@ -24,6 +25,7 @@ try {
     ['programs', () => benchPrograms(scratch)],
     ['model', () => benchModel(scratch)],
     ['expr', () => benchExpr()],
+    ['concolic', () => benchConcolic(scratch)],
     ['telemetry', () => benchSysflow()],
     ['monitor', () => benchMonitor()],
   ];

@@ -144,22 +144,24 @@ function kernelRows(binary: string, tree: Tree, name: string, n: number): BenchR
 
 const hasQemu = (): boolean => spawnSync('qemu-x86_64', ['--version']).status === 0;
 
-/** Start to exit, in seconds, with a new engine each. */
+/** Start to exit, in seconds, with a new engine each; in turns, since the first runs are those of a cold host. */
 function programRows(): BenchRow[] {
   const programs = [['/bin/true'], ['/bin/bash', '-c', ':']];
+  const engines = [
+    ['fast', () => createFastEngine({ plainFirst: SHORT_PROGRAM })],
+    ['reference', () => createReferenceEngine()],
+  ] as const;
   return programs.flatMap((argv) => {
     const tree = treeOf(argv[0]);
-    return (['fast', 'reference'] as const).map((name): BenchRow => {
-      const { seconds } = timed(
-        () =>
-          inMachine(
-            tree,
-            argv,
-            name === 'fast' ? createFastEngine({ plainFirst: SHORT_PROGRAM }) : createReferenceEngine(),
-          ).output,
-      );
-      return { name: `${argv.join(' ')}, ${name}`, value: seconds, unit: 's' };
-    });
+    const best = engines.map(() => Number.POSITIVE_INFINITY);
+    for (let turn = 0; turn < 6; turn++) {
+      engines.forEach(([, create], i) => {
+        best[i] = Math.min(best[i], timed(() => inMachine(tree, argv, create()).output, 1).seconds);
+      });
+    }
+    return engines.map(
+      ([name], i): BenchRow => ({ name: `${argv.join(' ')}, ${name}`, value: best[i], unit: 's' }),
+    );
   });
 }
 

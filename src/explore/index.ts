@@ -1,4 +1,5 @@
 // explore: what the environment does to a booted image, and what comes of it. Floor 5.
+export { DATAGRAMS, DIALOGUES, type Dialogue, datagramDialogue, dialogueScenario } from './dialogues.ts';
 export { ENVIRONMENTS, type Environment, knownTexts } from './environments.ts';
 export { type BootResult, type Budgets, DEFAULT_BUDGETS, Explorer, type PlayOptions } from './explorer.ts';
 export { knownWords, madeUp, wordProbe } from './known-words.ts';

@@ -7,7 +7,11 @@ import {
   askingForNames,
   chainScenario,
   connectionScenarios,
+  DATAGRAMS,
+  DIALOGUES,
+  datagramDialogue,
   datagramScenarios,
+  dialogueScenario,
   type Explorer,
   inTurn,
   knownTexts,
@@ -126,6 +130,7 @@ class Serving {
     const representatives = this.firstForms();
     this.getReady(representatives);
     for (const { scenario, search } of this.searched) this.tryNames(scenario, search);
+    this.tryDialogues();
     this.goOnAfter(survived, representatives);
     for (const { others } of representatives) for (const scenario of others) this.tryOut(scenario);
     this.tryRoutes();
@@ -206,6 +211,19 @@ class Serving {
     this.warmUp = [trace, ...explorers.slice(1).map((explorer) => explorer.warmUp(scenario))];
     this.tried++;
     this.novelty.goOn(trace);
+  }
+
+  /** What clients of well-known protocols say. */
+  private tryDialogues(): void {
+    const scenarios = this.listeners
+      .filter(({ twinOf }) => twinOf === undefined)
+      .flatMap(({ index, stream }) =>
+        stream
+          ? DIALOGUES.map((dialogue) => dialogueScenario(index, dialogue))
+          : DATAGRAMS.map((datagram) => datagramDialogue(index, datagram)),
+      );
+    this.planned += scenarios.length;
+    for (const scenario of scenarios) this.tryWithNames(scenario);
   }
 
   /** A service that was told to read its configuration anew, or to open its files again, serves again, maybe otherwise. */

@@ -1,0 +1,191 @@
+// First messages of protocols that many programs speak, where a single line of text does not get far: several messages on
+// one connection, or a datagram of a form that only a real client writes. They know protocols, never programs (and stand
+// in, like all probes, until symbolic input finds such messages by itself).
+import type { Payload, Scenario } from './scenario.ts';
+
+/** A name and the messages of one connection, in order. */
+export type Dialogue = readonly [name: string, messages: readonly Payload[]];
+
+const crlf = (...lines: readonly string[]): readonly string[] => lines.map((line) => `${line}\r\n`);
+
+const byte = (value: number): string => String.fromCharCode(value & 0xff);
+const be16 = (value: number): string => byte(value >>> 8) + byte(value);
+const be32 = (value: number): string => be16(value >>> 16) + be16(value);
+/** As long as the token of every environment. */
+const sizeOf = (payload: Payload): number => payload.replaceAll('{token}', 'token').length;
+
+// DNS (RFC 1035): header, question
+const label = (text: Payload): string => byte(sizeOf(text)) + text;
+function dnsQuery(name: readonly Payload[], type: number, id: number): Payload {
+  // recursion desired, one question; class IN
+  return `${be16(id)}\x01\0\0\x01\0\0\0\0\0\0${name.map(label).join('')}\0${be16(type)}\0\x01`;
+}
+const TYPES = { A: 1, NS: 2, SOA: 6, PTR: 12, MX: 15, TXT: 16, AAAA: 28, ANY: 255 } as const;
+const DNS: readonly (readonly [string, Payload])[] = [
+  ...Object.entries(TYPES).map(
+    ([type, number], i) => [`dns ${type}`, dnsQuery(['{token}', 'example'], number, 0x1234 + i)] as const,
+  ),
+  ['dns A of localhost', dnsQuery(['localhost'], TYPES.A, 0x2001)],
+  ['dns PTR of loopback', dnsQuery(['1', '0', '0', '127', 'in-addr', 'arpa'], TYPES.PTR, 0x2002)],
+  // with an OPT record, as resolvers send them
+  [
+    'dns with extensions',
+    `${dnsQuery(['{token}', 'com'], TYPES.A, 0x2003).replace('\0\0\0\0\0\0', '\0\0\0\0\0\x01')}\0\0\x29\x04\xd0\0\0\0\0\0\0`,
+  ],
+];
+
+/** Datagrams, one each. */
+export const DATAGRAMS: readonly (readonly [string, Payload])[] = [
+  ...DNS,
+  ['ntp client', `\x23\0\x06\xec${'\0'.repeat(44)}`],
+  ['syslog', '<34>1 2003-10-11T22:14:15.003Z host app - ID47 - {token}'],
+  ['syslog, old', '<13>Oct 11 22:14:15 host {token}: hello'],
+  ['tftp read', '\0\x01{token}\0octet\0'],
+  [
+    'snmp get',
+    '0&\x02\x01\x01\x04\x06public\xa0\x19\x02\x01\x01\x02\x01\0\x02\x01\x000\x0e0\x0c\x06\x08+\x06\x01\x02\x01\x01\x01\0\x05\0',
+  ],
+];
+
+// MQTT (3.1.1): fixed header, length, body
+const text16 = (text: Payload): string => be16(sizeOf(text)) + text;
+const mqtt = (type: number, body: Payload): Payload => byte(type) + byte(sizeOf(body)) + body;
+const MQTT = [
+  mqtt(0x10, `${text16('MQTT')}\x04\x02\0\x3c${text16('{token}')}`),
+  mqtt(0x82, `\0\x01${text16('#')}\x01`),
+  mqtt(0x31, `${text16('t/{token}')}hello`),
+  mqtt(0x32, `${text16('t/{token}')}\0\x02hello`),
+  mqtt(0xc0, ''),
+  mqtt(0xa2, `\0\x03${text16('#')}`),
+];
+
+// PostgreSQL: messages with their length
+const pgStart = (body: Payload): Payload => be32(sizeOf(body) + 4) + body;
+const pg = (type: string, body: Payload): Payload => type + be32(sizeOf(body) + 4) + body;
+const PG_USER = '\0\x03\0\0user\0postgres\0database\0postgres\0\0';
+
+// MySQL: the client's answer to the greeting
+const MYSQL = `\x85\xa6\x0f\0\0\0\0\x01\x21${'\0'.repeat(23)}root\0\0mysql_native_password\0`;
+
+// TLS 1.2 client hello without extensions
+const HELLO_BODY = `\x03\x03${'r'.repeat(32)}\0\0\x04\xc0\x2f\0\x9c\x01\0`;
+const HELLO = `\x01\0${be16(HELLO_BODY.length)}${HELLO_BODY}`;
+
+// FastCGI: a request of role responder
+const fcgi = (type: number, body: string): string => `\x01${byte(type)}\0\x01${be16(body.length)}\0\0${body}`;
+const pair = (name: string, value: Payload): string => byte(name.length) + byte(sizeOf(value)) + name + value;
+
+/** On one stream connection each. */
+export const DIALOGUES: readonly Dialogue[] = [
+  ['dns over a stream', DNS.slice(0, 2).map(([, query]) => be16(sizeOf(query)) + query)],
+  ['mqtt', [...MQTT, mqtt(0xe0, '')]],
+  ['mqtt, lost', MQTT],
+  [
+    'ftp',
+    crlf(
+      'USER anonymous',
+      'PASS {token}@',
+      'SYST',
+      'FEAT',
+      'PWD',
+      'TYPE I',
+      'CWD {token}',
+      'SIZE {token}',
+      'LIST',
+      'RETR {token}',
+      'QUIT',
+    ),
+  ],
+  ['ftp, refused', crlf('USER {token}', 'PASS {token}', 'QUIT')],
+  [
+    'smtp',
+    [
+      ...crlf('EHLO localhost', 'MAIL FROM:<{token}@localhost>', 'RCPT TO:<root@localhost>', 'DATA'),
+      'Subject: {token}\r\n\r\nhello\r\n.\r\n',
+      ...crlf('VRFY {token}', 'RSET', 'QUIT'),
+    ],
+  ],
+  ['pop3', crlf('CAPA', 'USER {token}', 'PASS {token}', 'STAT', 'QUIT')],
+  ['imap', crlf('a CAPABILITY', 'b LOGIN {token} {token}', 'c LIST "" *', 'd LOGOUT')],
+  [
+    'irc',
+    crlf('NICK {token}', 'USER {token} 0 * :{token}', 'JOIN #{token}', 'PRIVMSG #{token} :hello', 'QUIT'),
+  ],
+  ['ssh', ['SSH-2.0-{token}\r\n', `\0\0\0\x0c\x0a\x14${'\0'.repeat(10)}`]],
+  ['tls', [`\x16\x03\x01${be16(HELLO.length)}${HELLO}`, '\x15\x03\x03\0\x02\x01\0']],
+  [
+    'postgresql',
+    [pgStart('\x04\xd2\x16\x2f'), pgStart(PG_USER), pg('p', '{token}\0'), pg('Q', 'select 1\0'), pg('X', '')],
+  ],
+  ['postgresql, cancel', [pgStart(`\x04\xd2\x16\x2e${'\0\0\0\x01'}${'\0\0\0\x02'}`)]],
+  ['mysql', [`${byte(MYSQL.length)}\0\0\x01${MYSQL}`, '\x09\0\0\0\x03select 1', '\x01\0\0\0\x01']],
+  ['amqp', ['AMQP\0\0\x09\x01']],
+  ['ldap', ['0\x0c\x02\x01\x01`\x07\x02\x01\x03\x04\0\x80\0', '0\x05\x02\x01\x02B\0']],
+  [
+    'fastcgi',
+    [
+      fcgi(1, '\0\x01\0\0\0\0\0\0') +
+        fcgi(
+          4,
+          pair('REQUEST_METHOD', 'GET') +
+            pair('SCRIPT_NAME', '/index.php') +
+            pair('SCRIPT_FILENAME', '/index.php') +
+            pair('REQUEST_URI', '/index.php'),
+        ) +
+        fcgi(4, '') +
+        fcgi(5, ''),
+    ],
+  ],
+  [
+    'http, several on one connection',
+    Array.from(
+      { length: 3 },
+      (_, i) => `GET /${i === 1 ? '{token}' : ''} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+    ),
+  ],
+  [
+    'http, pipelined',
+    ['GET / HTTP/1.1\r\nHost: localhost\r\n\r\nGET /{token} HTTP/1.1\r\nHost: localhost\r\n\r\n'],
+  ],
+  [
+    'http upgrade',
+    [
+      'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+      '\x81\x85\0\0\0\0hello',
+    ],
+  ],
+  [
+    'http expect',
+    ['POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n', 'hello'],
+  ],
+];
+
+/** The messages on one connection, each after what the service made of the one before. */
+export function dialogueScenario(listener: number, [name, messages]: Dialogue): Scenario {
+  return {
+    name,
+    actions: [
+      { do: 'connect', listener, id: 'a' },
+      ...messages.flatMap((payload) => [
+        { do: 'send', id: 'a', payload } as const,
+        { do: 'wait', ms: 20 } as const,
+      ]),
+      { do: 'wait', ms: 1000 },
+      { do: 'close', id: 'a' },
+      { do: 'wait', ms: 1000 },
+    ],
+  };
+}
+
+/** A datagram, and time for what the service asks others about it. */
+export function datagramDialogue(listener: number, [name, payload]: readonly [string, Payload]): Scenario {
+  return {
+    name,
+    actions: [
+      { do: 'datagram', listener, payload },
+      { do: 'wait', ms: 5000 },
+      { do: 'datagram', listener, payload },
+      { do: 'wait', ms: 1000 },
+    ],
+  };
+}

@@ -1,10 +1,13 @@
 // First messages of protocols that many programs speak, where a single line of text does not get far: several messages on
 // one connection, or a datagram of a form that only a real client writes. They know protocols, never programs (and stand
 // in, like all probes, until symbolic input finds such messages by itself).
-import type { Payload, Scenario } from './scenario.ts';
+import type { Action, Payload, Scenario } from './scenario.ts';
+
+/** A connection to what the service began to listen at meanwhile. */
+const OPENED = Symbol('opened');
 
 /** A name and the messages of one connection, in order. */
-export type Dialogue = readonly [name: string, messages: readonly Payload[]];
+export type Dialogue = readonly [name: string, messages: readonly (Payload | typeof OPENED)[]];
 
 const crlf = (...lines: readonly string[]): readonly string[] => lines.map((line) => `${line}\r\n`);
 
@@ -77,24 +80,30 @@ const pair = (name: string, value: Payload): string => byte(name.length) + byte(
 
 /** On one stream connection each. */
 export const DIALOGUES: readonly Dialogue[] = [
-  ['dns over a stream', DNS.slice(0, 2).map(([, query]) => be16(sizeOf(query)) + query)],
+  ['dns over a stream', [...DNS.slice(-3), DNS[0]].map(([, query]) => be16(sizeOf(query)) + query)],
   ['mqtt', [...MQTT, mqtt(0xe0, '')]],
   ['mqtt, lost', MQTT],
   [
     'ftp',
-    crlf(
-      'USER anonymous',
-      'PASS {token}@',
-      'SYST',
-      'FEAT',
-      'PWD',
-      'TYPE I',
-      'CWD {token}',
-      'SIZE {token}',
-      'LIST',
-      'RETR {token}',
-      'QUIT',
-    ),
+    [
+      ...crlf(
+        'USER anonymous',
+        'PASS {token}@',
+        'SYST',
+        'FEAT',
+        'PWD',
+        'TYPE I',
+        'CWD {token}',
+        'SIZE {token}',
+        'EPSV',
+      ),
+      OPENED,
+      ...crlf('LIST', 'PASV'),
+      OPENED,
+      ...crlf('RETR {token}', 'EPSV'),
+      OPENED,
+      ...crlf('NLST', 'STOR {token}', 'QUIT'),
+    ],
   ],
   ['ftp, refused', crlf('USER {token}', 'PASS {token}', 'QUIT')],
   [
@@ -166,9 +175,11 @@ export function dialogueScenario(listener: number, [name, messages]: Dialogue): 
     name,
     actions: [
       { do: 'connect', listener, id: 'a' },
-      ...messages.flatMap((payload) => [
-        { do: 'send', id: 'a', payload } as const,
-        { do: 'wait', ms: 20 } as const,
+      ...messages.flatMap((message, i): Action[] => [
+        message === OPENED
+          ? { do: 'connect-opened', id: `opened ${i}` }
+          : { do: 'send', id: 'a', payload: message },
+        { do: 'wait', ms: 20 },
       ]),
       { do: 'wait', ms: 1000 },
       { do: 'close', id: 'a' },

@@ -478,6 +478,12 @@ class Player {
       case 'connect':
         this.connect(action.id, this.listeners[action.listener]);
         return 0n;
+      case 'connect-opened': {
+        const known = new Set(this.listeners.map((listener) => JSON.stringify(listener)));
+        const opened = world.listeners(this.kernel).find((listener) => !known.has(JSON.stringify(listener)));
+        if (opened?.stream === true) this.connect(action.id, opened);
+        return 0n;
+      }
       case 'send':
         this.onConnection(action.id, (id) => world.send(this.kernel, id, this.bytes(action.payload)));
         return 0n;

@@ -6,6 +6,8 @@ export type Payload = string;
 
 export type Action =
   | { readonly do: 'connect'; readonly listener: number; readonly id: string }
+  /** To what the service listens at now and did not after boot. */
+  | { readonly do: 'connect-opened'; readonly id: string }
   | { readonly do: 'send'; readonly id: string; readonly payload: Payload }
   | { readonly do: 'close-write'; readonly id: string }
   | { readonly do: 'close'; readonly id: string }

@@ -218,13 +218,15 @@ export class Explorer {
     for (const action of scenario.actions) {
       if (kernel.exited) break;
       const horizon = player.act(action);
-      const stop = kernel.run({ maxInstructions: this.budgets.action, horizon });
+      // a signal may make the service start anew
+      const most = Math.max(this.budgets.action, action.do === 'signal' ? 2 * this.boot.instructions : 0);
+      const stop = kernel.run({ maxInstructions: most, horizon });
       recorder.waits(kernel);
       if (stop.kind === 'budget') {
         kernel.cut({
           kind: 'budget',
           what: `scenario ${scenario.name}`,
-          consequence: `stopped after ${this.budgets.action} instructions`,
+          consequence: `stopped after ${most} instructions`,
           exe: stop.waiting[0]?.exe ?? '',
           at: undefined,
         });

@@ -74,6 +74,12 @@ const MORE_NAMES = 2;
 const WARMER = 2;
 const WARM_SAVING = 10_000_000;
 
+/** Instructions of a signal's handling from which on one form of it is enough. */
+const COSTLY = 50_000_000;
+
+const signalOf = ({ actions }: Scenario): number | undefined =>
+  actions.flatMap((action) => (action.do === 'signal' ? [action.signal] : []))[0];
+
 const NOTHING: Served = { rows: [], warmUp: [], tried: 0 };
 
 /** Lets the environment act on what the boots left. */
@@ -99,6 +105,8 @@ class Serving {
   private readonly named = new Set<string>();
   private tried = 0;
   private planned = 0;
+  /** Instructions of what the budget is not for. */
+  private spent = 0;
   private leftOut = 0;
 
   constructor(explorers: readonly Explorer[], options: ServeOptions) {
@@ -119,14 +127,9 @@ class Serving {
 
   all(): Served {
     const { first, listeners, options } = this;
-    const survived: Scenario[] = [];
-    for (const scenario of this.plain()) {
-      this.tick();
-      const traces = this.explorers.map((explorer) => explorer.play(scenario));
-      this.add(traces);
-      const [only] = scenario.actions;
-      if (only.do === 'signal' && !traces[0].ended) survived.push(scenario);
-    }
+    const survived = this.playPlain();
+    // signals may start a service anew: what that takes is no client's
+    this.spent = first.served;
     const representatives = this.firstForms();
     this.getReady(representatives);
     for (const { scenario, search } of this.searched) this.tryNames(scenario, search);
@@ -144,6 +147,28 @@ class Serving {
     this.trySymbolic([...representatives.map(({ scenario }) => scenario), ...this.spoken]);
     if (this.leftOut > 0) first.cutServing(this.leftOut, options.budget);
     return { rows: this.rows, warmUp: this.warmUp, tried: this.tried };
+  }
+
+  /** Scenarios without payloads; the signals that the service survived. */
+  private playPlain(): Scenario[] {
+    const survived: Scenario[] = [];
+    const costly = new Set<number>();
+    for (const scenario of this.plain()) {
+      this.tick();
+      const signal = signalOf(scenario);
+      // what takes long is not tried again with clients
+      if (signal !== undefined && costly.has(signal)) continue;
+      const traces = this.explorers.map((explorer) => explorer.play(scenario));
+      this.add(traces);
+      if (signal === undefined) continue;
+      if (traces[0].instructions > COSTLY) costly.add(signal);
+      else if (scenario.actions[0].do === 'signal' && !traces[0].ended) survived.push(scenario);
+    }
+    return survived;
+  }
+
+  private get limit(): number {
+    return this.spent + this.options.budget;
   }
 
   private plain(): Scenario[] {
@@ -196,10 +221,10 @@ class Serving {
    * for every first request. Where one of each kind makes the next ones much shorter, the rest begins after them.
    */
   private getReady(representatives: readonly Representative[]): void {
-    const { first, explorers, options } = this;
+    const { first, explorers } = this;
     const lasting = representatives.filter(({ trace }) => !trace.ended);
     const cold = lasting.reduce((sum, { trace }) => sum + trace.instructions, 0);
-    if (cold < WARM_SAVING || first.served > options.budget) return;
+    if (cold < WARM_SAVING || first.served > this.limit) return;
     const scenario = inTurn(
       'one of each kind',
       lasting.map((each) => each.scenario),
@@ -236,10 +261,10 @@ class Serving {
 
   /** What clients of web services send to the paths that these know. */
   private tryRoutes(): void {
-    const { first, options } = this;
+    const { first } = this;
     const single = this.listeners.filter(({ stream, twinOf }) => stream && twinOf === undefined);
     for (const listener of single) {
-      const routes = first.routes(listener, { warm: this.isWarm, budget: options.budget });
+      const routes = first.routes(listener, { warm: this.isWarm, budget: this.limit });
       this.planned += 2 * routes.length;
       const lasting = routes.flatMap((route) => {
         // what a first request reads tells which names the next one may have
@@ -253,13 +278,13 @@ class Serving {
   }
 
   private tryWords(): void {
-    const { first, options } = this;
+    const { first } = this;
     this.options.onProgress('words', 0, 1);
     const single = this.listeners.filter(({ twinOf }) => twinOf === undefined);
     // one that nobody knows is as good as all of those
     const scenarios = single.flatMap((listener) =>
-      ['{token}', ...first.knownWords(listener, { warm: this.isWarm, budget: options.budget })].flatMap(
-        (word) => wordScenarios(listener, word),
+      ['{token}', ...first.knownWords(listener, { warm: this.isWarm, budget: this.limit })].flatMap((word) =>
+        wordScenarios(listener, word),
       ),
     );
     this.planned += scenarios.length + 1;
@@ -274,7 +299,7 @@ class Serving {
     if (options.symbolic === 0) return;
     const seeds = known.flatMap((scenario) => seedOf(scenario) ?? []);
     for (const { index, stream, twinOf } of this.listeners) {
-      if (twinOf !== undefined || first.served > options.budget) continue;
+      if (twinOf !== undefined || first.served > this.limit) continue;
       const of = seeds.filter(({ actions }) =>
         actions.some((action) => 'listener' in action && action.listener === index),
       );
@@ -333,8 +358,8 @@ class Serving {
     search?: NameSearch,
     nameOf: (environment: number) => string | undefined = () => undefined,
   ): ScenarioTrace | undefined {
-    const { first, explorers, options, isWarm: warm } = this;
-    if (first.served > options.budget) {
+    const { first, explorers, isWarm: warm } = this;
+    if (first.served > this.limit) {
       this.leftOut++;
       return undefined;
     }

@@ -20,6 +20,7 @@ export {
   payloadScenarios,
   type Scenario,
   signalScenarios,
+  TIME_SCENARIOS,
   targetScenarios,
   wordScenarios,
 } from './scenario.ts';

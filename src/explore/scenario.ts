@@ -276,6 +276,19 @@ export function datagramScenarios(listener: number, name: string, payload: Paylo
   ];
 }
 
+/** Time passes: what a service does every minute, hour or day. */
+export const TIME_SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'minutes pass',
+    actions: [
+      { do: 'wait', ms: 70_000 },
+      { do: 'wait', ms: 70_000 },
+    ],
+  },
+  { name: 'an hour passes', actions: [{ do: 'wait', ms: 3_600_000 }] },
+  { name: 'a day passes', actions: [{ do: 'wait', ms: 86_400_000 }] },
+];
+
 /** Signals to the container's first process, idle and with a client connected. */
 export function signalScenarios(listener: number | undefined, stopSignal: number): Scenario[] {
   const out: Scenario[] = [];

@@ -28,6 +28,7 @@ import {
   seedOf,
   signalScenarios,
   symbolicBudgets,
+  TIME_SCENARIOS,
   targetScenarios,
   withOwnText,
   wordScenarios,
@@ -175,6 +176,7 @@ class Serving {
     const { first, listeners, options } = this;
     const streams = listeners.filter(({ stream }) => stream).map(({ index }) => index);
     const plain = [
+      ...TIME_SCENARIOS,
       ...streams.flatMap(connectionScenarios),
       ...signalScenarios(streams[0], options.stopSignal),
       ...launchScenarios(first.launch, first.boot.listeners),

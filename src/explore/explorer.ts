@@ -249,13 +249,11 @@ export class Explorer {
 
   /** Scenarios were left out: their budget is used up. */
   cutServing(count: number, budget: number): void {
-    new StepRecorder(this.cuts).onCut({
-      kind: 'budget',
-      what: `${budget} instructions of scenarios`,
-      consequence: `${count} scenarios were not played`,
-      exe: '',
-      at: undefined,
-    });
+    this.cutBudget(`${budget} instructions of scenarios`, `${count} scenarios were not played`);
+  }
+
+  private cutBudget(what: string, consequence: string): void {
+    new StepRecorder(this.cuts).onCut({ kind: 'budget', what, consequence, exe: '', at: undefined });
   }
 
   /** Branches on inputs of which a search on symbolic inputs did not see both sides: how often each, by address. */
@@ -289,7 +287,7 @@ export class Explorer {
   }
 
   /** Request targets in the text files that the programs which still run read while they started. */
-  targets(): readonly string[] {
+  private targets(): readonly string[] {
     const { booted } = this;
     const running = new Set(
       [...booted.processes.values()]
@@ -302,7 +300,10 @@ export class Explorer {
     return requestTargets(files, (path) => booted.vfs.internal(booted, path) !== undefined);
   }
 
-  /** Paths that the programs behind a listener hold in memory and know as theirs; none where they speak no HTTP. */
+  /**
+   * Paths worth asking for: those that configurations name, and those that the programs behind a listener hold in
+   * memory and know as theirs; none where they speak no HTTP.
+   */
   routes(listener: Listening, options: { warm: boolean; budget: number }): readonly string[] {
     const kernel = (options.warm ? this.ready : undefined) ?? this.booted;
     const play = (scenario: Scenario): ScenarioTrace | undefined =>
@@ -317,18 +318,25 @@ export class Explorer {
     // what is below a directory of the container is a file, there or not
     const isRoute = (text: string): boolean =>
       kernel.vfs.internal(kernel, `/${text.split('/')[1]}`) === undefined;
-    return knownRoutes(listener.index, [...new Set(found.filter(isRoute).map(targetOf))], play);
+    const held = [...new Set(found.filter(isRoute).map(targetOf))];
+    const { routes, leftOut } = knownRoutes(listener.index, held, play);
+    if (leftOut > 0) this.cutBudget('paths of a web service', `${leftOut} were not asked for`);
+    return [...new Set([...this.targets(), ...routes])];
   }
 
   /** Names between quotes in the sources of an application that were read in the boot or in these steps. */
   quotedNames(steps: readonly Step[]): readonly string[] {
     const { booted } = this;
     const paths = [...new Set([...filesRead(steps), ...filesRead(this.boot.steps)])];
+    // an application has few files beside each other, a library many
+    const beside = new Map<string, string[]>();
+    for (const path of paths) {
+      const directory = path.slice(0, path.lastIndexOf('/'));
+      beside.set(directory, [...(beside.get(directory) ?? []), path]);
+    }
+    const sources = [...beside.values()].sort((a, b) => a.length - b.length).flat();
     return quotedNames(
-      paths
-        .filter((path) => !DISTRIBUTION.test(path))
-        .slice(-MAX_SOURCES)
-        .flatMap((path) => readFileStart(booted, path, MAX_CONFIG_BYTES) ?? []),
+      sources.slice(0, MAX_SOURCES).flatMap((path) => readFileStart(booted, path, MAX_CONFIG_BYTES) ?? []),
     );
   }
 
@@ -378,8 +386,6 @@ function filesRead(steps: readonly Step[], programs?: ReadonlySet<string>): read
   return [...new Set(paths)];
 }
 
-/** Where distributions keep what is no application's own. */
-const DISTRIBUTION = /^\/(?:usr\/(?:bin|sbin|lib\w*|share|include)|bin|sbin|lib\w*|etc|proc|sys|dev|run)\//;
 /** Source files whose names are taken. */
 const MAX_SOURCES = 24;
 /** Processes behind one listener whose memory is looked at. */

@@ -6,7 +6,7 @@ export { knownWords, madeUp, wordProbe } from './known-words.ts';
 export { type Entry, type Launch, launchOf, launchScenarios, plainLaunch } from './launch.ts';
 export { type NamePlace, NameSearch, namesAt } from './names.ts';
 export { LONG_BOOT, type RestartWay, restartWays } from './restarts.ts';
-export { routeScenario } from './routes.ts';
+export { parameterScenario, routeScenario } from './routes.ts';
 export {
   type Action,
   askingForNames,
@@ -21,7 +21,6 @@ export {
   type Scenario,
   signalScenarios,
   TIME_SCENARIOS,
-  targetScenarios,
   wordScenarios,
 } from './scenario.ts';
 export {

@@ -31,12 +31,19 @@ export function speaksHttp(listener: number, play: Play): boolean {
   return play(scenario)?.answers.some((text) => HTTP.test(text)) ?? false;
 }
 
+export interface KnownRoutes {
+  readonly routes: readonly string[];
+  /** How many were not looked at, or are known and left out. */
+  readonly leftOut: number;
+}
+
 /** The paths that are answered otherwise than made-up ones of the same shape; `play` plays on the service after boot. */
-export function knownRoutes(listener: number, routes: readonly string[], play: Play): readonly string[] {
+export function knownRoutes(listener: number, candidates: readonly string[], play: Play): KnownRoutes {
   const known: string[] = [];
-  const candidates = routes.slice(0, MAX_CANDIDATES);
-  for (let at = 0; at < candidates.length; at += AT_ONCE) {
-    const some = candidates.slice(at, at + AT_ONCE);
+  const end = Math.min(candidates.length, MAX_CANDIDATES);
+  let looked = 0;
+  for (; looked < end; looked += AT_ONCE) {
+    const some = candidates.slice(looked, Math.min(end, looked + AT_ONCE));
     const pairs = some.map((route) => [route, unknownLike(route)] as const);
     const trace = play(
       requestsScenario(
@@ -51,7 +58,9 @@ export function knownRoutes(listener: number, routes: readonly string[], play: P
       if (plain(own, route) !== plain(its, other)) known.push(route);
     });
   }
-  return byDirectory(known);
+  const routes = byDirectory(known);
+  const unseen = Math.max(0, candidates.length - looked);
+  return { routes, leftOut: unseen + known.length - routes.length };
 }
 
 /** The path with letters that nobody uses: `/api/info` is `/qxz/jvkw`. What stands for clients' own text stays. */
@@ -107,43 +116,47 @@ const ANY_TOKEN = 'token';
 /** A body that is longer than the buffers in which servers keep one. */
 const LONG_BODY = `x=${'1'.repeat(20_000)}`;
 
-/** What clients send to a path: methods, what is below it, parameters of these names in every form. */
-export function routeScenario(listener: number, target: string, names: readonly string[]): Scenario {
-  const below = `${target.replace(/\/$/, '')}/`;
-  const body = (type: string, text: string): string => {
-    const length = text.replaceAll('{token}', ANY_TOKEN).length;
-    return `Content-Type: ${type}\r\nContent-Length: ${length}\r\n\r\n${text}`;
-  };
-  const form = 'application/x-www-form-urlencoded';
-  const pairs = (value: string): string => names.map((name) => `${name}=${value}`).join('&');
-  const json = `{${names.map((name) => `"${name}":"{token}"`).join(',')}}`;
-  const long = body(form, LONG_BODY);
-  const short = body('text/plain', 'hello');
-  const requests = [
+const FORM = 'application/x-www-form-urlencoded';
+
+function withBody(type: string, text: string): string {
+  const length = text.replaceAll('{token}', ANY_TOKEN).length;
+  return `Content-Type: ${type}\r\nContent-Length: ${length}\r\n\r\n${text}`;
+}
+
+/** What clients send to a path: every method, what is below it, a parameter that nobody knows. */
+export function routeScenario(listener: number, target: string): Scenario {
+  const below = `${target.replace(/\/$/, '')}/{token}`;
+  const long = withBody(FORM, LONG_BODY);
+  const short = withBody('text/plain', 'hello');
+  return requestsScenario(`path ${target}`, listener, [
     `${request('GET', target)}\r\n`,
+    `${request('GET', `${target}?{token}=1`)}\r\n`,
     `${request('POST', target)}${short}`,
     `${request('PUT', target)}${short}`,
     `${request('POST', target)}${long}`,
     ...(target.includes('{token}')
       ? []
       : [
-          `${request('POST', `${below}{token}`)}${long}`,
-          `${request('PUT', `${below}{token}`)}${short}`,
-          `${request('GET', `${below}{token}`)}\r\n`,
-          `${request('DELETE', `${below}{token}`)}\r\n`,
-        ]),
-    ...(names.length === 0
-      ? []
-      : [
-          `${request('GET', `${target}?${pairs('{token}')}`)}\r\n`,
-          `${request('GET', `${target}?${pairs('1')}`)}\r\n`,
-          `${request('POST', target)}${body(form, pairs('{token}'))}`,
-          `${request('POST', target)}${body('application/json', json)}`,
+          `${request('POST', below)}${long}`,
+          `${request('PUT', below)}${short}`,
+          `${request('GET', below)}\r\n`,
+          `${request('DELETE', below)}\r\n`,
         ]),
     `${request('GET', target)}\r\n`,
     `${request('DELETE', target)}\r\n`,
-  ];
-  return requestsScenario(`path ${target}`, listener, requests);
+  ]);
+}
+
+/** Parameters of these names, all at once, in every form. */
+export function parameterScenario(listener: number, target: string, names: readonly string[]): Scenario {
+  const pairs = (value: string): string => names.map((name) => `${name}=${value}`).join('&');
+  const json = `{${names.map((name) => `"${name}":"{token}"`).join(',')}}`;
+  return requestsScenario(`parameters of ${target}`, listener, [
+    `${request('GET', `${target}?${pairs('{token}')}`)}\r\n`,
+    `${request('GET', `${target}?${pairs('1')}`)}\r\n`,
+    `${request('POST', target)}${withBody(FORM, pairs('{token}'))}`,
+    `${request('POST', target)}${withBody('application/json', json)}`,
+  ]);
 }
 
 /** Requests one after the other, on a connection each. */

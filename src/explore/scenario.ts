@@ -186,32 +186,6 @@ export function wordScenarios(listener: Listening, word: string): Scenario[] {
   ];
 }
 
-/** A body that is longer than the buffers in which servers keep one. */
-const LONG_BODY = `x=${'1'.repeat(20_000)}`;
-
-/** A request target that a configuration names: asked for, asked for what is below it, and sent something. */
-export function targetScenarios(listener: number, target: string): Scenario[] {
-  const below = target.endsWith('/') ? target : `${target}/`;
-  const rest = 'HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n';
-  const form = `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${LONG_BODY.length}\r\n\r\n`;
-  const payloads = [
-    `GET ${target} ${rest}\r\n`,
-    `GET ${below}{token} ${rest}\r\n`,
-    `GET ${target}?{token}=1 ${rest}\r\n`,
-    `POST ${target} ${rest}${form}${LONG_BODY}`,
-    `POST ${below}{token} ${rest}${form}${LONG_BODY}`,
-  ];
-  return payloads.map((payload, i) => ({
-    name: `target ${target}, request ${i}`,
-    actions: [
-      { do: 'connect', listener, id: 'a' },
-      { do: 'send', id: 'a', payload },
-      { do: 'wait', ms: 1000 },
-      { do: 'close', id: 'a' },
-    ],
-  }));
-}
-
 /**
  * The conversations of these scenarios on one machine, twice: what one leaves behind, another may need. The first of
  * each comes before the second of any, so that what needs an argument is not spoilt by what does away with everything.

@@ -18,6 +18,7 @@ import {
   launchScenarios,
   NameSearch,
   PAYLOADS,
+  parameterScenario,
   payloadScenarios,
   plainSeeds,
   routeScenario,
@@ -29,7 +30,6 @@ import {
   signalScenarios,
   symbolicBudgets,
   TIME_SCENARIOS,
-  targetScenarios,
   withOwnText,
   wordScenarios,
 } from '../explore/index.ts';
@@ -127,7 +127,7 @@ class Serving {
   }
 
   all(): Served {
-    const { first, listeners, options } = this;
+    const { first, options } = this;
     const survived = this.playPlain();
     // signals may start a service anew: what that takes is no client's
     this.spent = first.served;
@@ -139,12 +139,6 @@ class Serving {
     for (const { others } of representatives) for (const scenario of others) this.tryOut(scenario);
     this.tryRoutes();
     this.tryWords();
-    const paths = first.targets();
-    const targets = listeners
-      .filter(({ stream, twinOf }) => stream && twinOf === undefined)
-      .flatMap(({ index }) => paths.flatMap((path) => targetScenarios(index, path)));
-    this.planned += targets.length;
-    for (const scenario of targets) this.tryWithNames(scenario);
     this.trySymbolic([...representatives.map(({ scenario }) => scenario), ...this.spoken]);
     if (this.leftOut > 0) first.cutServing(this.leftOut, options.budget);
     return { rows: this.rows, warmUp: this.warmUp, tried: this.tried };
@@ -268,13 +262,18 @@ class Serving {
     for (const listener of single) {
       const routes = first.routes(listener, { warm: this.isWarm, budget: this.limit });
       this.planned += 2 * routes.length;
-      const lasting = routes.flatMap((route) => {
-        // what a first request reads tells which names the next one may have
-        const plain = this.tryOut(routeScenario(listener.index, route, []));
-        if (plain === undefined) return [];
-        const scenario = routeScenario(listener.index, route, first.quotedNames(plain.steps));
-        return this.tryWithNames(scenario)?.ended === false ? [scenario] : [];
-      });
+      const lasting: Scenario[] = [];
+      const tryAll = (scenario: Scenario): ScenarioTrace | undefined => {
+        const trace = this.tryWithNames(scenario);
+        if (trace?.ended === false) lasting.push(scenario);
+        return trace;
+      };
+      for (const route of routes) {
+        const steps = tryAll(routeScenario(listener.index, route))?.steps ?? [];
+        // what the requests made it read tells which parameters it may know
+        const names = first.quotedNames(steps);
+        if (names.length > 0) tryAll(parameterScenario(listener.index, route, names));
+      }
       if (lasting.length > 0) this.tryOut(chainScenario(lasting));
     }
   }

@@ -4,7 +4,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Scenario, ScenarioTrace } from '../../src/explore/index.ts';
 import { routesIn, targetOf } from '../../src/explore/live-texts.ts';
-import { knownRoutes, quotedNames, routeScenario, speaksHttp } from '../../src/explore/routes.ts';
+import {
+  knownRoutes,
+  parameterScenario,
+  quotedNames,
+  routeScenario,
+  speaksHttp,
+} from '../../src/explore/routes.ts';
 import { createMemory, PROT } from '../../src/machine/index.ts';
 
 const HEAP = 0x7f00_0000_0000;
@@ -128,11 +134,20 @@ test('a path is known where it is answered otherwise than one that nobody knows'
     '/with/{token}',
     '/b',
   ];
-  assert.deepEqual(knownRoutes(0, candidates, play), ['/a', '/api/info', '/with/{token}']);
+  assert.deepEqual(knownRoutes(0, candidates, play), {
+    routes: ['/a', '/api/info', '/with/{token}'],
+    leftOut: 0,
+  });
+  // nothing was played any more: what was not looked at is said
   assert.deepEqual(
     knownRoutes(0, candidates, () => undefined),
-    [],
+    { routes: [], leftOut: candidates.length },
   );
+  const many = Array.from({ length: 1000 }, (_, i) => `/r${i}`);
+  const all = answering((request) => `HTTP/1.1 200\r\n\r\n${/ \/r\d/.test(request) ? 'yes' : 'no'}`);
+  const { routes: some, leftOut } = knownRoutes(0, many, all);
+  assert.ok(some.length > 10 && some.length < 1000);
+  assert.equal(some.length + leftOut, 1000);
 });
 
 test('who speaks HTTP', () => {
@@ -160,7 +175,10 @@ test('names between quotes, and after their length', () => {
 });
 
 test('requests: lengths are those of their bodies under every environment', () => {
-  const { actions } = routeScenario(0, '/path', ['a', 'b']);
+  const actions = [
+    ...routeScenario(0, '/path').actions,
+    ...parameterScenario(0, '/path', ['a', 'b']).actions,
+  ];
   const payloads = actions.flatMap((action) => ('payload' in action ? [action.payload] : []));
   assert.ok(payloads.some((text) => text.startsWith('GET /path?a={token}&b={token} ')));
   assert.ok(payloads.some((text) => text.startsWith('PUT /path/{token} ')));

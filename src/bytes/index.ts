@@ -1,4 +1,5 @@
 // bytes: bounded readers, text of Linux names, hex, and the errors that a user can act on. Floor 0.
+export { leadingZeros, limitedCount, population, trailingZeros } from './bits.ts';
 export { assert, InputError, unreachable } from './error.ts';
 export { Fields, parseJson } from './fields.ts';
 export { hex, unbase64, unhex } from './hex.ts';

@@ -1,30 +1,13 @@
 // The meaning of operations over BigInts, for constant folding, evaluation and tests. Values are unsigned, reduced to
 // their width. It is the meaning that the machine's reference interpreter gives to the IR operations of the same name.
+import { leadingZeros, limitedCount, population, trailingZeros } from '../bytes/index.ts';
 import { OP, OPERATIONS, type Operation } from './ops.ts';
 
 const signed = (width: number, value: bigint): bigint => BigInt.asIntN(width, value);
-const limited = (count: bigint, width: number): bigint => (count < BigInt(width) ? count : BigInt(width));
 const bit = (holds: boolean): bigint => (holds ? 1n : 0n);
 
 /** width: that of the first operand, which is that of the result but for comparisons. */
 type Meaning = (width: number, a: bigint, b: bigint) => bigint;
-
-function leadingZeros(width: number, value: bigint): bigint {
-  return BigInt(value === 0n ? width : width - value.toString(2).length);
-}
-
-function trailingZeros(width: number, value: bigint): bigint {
-  if (value === 0n) return BigInt(width);
-  let n = 0n;
-  while (((value >> n) & 1n) === 0n) n++;
-  return n;
-}
-
-function population(value: bigint): bigint {
-  let n = 0n;
-  for (let rest = value; rest !== 0n; rest &= rest - 1n) n++;
-  return n;
-}
 
 const quotientSigned: Meaning = (width, a, b) => {
   if (b === 0n) return signed(width, a) < 0n ? 1n : -1n;
@@ -46,9 +29,9 @@ const MEANINGS: Readonly<Record<Folded, Meaning>> = {
   or: (_w, a, b) => a | b,
   xor: (_w, a, b) => a ^ b,
   not: (_w, a) => ~a,
-  shl: (width, a, b) => a << limited(b, width),
-  shr: (width, a, b) => a >> limited(b, width),
-  sar: (width, a, b) => signed(width, a) >> limited(b, width),
+  shl: (width, a, b) => a << limitedCount(b, width),
+  shr: (width, a, b) => a >> limitedCount(b, width),
+  sar: (width, a, b) => signed(width, a) >> limitedCount(b, width),
   rotl: (width, a, b) => (a << (b % BigInt(width))) | (a >> (BigInt(width) - (b % BigInt(width)))),
   clz: leadingZeros,
   ctz: trailingZeros,

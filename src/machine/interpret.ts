@@ -1,6 +1,6 @@
 // The meaning of IR, one handler an operation: the reference that every faster engine is compared with. Values are
 // BigInts, unsigned, always reduced to their width.
-import { assert } from '../bytes/index.ts';
+import { assert, leadingZeros, limitedCount, population, trailingZeros } from '../bytes/index.ts';
 import {
   ATOMICS,
   FLAG_BITS,
@@ -115,25 +115,6 @@ const compares =
   };
 
 const signed = (width: number, value: bigint): bigint => BigInt.asIntN(width, value);
-/** A count of the width or more shifts everything out. */
-const limited = (count: bigint, width: number): bigint => (count < BigInt(width) ? count : BigInt(width));
-
-function leadingZeros(value: bigint, width: number): bigint {
-  return BigInt(value === 0n ? width : width - value.toString(2).length);
-}
-
-function trailingZeros(value: bigint, width: number): bigint {
-  if (value === 0n) return BigInt(width);
-  let n = 0n;
-  while (((value >> n) & 1n) === 0n) n++;
-  return n;
-}
-
-function population(value: bigint): bigint {
-  let n = 0n;
-  for (let rest = value; rest !== 0n; rest &= rest - 1n) n++;
-  return n;
-}
 
 function reversedBytes(value: bigint, width: number): bigint {
   let out = 0n;
@@ -329,13 +310,13 @@ export const HANDLERS: Readonly<Record<IrOp, Handler>> = {
   },
   not: computes((a) => ~a),
   neg: computes((a) => -a),
-  shl: computes((a, b, width) => a << limited(b, width)),
-  shr: computes((a, b, width) => a >> limited(b, width)),
-  sar: computes((a, b, width) => signed(width, a) >> limited(b, width)),
+  shl: computes((a, b, width) => a << limitedCount(b, width)),
+  shr: computes((a, b, width) => a >> limitedCount(b, width)),
+  sar: computes((a, b, width) => signed(width, a) >> limitedCount(b, width)),
   rotl: computes((a, b, width) => (a << (b % BigInt(width))) | (a >> (BigInt(width) - (b % BigInt(width))))),
   rotr: computes((a, b, width) => (a >> (b % BigInt(width))) | (a << (BigInt(width) - (b % BigInt(width))))),
-  clz: computes((a, _b, width) => leadingZeros(a, width)),
-  ctz: computes((a, _b, width) => trailingZeros(a, width)),
+  clz: computes((a, _b, width) => leadingZeros(width, a)),
+  ctz: computes((a, _b, width) => trailingZeros(width, a)),
   popcnt: computes((a) => population(a)),
   bswap: computes((a, _b, width) => reversedBytes(a, width)),
   divu: divides(false, false),

@@ -17,7 +17,7 @@ const PROGRAMS: readonly (readonly string[])[] = [
 ];
 /** The reference engine runs programs up to so many instructions. */
 const REFERENCE_LIMIT = 20_000_000;
-const CHILD = fileURLToPath(new URL('./program.js', import.meta.url));
+const CHILD = fileURLToPath(new URL('./program-whole.js', import.meta.url));
 
 interface Ran {
   readonly seconds: number;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 const steps = [
   ['type check and build', ['npx', 'tsc', '-p', '.']],
+  ['one file a command', ['node', 'tools/bundle.mjs']],
   ['lint and format', ['npx', 'biome', 'check', '.']],
 ];
 let passed = 0;

@@ -8,7 +8,7 @@ import { buildEchoImage, type EchoImage } from './image.ts';
 import { prepare } from './prerequisites.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const cli = join(here, '../../src/cli/main.js');
+const cli = join(here, '../../src/cli/effigy.js');
 const client = relative(process.cwd(), join(here, 'client.js'));
 const out = join('out', 'echo');
 

@@ -8,7 +8,7 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { buildEchoImage } from '../../examples/echo/image.ts';
 
-const cli = join(dirname(fileURLToPath(import.meta.url)), '../../src/cli/main.js');
+const cli = join(dirname(fileURLToPath(import.meta.url)), '../../src/cli/effigy.js');
 
 test('the same policy with a cold, a warm, a damaged and no cache, and on the reference engine', async (t) => {
   if (spawnSync('gcc', ['--version']).status !== 0 || !existsSync('/usr/include/stdio.h'))

@@ -12,7 +12,7 @@ import { ENVIRONMENTS, knownTexts } from '../../src/explore/index.ts';
 import { readPolicy } from '../../src/policy/index.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
-const cli = join(root, 'src/cli/main.js');
+const cli = join(root, 'src/cli/effigy.js');
 const client = join(root, 'examples/echo/client.js');
 
 interface Ran {
@@ -115,7 +115,7 @@ test('bad input: one line, exit status 2', () => {
   const cases: readonly (readonly string[])[] = [
     ['image', '/nonexistent'],
     ['model', '/dev/null', '-o', '/tmp/x'],
-    ['show', join(root, 'src/cli/main.js')],
+    ['show', join(root, 'src/cli/effigy.js')],
     ['monitor', '--policy', '/nonexistent', '/nonexistent'],
     ['model', '/nonexistent', '-o', '/tmp/x', '--environments', '9'],
     ['unknown-command'],

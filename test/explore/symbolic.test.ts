@@ -15,6 +15,7 @@ import { PlaceQueue } from '../../src/explore/symbolic-queue.ts';
 import type { Image, Tree } from '../../src/image/index.ts';
 import { createMachine } from '../../src/linux/index.ts';
 import { modelImage } from '../../src/model/index.ts';
+import { plainImage } from '../image/plain.ts';
 import { addProgram, compile, hasTool, treeBuilder } from '../linux/guest.ts';
 
 const server = (body: string): string => `
@@ -42,29 +43,7 @@ int main(void) {
 
 const SPEC = { path: '/program', argv: ['/program'], env: [], cwd: '/', user: '' } as never;
 
-const imageOf = (tree: Tree): Image =>
-  ({
-    names: ['test'],
-    configDigest: '',
-    manifestDigest: undefined,
-    platform: { os: 'linux', architecture: 'amd64' },
-    config: {
-      entrypoint: ['/program'],
-      cmd: [],
-      env: [],
-      user: '',
-      workingDir: '',
-      exposedPorts: [],
-      volumes: [],
-      stopSignal: '',
-      labels: {},
-    },
-    layers: [],
-    history: [],
-    notes: [],
-    tree,
-    close() {},
-  }) as unknown as Image;
+const imageOf = (tree: Tree): Image => plainImage(tree, { entrypoint: ['/program'] });
 
 interface Searched {
   readonly effects: ReadonlySet<string>;

@@ -9,6 +9,7 @@ import { type Image, treeBuilder } from '../../src/image/index.ts';
 import { createMachine } from '../../src/linux/index.ts';
 import { modelImage } from '../../src/model/index.ts';
 import type { Policy, PolicyAutomaton } from '../../src/policy/index.ts';
+import { plainImage } from '../image/plain.ts';
 import { addProgram } from '../linux/guest.ts';
 
 const ENTRYPOINT = `
@@ -28,36 +29,20 @@ function shellImage(): Image {
   addProgram(builder, '/bin/cat');
   addProgram(builder, '/bin/sleep');
   builder.addFile('/entry', `#!/bin/sh${ENTRYPOINT}`, { mode: 0o755 }).addDir('/work', { mode: 0o1777 });
-  return {
-    names: ['shop/app:1'],
-    configDigest: '',
-    manifestDigest: undefined,
-    platform: { os: 'linux', architecture: 'amd64' },
-    config: {
-      entrypoint: ['/entry'],
-      cmd: ['/none'],
-      env: ['NAME=image', 'KEPT=1'],
-      user: '',
-      workingDir: '',
-      exposedPorts: [],
-      volumes: [],
-      stopSignal: '',
-      labels: {},
-      healthcheck: {
-        test: ['CMD', '/bin/cat', '/never'],
-        interval: 0,
-        timeout: 0,
-        startPeriod: 0,
-        startInterval: 0,
-        retries: 0,
-      },
+  const config = {
+    entrypoint: ['/entry'],
+    cmd: ['/none'],
+    env: ['NAME=image', 'KEPT=1'],
+    healthcheck: {
+      test: ['CMD', '/bin/cat', '/never'],
+      interval: 0,
+      timeout: 0,
+      startPeriod: 0,
+      startInterval: 0,
+      retries: 0,
     },
-    layers: [],
-    history: [],
-    notes: [],
-    tree: builder.build(),
-    close() {},
-  } as unknown as Image;
+  };
+  return plainImage(builder.build(), config, ['shop/app:1']);
 }
 
 const MANIFEST = `

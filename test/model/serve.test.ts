@@ -8,10 +8,11 @@ import test, { after } from 'node:test';
 import { plainContainer } from '../../src/deployment/index.ts';
 import { printEffect } from '../../src/effect/index.ts';
 import { type Budgets, DEFAULT_BUDGETS, ENVIRONMENTS, launchOf } from '../../src/explore/index.ts';
-import { type Image, treeBuilder } from '../../src/image/index.ts';
+import { treeBuilder } from '../../src/image/index.ts';
 import { createMachine } from '../../src/linux/index.ts';
 import { modelImage } from '../../src/model/index.ts';
 import type { Policy } from '../../src/policy/index.ts';
+import { plainImage } from '../image/plain.ts';
 import { hasTool } from '../linux/guest.ts';
 
 /** LAZY: instructions that the first request costs, about; a request in two pieces is told apart. */
@@ -51,24 +52,7 @@ function model(lazy: number, budgets: Budgets = DEFAULT_BUDGETS): Policy {
   writeFileSync(`${binary}.c`, SOURCE);
   execFileSync('gcc', ['-O1', '-static', '-w', `-DLAZY=${lazy}`, '-o', binary, `${binary}.c`]);
   const builder = treeBuilder().addFile('/service', readFileSync(binary), { mode: 0o755 });
-  const image = {
-    names: ['service'],
-    configDigest: '',
-    manifestDigest: undefined,
-    platform: { os: 'linux', architecture: 'amd64' },
-    config: {
-      entrypoint: ['/service'],
-      cmd: [],
-      env: [],
-      user: '',
-      workingDir: '',
-      exposedPorts: [],
-      volumes: [],
-      stopSignal: '',
-      labels: {},
-    },
-    tree: builder.build(),
-  } as unknown as Image;
+  const image = plainImage(builder.build(), { entrypoint: ['/service'] }, ['service']);
   return modelImage(image, {
     launches: ENVIRONMENTS.slice(0, 2).map((environment) =>
       launchOf(image, plainContainer('', ''), environment),

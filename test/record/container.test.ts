@@ -5,6 +5,7 @@ import { InputError } from '../../src/bytes/index.ts';
 import { type Image, type ImageConfig, treeBuilder } from '../../src/image/index.ts';
 import { findEntry, placeOf, planContainer, signalNumber } from '../../src/record/container.ts';
 import { quoteAll } from '../../src/record/shell.ts';
+import { plainImage } from '../image/plain.ts';
 
 const tree = treeBuilder()
   .addFile('/etc/passwd', 'root:x:0:0::/root:/bin/sh\napp:x:7:8::/home/app:/bin/sh\n')
@@ -18,34 +19,8 @@ const tree = treeBuilder()
   .addSymlink('/loop', '/loop')
   .build();
 
-const none: ImageConfig = {
-  entrypoint: [],
-  cmd: [],
-  env: [],
-  user: '',
-  workingDir: '',
-  exposedPorts: [],
-  volumes: [],
-  stopSignal: '',
-  labels: {},
-};
-
-function image(config: Partial<ImageConfig>, names: readonly string[] = ['shop:1.4']): Image {
-  return {
-    source: 'dir/shop.tar',
-    format: 'oci-layout',
-    names,
-    configDigest: `sha256:${'ab'.repeat(32)}`,
-    platform: { os: 'linux', architecture: 'amd64' },
-    config: { ...none, ...config },
-    history: [],
-    layers: [],
-    tree,
-    notes: [],
-    notesLeftOut: 0,
-    close: () => undefined,
-  };
-}
+const image = (config: Partial<ImageConfig>, names: readonly string[] = ['shop:1.4']): Image =>
+  plainImage(tree, config, names);
 
 const options = { command: [], env: [], user: undefined, id: '0123456789ab', name: undefined };
 

@@ -1,7 +1,6 @@
 // Facts of the ELF-64 format (System V gABI; x86-64 psABI; GNU extensions). Numbers only, no reading.
 
 export const EM_X86_64 = 62;
-export const EM_AARCH64 = 183;
 
 /** e_type */
 export const ET = { NONE: 0, REL: 1, EXEC: 2, DYN: 3, CORE: 4 } as const;

@@ -1,7 +1,7 @@
 // elf: headers, segments, symbols, dynamic section, unwind tables. Floor 1.
 
 export type { CfaRule, RegisterRule, UnwindRow } from './cfa.ts';
-export { EM_AARCH64, EM_X86_64, ET, PF, PT, SHT, STB, STT } from './constants.ts';
+export { EM_X86_64, ET, PF, PT, SHT, STB, STT } from './constants.ts';
 export { buildIdOf, type Dynamic, readDynamic } from './dynamic.ts';
 export { type ExpressionContext, evaluateExpression } from './expression.ts';
 export {

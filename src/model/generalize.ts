@@ -1,13 +1,12 @@
 // From the same run under several environments to resource patterns: what differs between corresponding effects is
 // the environment's and becomes a class; what is the same stays literal. (Until symbolic shadows say it exactly.)
 //
-// Runs are aligned task by task. Tasks correspond when they were created in the same order by corresponding parents
-// at the same call stack; effects correspond along a longest common subsequence of their contexts (operation, shape of
-// the resource, call stack). What has no counterpart keeps its own text, save for values that are known to be the
-// environment's.
+// Runs are aligned task by task (tasks.ts). Effects correspond along a longest common subsequence of their contexts
+// (operation, shape of the resource, call stack); where their texts differ, but each text is there in every run, they came
+// in another order, and equal texts correspond (orders.ts). What has no counterpart keeps its own text, save for values
+// that are known to be the environment's.
 import {
   classOf,
-  isLiteral,
   literal,
   type Pattern,
   type PatternClass,
@@ -18,19 +17,9 @@ import {
   widerClass,
 } from '../effect/index.ts';
 import type { EffectEvent } from '../linux/index.ts';
+import type { Orders, Row } from './orders.ts';
 import { stackKey } from './stack.ts';
-
-/** One run of a scenario: what went before it, and its own events. */
-export interface Run {
-  readonly before: readonly EffectEvent[];
-  readonly events: readonly EffectEvent[];
-  /** Texts that belong to the environment (host name, addresses), for events without a counterpart. */
-  readonly known: readonly string[];
-  /** What the clients of this run wrote where they could write anything; '' where nothing. */
-  readonly chosen: string;
-  /** Names of tasks that came in from outside, by tid; corresponding tasks have the same. */
-  readonly entered: ReadonlyMap<number, string>;
-}
+import { type Run, tasksOf } from './tasks.ts';
 
 /** Patterns of the texts of an event's resource, in the order of `resourceTexts`. */
 export type EventPatterns = Map<EffectEvent, readonly Pattern[]>;
@@ -97,24 +86,73 @@ function contextKey(event: EffectEvent): string {
 
 /**
  * Aligns the events of several runs of the same scenario and returns a pattern for every text of every event after
- * `before` (which only tells how tasks came to be).
+ * `before` (which only tells how tasks came to be). `orders` learns what came in another order.
  */
-export function alignRuns(runs: readonly Run[]): EventPatterns {
+export function alignRuns(runs: readonly Run[], orders?: Orders): EventPatterns {
   const patterns: EventPatterns = new Map();
-  const split = runs.map(byTask);
+  const split = tasksOf(runs);
   const keys = new Set(split.flatMap((tasks) => [...tasks.keys()]));
   for (const key of keys) {
     const columns = split.map((tasks) => tasks.get(key) ?? []);
-    for (const row of alignColumns(columns)) patternsOfRow(row, runs, patterns);
+    const rows = withMoved(columns, alignColumns(columns), runs);
+    for (const row of rows) patternsOfRow(row, runs, patterns);
+    orders?.note(columns, rows, patterns);
   }
   return patterns;
 }
 
-function patternsOfRow(
-  row: readonly (EffectEvent | undefined)[],
+/**
+ * The rows, with events of equal texts in rows of their own, where they stand in rows with others, but are in every
+ * run. Addresses are left as they are: which one of several a program takes is the environment's.
+ */
+function withMoved(
+  columns: readonly (readonly EffectEvent[])[],
+  rows: readonly Row[],
   runs: readonly Run[],
-  into: EventPatterns,
-): void {
+): readonly Row[] {
+  const count = columns.filter((column) => column.length > 0).length;
+  if (count < 2) return rows;
+  const loose = new Map<string, EffectEvent[][]>();
+  for (const row of rows) {
+    if (agrees(row, count)) continue;
+    row.forEach((event, c) => {
+      const { chosen } = runs[c];
+      if (event === undefined || event.effect.resource.kind === 'net') return;
+      const texts = resourceTexts(event.effect.resource);
+      if (texts.length === 0 || (chosen !== '' && texts.some((text) => text.includes(chosen)))) return;
+      const key = `${contextKey(event)} ${JSON.stringify(texts)}`;
+      let lists = loose.get(key);
+      if (lists === undefined) loose.set(key, (lists = runs.map(() => [])));
+      lists[c].push(event);
+    });
+  }
+  const moved: Row[] = [];
+  const taken = new Set<EffectEvent>();
+  for (const lists of loose.values()) {
+    if (lists.filter((list) => list.length > 0).length < count) continue;
+    const times = Math.min(...lists.flatMap((list) => (list.length > 0 ? [list.length] : [])));
+    for (let k = 0; k < times; k++) {
+      const row = lists.map((list) => list.at(k));
+      moved.push(row);
+      for (const event of row) if (event !== undefined) taken.add(event);
+    }
+  }
+  if (moved.length === 0) return rows;
+  const left = rows
+    .map((row): Row => row.map((event) => (event !== undefined && taken.has(event) ? undefined : event)))
+    .filter((row) => row.some((event) => event !== undefined));
+  return [...left, ...moved];
+}
+
+/** Whether it has an event of every run that has any, all of the same texts. */
+function agrees(row: Row, count: number): boolean {
+  const present = row.flatMap((event) => event ?? []);
+  if (present.length < count) return false;
+  const first = resourceTexts(present[0].effect.resource);
+  return present.every((event) => resourceTexts(event.effect.resource).every((text, i) => text === first[i]));
+}
+
+function patternsOfRow(row: Row, runs: readonly Run[], into: EventPatterns): void {
   const present = row.flatMap((event, run) => (event === undefined ? [] : [{ event, run }]));
   const texts = present.map(({ event }) => resourceTexts(event.effect.resource));
   const isNet = present[0].event.effect.resource.kind === 'net';
@@ -150,33 +188,6 @@ export function withoutKnown(text: string, known: readonly string[], chosen = ''
 
 /** What clients may write where they wrote this. */
 const chosenClass = (text: string): PatternClass => (text.includes('/') ? '**' : '*');
-
-/** Events by task; the key names the task by how it came to be, not by its number. */
-function byTask(run: Run): Map<string, EffectEvent[]> {
-  const names = new Map<number, string>();
-  const born = new Map<string, number>();
-  const out = new Map<string, EffectEvent[]>();
-  const all = [...run.before, ...run.events];
-  all.forEach((event, i) => {
-    let name = names.get(event.tid);
-    if (name === undefined) {
-      name = run.entered.get(event.tid) ?? (i === 0 ? 'first task' : `task ${event.tid}`);
-      names.set(event.tid, name);
-    }
-    if (i >= run.before.length) {
-      const list = out.get(name);
-      if (list === undefined) out.set(name, [event]);
-      else list.push(event);
-    }
-    if (event.effect.op === 'CLONE' && event.result > 0) {
-      const site = `${name} > ${stackKey(event.stack)}`;
-      const ordinal = born.get(site) ?? 0;
-      born.set(site, ordinal + 1);
-      names.set(event.result, `${site} #${ordinal}`);
-    }
-  });
-  return out;
-}
 
 /** Longest sequences that are aligned exactly; longer ones match greedily within a window. */
 const EXACT_LIMIT = 3000;
@@ -235,11 +246,4 @@ export function commonSubsequence(a: readonly string[], b: readonly string[]): [
     }
   }
   return [...pairs, ...tail.reverse()];
-}
-
-/** For tests and reports: how many texts of a run became patterns. */
-export function generalizedCount(patterns: EventPatterns): number {
-  let count = 0;
-  for (const list of patterns.values()) if (list.some((pattern) => !isLiteral(pattern))) count++;
-  return count;
 }

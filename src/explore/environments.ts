@@ -1,5 +1,6 @@
 // The environments that boots are compared under: everything that the host would decide and the image does not.
-// Values are chosen to differ from each other in every character, so that what comes from them never looks literal.
+// Values are chosen to differ from each other in every character, so that what comes from them never looks literal, and
+// of any two files in a directory the second environment lists the other one first.
 import type { EnvironmentValues } from '../linux/index.ts';
 
 /** An environment, with the text that its clients use where a request may name anything. */
@@ -26,6 +27,7 @@ export const ENVIRONMENTS: readonly Environment[] = [
       uptime: 86_412_318_846_215n,
       bootId: '3f1c9a52-0b7e-4d18-9c66-52a1e07d4b90',
       disks: ['vda', 'vdb'],
+      listing: 'by name',
     },
     token: 'qzkva',
   },
@@ -46,6 +48,7 @@ export const ENVIRONMENTS: readonly Environment[] = [
       uptime: 3_901_755_402_971n,
       bootId: 'c80e64b7-94d3-4af1-8e0b-9d7f5613ea2c',
       disks: ['nvme0n1', 'nvme1n1', 'nvme2n1'],
+      listing: 'backwards',
     },
     token: 'wjxpb',
   },
@@ -66,6 +69,7 @@ export const ENVIRONMENTS: readonly Environment[] = [
       uptime: 777_215_960_137_486n,
       bootId: '95b7d2e8-a64f-4c03-b5d9-06e8cf21479d',
       disks: ['sdc', 'sdd'],
+      listing: 'hashed',
     },
     token: 'ghmyu',
   },

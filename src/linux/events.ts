@@ -73,4 +73,9 @@ export interface EnvironmentValues {
   readonly bootId: string;
   /** Names of the host's block devices, which /sys shows in every container; default: two. */
   readonly disks?: readonly string[];
+  /** In which order file systems list what is in a directory: each has its own (hashes, trees); default: by name. */
+  readonly listing?: ListingOrder;
 }
+
+/** `hashed`: by a hash of the names and the environment's `seed`, as most file systems do. */
+export type ListingOrder = 'by name' | 'backwards' | 'hashed';

@@ -161,6 +161,10 @@ export abstract class DirectoryInode extends Inode {
   abstract lookup(looker: Looker, self: Dentry, name: string): Dentry | undefined;
   /** Names and types in a stable order, without `.` and `..`. */
   abstract list(looker: Looker, self: Dentry): DirectoryEntry[];
+  /** The same as programs get it: in the kernel's own order, where the file system is not stored. */
+  listInOrder(looker: Looker, self: Dentry): DirectoryEntry[] {
+    return this.list(looker, self);
+  }
   /** Takes the dentry in; a negative errno where nothing can be created here. */
   insert(_clock: Clock, _dentry: Dentry): number {
     return -E.PERM;

@@ -85,7 +85,7 @@ export class DirectoryFile extends PlacedFile {
       this.listing = [
         { name: '.', ino: directory.ino, mode: directory.mode },
         { name: '..', ino: above.ino, mode: above.mode },
-        ...(dentry.gone ? [] : directory.list(looker, dentry)),
+        ...(dentry.gone ? [] : directory.listInOrder(looker, dentry)),
       ];
     }
     for (let i = this.position; i < this.listing.length; i++) {

@@ -5,6 +5,7 @@ import { type DirNode, type Node, typeBits } from '../image/index.ts';
 import { type DirectoryEntry, S } from './abi-file.ts';
 import { DeviceInode } from './devfs.ts';
 import { E } from './errno.ts';
+import { inOrder } from './listing.ts';
 import { FifoInode } from './pipe.ts';
 import { share } from './shared.ts';
 import { RegularInode } from './vfs-file.ts';
@@ -92,6 +93,10 @@ export class TreeDirectory extends DirectoryInode {
     for (const [name, dentry] of this.known)
       if (dentry !== null) out.push({ name, ino: dentry.inode.ino, mode: dentry.inode.mode });
     return out.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  }
+
+  override listInOrder({ kernel }: Looker): DirectoryEntry[] {
+    return inOrder(this.list(), kernel.environment);
   }
 
   override insert(clock: Clock, dentry: Dentry): number {

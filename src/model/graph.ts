@@ -22,7 +22,11 @@ import type {
   Provenance,
 } from '../policy/index.ts';
 import type { EventPatterns } from './generalize.ts';
+import type { Orders } from './orders.ts';
 import { stackKey } from './stack.ts';
+
+/** Label of a state between blocks that come in any order (orders.ts). */
+const ANY_ORDER = 'one of several, in any order';
 
 /** Resources that one (operation, call stack) tells apart; beyond, its states no longer name the resource. */
 export const MAX_RESOURCES_PER_CONTEXT = 512;
@@ -66,6 +70,7 @@ export interface GraphParts {
 export interface RunContext {
   readonly phase: Phase;
   readonly patterns: EventPatterns;
+  readonly orders: Orders;
   /** Arguments of commands that the runtime starts, by index of the launch's entry. */
   readonly entered: ReadonlyMap<number, readonly Pattern[]>;
 }
@@ -96,17 +101,43 @@ export class GraphBuilder {
   }
 
   /** Walks the steps from these places and adds what they show. The places are changed. */
-  add(
-    steps: readonly Step[],
+  add(steps: readonly Step[], places: Places, context: RunContext, provenance: Provenance): void {
+    for (const step of steps) {
+      if (step.kind === 'effect') this.addInOrder(step.event, places, context, provenance);
+      else if (step.kind === 'wait') this.addWait(step, places, provenance);
+      else this.enter(step, places, context.entered.get(step.entry) ?? step.args.map(literal));
+    }
+  }
+
+  /** An effect; through the hubs of groups of which it starts or ends a block. */
+  private addInOrder(
+    event: EffectEvent,
     places: Places,
-    { phase, patterns, entered }: RunContext,
+    { phase, patterns, orders }: RunContext,
     provenance: Provenance,
   ): void {
-    for (const step of steps) {
-      if (step.kind === 'effect') this.addEffect(step.event, places, phase, patterns, provenance);
-      else if (step.kind === 'wait') this.addWait(step, places, provenance);
-      else this.enter(step, places, entered.get(step.entry) ?? step.args.map(literal));
-    }
+    const texts = patterns.get(event) ?? [];
+    const started = orders.startedBy(event, texts);
+    if (started !== undefined) this.throughHub(event.tid, places, started, { phase, provenance });
+    this.addEffect(event, places, phase, patterns, provenance);
+    // an exec leads to another automaton
+    const ended = event.effect.op === 'EXEC' ? undefined : orders.endedBy(event, texts);
+    if (ended !== undefined) this.throughHub(event.tid, places, ended, { phase, provenance });
+  }
+
+  private throughHub(
+    tid: number,
+    places: Places,
+    group: number,
+    { phase, provenance }: { readonly phase: Phase; readonly provenance: Provenance },
+  ): void {
+    const place = places.get(tid);
+    if (place === undefined) return;
+    const { automaton, state } = place;
+    const hub = this.state(automaton, `${phase} hub ${group}`, phase, ANY_ORDER);
+    if (hub === state) return;
+    this.edge(automaton, { from: state.index, to: hub.index, provenance }, 0);
+    places.set(tid, { automaton, state: hub });
   }
 
   /** The runtime starts a command in the running container. */

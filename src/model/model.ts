@@ -17,12 +17,14 @@ import { type Image, walk } from '../image/index.ts';
 import type { EffectEvent, Frame, Listener, Machine } from '../linux/index.ts';
 import type { Policy, PolicyCut } from '../policy/index.ts';
 import { POLICY_FORMAT } from '../policy/index.ts';
-import { alignRuns, generalizeTexts, type Run } from './generalize.ts';
+import { alignRuns, type EventPatterns, generalizeTexts } from './generalize.ts';
 import { GraphBuilder, type Places } from './graph.ts';
 import { policyLinks } from './links.ts';
 import { Novelty } from './novelty.ts';
+import { Orders } from './orders.ts';
 import { ProgramTable } from './programs.ts';
 import { type Served, serveAll } from './serve.ts';
+import type { Run } from './tasks.ts';
 
 export interface ModelOptions {
   /** How the container is started, one for each boot that is compared. */
@@ -208,13 +210,14 @@ export function describeStatus(status: number): string {
 
 const lastLine = (output: string): string => output.trimEnd().split('\n').at(-1) || '(no output)';
 
-/** Aligns corresponding runs and folds all of them into the graph. */
+/** Aligns corresponding runs, then folds all of them into the graph: which orders are possible shows in all of them. */
 function foldRuns(
   builder: GraphBuilder,
   explorers: readonly Explorer[],
   restarts: readonly (readonly BootResult[])[],
   { rows, warmUp }: Served,
 ): void {
+  const orders = new Orders();
   const boots = explorers.map(({ boot }) => eventsOf(boot.steps));
   const runs = explorers.map(
     (explorer, i): Run => ({
@@ -225,34 +228,8 @@ function foldRuns(
       entered: new Map(),
     }),
   );
-  const bootPatterns = alignRuns(runs);
-  const firstArgs = commonArgs(explorers.map(({ boot }) => boot.first.args));
-  const afterBoot = explorers.map(({ boot }): Places => {
-    const places = builder.start(boot.first.tid, boot.first.exe, firstArgs);
-    builder.add(
-      boot.steps,
-      places,
-      { phase: 'boot', patterns: bootPatterns, entered: new Map() },
-      'executed',
-    );
-    return places;
-  });
-  for (const row of restarts) {
-    // what it has in common with the first starts differs as it does there
-    const again = row.map((boot, i): Run => ({ ...runs[i], events: eventsOf(boot.steps) }));
-    const patterns = alignRuns([...runs, ...again]);
-    for (const boot of row) {
-      const places = builder.start(boot.first.tid, boot.first.exe, firstArgs);
-      builder.add(boot.steps, places, { phase: 'boot', patterns, entered: new Map() }, 'executed');
-    }
-  }
-  /** Folds corresponding traces that began here; where their tasks are then. */
-  const fold = (
-    traces: readonly ScenarioTrace[],
-    starts: readonly Places[],
-    before: readonly (readonly EffectEvent[])[],
-  ): Places[] => {
-    const patterns = alignRuns(
+  const align = (traces: readonly ScenarioTrace[], before: readonly (readonly EffectEvent[])[]) =>
+    alignRuns(
       traces.map((trace, i) => ({
         ...runs[i],
         before: before[i],
@@ -260,18 +237,48 @@ function foldRuns(
         chosen: trace.chosen,
         entered: enteredIn(trace.steps),
       })),
+      orders,
     );
+  const bootPatterns = alignRuns(runs, orders);
+  // what later starts have in common with the first ones differs as it does there
+  const againPatterns = restarts.map((row) =>
+    alignRuns(
+      [...runs, ...row.map((boot, i): Run => ({ ...runs[i], events: eventsOf(boot.steps) }))],
+      orders,
+    ),
+  );
+  const warmPatterns = align(warmUp, boots);
+  const beforeWarm = warmUp.map((trace, i) => [...boots[i], ...eventsOf(trace.steps)]);
+  const rowPatterns = rows.map(({ traces, warm }) => align(traces, warm ? beforeWarm : boots));
+
+  const firstArgs = commonArgs(explorers.map(({ boot }) => boot.first.args));
+  const start = (boot: BootResult, patterns: EventPatterns): Places => {
+    const places = builder.start(boot.first.tid, boot.first.exe, firstArgs);
+    const context = { phase: 'boot', patterns, orders, entered: new Map() } as const;
+    builder.add(boot.steps, places, context, 'executed');
+    return places;
+  };
+  const afterBoot = explorers.map(({ boot }) => start(boot, bootPatterns));
+  restarts.forEach((row, i) => {
+    for (const boot of row) start(boot, againPatterns[i]);
+  });
+  /** Folds corresponding traces that began here; where their tasks are then. */
+  const fold = (
+    traces: readonly ScenarioTrace[],
+    starts: readonly Places[],
+    patterns: EventPatterns,
+  ): Places[] => {
     const entered = entriesOf(traces);
     return traces.map((trace, i) => {
       const places = new Map(starts[i]);
-      builder.add(trace.steps, places, { phase: 'serve', patterns, entered }, 'executed');
+      builder.add(trace.steps, places, { phase: 'serve', patterns, orders, entered }, 'executed');
       return places;
     });
   };
-  const afterWarmUp = fold(warmUp, afterBoot, boots);
-  const beforeWarm = warmUp.map((trace, i) => [...boots[i], ...eventsOf(trace.steps)]);
-  for (const { traces, warm } of rows)
-    fold(traces, warm ? afterWarmUp : afterBoot, warm ? beforeWarm : boots);
+  const afterWarmUp = fold(warmUp, afterBoot, warmPatterns);
+  rows.forEach(({ traces, warm }, i) => {
+    fold(traces, warm ? afterWarmUp : afterBoot, rowPatterns[i]);
+  });
 }
 
 /** Patterns of arguments that each environment has its own of; as they are where their number differs. */

@@ -47,6 +47,8 @@ export interface BoxOptions {
   readonly readOnlyRoot?: boolean;
   /** Only the tree: no mounts of a runtime over it. */
   readonly bare?: boolean;
+  /** Values other than those above. */
+  readonly environment?: Partial<EnvironmentValues>;
 }
 
 export class Box {
@@ -59,18 +61,19 @@ export class Box {
   constructor(options: BoxOptions = {}) {
     const memory = createMemory();
     const tree = options.tree ?? smallTree();
+    const values = { ...environment, ...options.environment };
     this.kernel = new Kernel({
-      environment: share(environment),
+      environment: share(values),
       machine: share({ engine: createReferenceEngine(), memory }),
       layout: share({ program: 0x555555554000, mmapTop: 0x7ffff7fff000, stackTop: 0x7ffffffff000 }),
       hooks: { onEffect: (event) => this.effects.push(event), onCut: (cut) => this.cuts.push(cut) },
       vfs: createVfs({
         tree,
-        environment,
+        environment: values,
         mounts: options.mounts ?? [],
         readOnlyRoot: options.readOnlyRoot ?? false,
       }),
-      net: new Net(environment),
+      net: new Net(values),
       syscalls: share(syscallTable),
     });
     const streams = this.kernel.vfs.stdStreams(this.kernel);

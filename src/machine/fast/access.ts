@@ -1,19 +1,11 @@
-// Guest memory access inline. In the interpreter the page table's leaf for the address' upper part is kept in a local;
-// the usual access is a compare, a load of the leaf entry, a test of its permission bit, and the access. In regions a
+// Guest memory access inline. In the interpreter leaf tables of the page table are remembered by the address' upper
+// part; the usual access is a compare, a load of the leaf entry, a test of its permission bit, and the access. In regions a
 // window (the page that a base register pointed into last) is kept in linear memory, and the usual access is a subtraction
 // and a compare; what moves a window calls nothing, so that locals need not be spilled around it.
 import type { Asm, Label } from './asm.ts';
 import { CPU, LEAVES, WINDOW_SIZE, WINDOWS } from './layout.ts';
 import { V, W } from './opcodes.ts';
 import { T } from './wasm-code.ts';
-
-/** Locals that remember the last leaf table. */
-export interface LeafPair {
-  /** Upper part of the address (bits from 24 on), i64; -1 nothing yet. */
-  readonly high: number;
-  /** Byte address of the leaf, i32. */
-  readonly leaf: number;
-}
 
 /** Locals of one access. */
 export interface AccessLocals {
@@ -26,37 +18,35 @@ export function accessLocals(a: Asm): AccessLocals {
   return { address: a.local(T.i64), low: a.local(T.i32), entry: a.local(T.i32) };
 }
 
-/** Leaves an i32, 1 where `size` bytes at the address can be reached directly. */
+/**
+ * Leaves an i32, 1 where `size` bytes at the address can be reached directly. `unknown` writes code that goes elsewhere:
+ * it is reached where the leaf table is not remembered.
+ */
 export function translate(
   a: Asm,
   at: AccessLocals,
-  pair: LeafPair,
-  size: number,
-  write: boolean,
-  walk: number,
+  access: { readonly size: number; readonly write: boolean; readonly cpu: number },
+  unknown: () => void,
 ): void {
+  const { size, write, cpu } = access;
+  placeOfLeaf(a, at.address);
+  a.tee(at.entry);
+  a.load(64, cpu + CPU.leaves);
   a.get(at.address);
   a.i64(24);
-  a.op(W.i64_shr_u);
-  a.get(pair.high);
-  a.op(W.i64_ne);
-  a.if();
-  a.get(at.address);
-  a.i64(24);
-  a.op(W.i64_shr_u);
-  a.tee(pair.high);
-  a.call(walk);
-  a.set(pair.leaf);
+  a.op(W.i64_shr_u, W.i64_ne);
+  a.ifRarely();
+  unknown();
   a.end();
+  a.get(at.entry);
+  a.load(32, cpu + CPU.leaves + 8);
   a.get(at.address);
   a.op(W.i32_wrap_i64);
   a.tee(at.low);
   a.i32(10);
   a.op(W.i32_shr_u);
   a.i32(0x3ffc);
-  a.op(W.i32_and);
-  a.get(pair.leaf);
-  a.op(W.i32_add);
+  a.op(W.i32_and, W.i32_add);
   a.load(32);
   a.tee(at.entry);
   if (write) {
@@ -73,6 +63,15 @@ export function translate(
   a.op(W.i32_and);
   a.i32(4096 - size);
   a.op(W.i32_le_u, W.i32_and);
+}
+
+/** Leaves the offset from the first place where a leaf table is remembered to the one for the address. */
+export function placeOfLeaf(a: Asm, address: number): void {
+  a.get(address);
+  a.i64(20);
+  a.op(W.i64_shr_u, W.i32_wrap_i64);
+  a.i32((LEAVES - 1) << 4);
+  a.op(W.i32_and);
 }
 
 /** Leaves the byte offset in linear memory of an address that `translate` said yes to. */

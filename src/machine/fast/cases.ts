@@ -6,11 +6,12 @@ import { ANY_OF_NOT, COMPARISON_MASKS, FOLDED } from './analysis.ts';
 import { type Native, nativeFor, type Shape, shuffleLanes } from './emit.ts';
 
 /**
- * Cases of the interpreter's own, in this order before the native ones. Words after the case number:
+ * Cases of the interpreter's own, in this order before the native ones. Words after the case number, where the number
+ * of the operation, for the reference, is the last:
  * slow: operation · copy64, copy128, copy32: to, from · load: to, address, operation · store: address, value, operation
- * flags, keepflags: kind, a, b, c · cond: to, code · getf: to, bit · setf: bit, value · rflags: to · setrflags: value
- * align, canonical: address, operation, mask · exit: condition, target · jump: target · branch: condition, yes, no
- * goto, fork: as jump and branch, to constants · syscall: next · end, boundary, dispatch: none · swizzle1: to, a, mask · swizzle2: to, a, b, masks
+ * flags, keepflags: kind, a, b, c · cond: to · getf: to, bit · setf: bit, value · rflags: to · setrflags: value
+ * align: address, mask, operation · canonical: address, operation · exit: condition, target · jump: target
+ * branch: yes, no, condition · goto, fork: as jump and branch, to constants · syscall: next · end, boundary, dispatch: none · swizzle1: to, a, mask · swizzle2: to, a, b, masks
  * atomic: to, address, operand, replacement, operation · bit: to, from, position · nop (insn)
  */
 export const OWN = [
@@ -42,10 +43,8 @@ export const OWN = [
   'bit32',
   'bit64',
   ...Array.from({ length: 16 }, (_, i) => `cond${i}` as const),
-  ...([8, 16, 32, 64, 128] as const).flatMap((width) =>
-    ([0, 1] as const).flatMap(
-      (pair) => [`load${width}.${pair}`, `update${width}.${pair}`, `store${width}.${pair}`] as const,
-    ),
+  ...([8, 16, 32, 64, 128] as const).flatMap(
+    (width) => [`load${width}`, `update${width}`, `store${width}`] as const,
   ),
   ...([8, 16, 32, 64] as const).flatMap((width) => ATOMICS.map((kind) => `atomic${width}.${kind}` as const)),
 ] as const;
@@ -63,7 +62,7 @@ export interface PlainAccess {
 
 /** By case number, where the case is one. */
 export const PLAIN_ACCESSES: readonly (PlainAccess | undefined)[] = OWN.map((name) => {
-  const [, kind, width] = /^(load|update|store)(\d+)\.\d$/.exec(name) ?? [];
+  const [, kind, width] = /^(load|update|store)(\d+)$/.exec(name) ?? [];
   if (kind === undefined) return undefined;
   const store = kind === 'store';
   const code = new Int32Array(3 * WORDS).fill(-1);
@@ -161,9 +160,9 @@ FLOAT_CONVERSIONS.forEach(([, from, to], i) => {
 
 const OWN_WORDS: Readonly<Record<string, number>> = {
   ...{ slow: 2, copy: 3, flags: 5, keepflags: 5, getf: 3, setf: 3, rflags: 2, setrflags: 2 },
-  ...{ align: 4, canonical: 4, exit: 3, jump: 2, branch: 4, goto: 2, fork: 4, syscall: 2 },
+  ...{ align: 4, canonical: 3, exit: 3, jump: 2, branch: 4, goto: 2, fork: 4, syscall: 2 },
   ...{ end: 1, boundary: 1, dispatch: 1 },
-  ...{ swizzle1: 4, swizzle2: 5, bit: 4, cond: 3, load: 4, update: 4, store: 4, atomic: 6 },
+  ...{ swizzle1: 4, swizzle2: 5, bit: 4, cond: 2, load: 4, update: 4, store: 4, atomic: 6 },
 };
 
 /** Words of an operation, its case number included, by case number. */

@@ -1,64 +1,82 @@
 // The dispatch loop of the core module: from RIP to the block or region there, if its page still is what it was made
 // from. Operations of stream blocks are interpreter.ts', which extends it.
 import { LAYOUT } from '../registers.ts';
-import { accessLocals, type LeafPair } from './access.ts';
+import { accessLocals, placeOfLeaf } from './access.ts';
 import type { Asm, Label } from './asm.ts';
 import { WALK } from './core-functions.ts';
-import { CPU, DESCRIPTOR_PAGES, ENTRIES, EXIT, HEADER, LEAVES, type Places } from './layout.ts';
+import { CPU, DESCRIPTOR_PAGES, ENTRIES, EXIT, HEADER, LINKS, type Places } from './layout.ts';
 import { W } from './opcodes.ts';
 import { T, type ValueType } from './wasm-code.ts';
 
 const I32 = T.i32;
 const I64 = T.i64;
 
-/** Locals of the interpreter, its ways out, and the dispatch. */
+/**
+ * Locals of the interpreter, its ways out, and the dispatch. But for `pc`, what outlives an operation is in linear
+ * memory: locals would be spilled and reloaded by every case, since some cases call functions.
+ */
 export abstract class DispatchWriter {
   protected readonly a: Asm;
   protected readonly places: Places;
   protected readonly hot: number;
-  protected readonly fuel = 0;
   protected readonly pc: number;
-  protected readonly rip: number;
-  protected readonly block: number;
+  /** Why the interpreter is left. */
   protected readonly code: number;
-  protected readonly epoch: number;
   /** Byte address of the link by which the block was left, 0 none. */
   protected readonly chain: number;
-  /** 1: the block at rip is run as a stream, its region can't go on there. */
-  protected readonly skip: number;
+  /** Header of the block that is to begin. */
+  protected readonly block: number;
   protected readonly entry: number;
   protected readonly flags: number;
   protected readonly access;
-  protected readonly pairs: readonly LeafPair[];
   protected readonly temps = new Map<string, number>();
   protected exit: Label = 0;
+  /** Goes where rip is, which stands in linear memory. */
   protected dispatch: Label = 0;
+  /** Goes where a link leads; rip is not set yet. */
+  protected linked: Label = 0;
+  /** Begins the block. */
+  protected begin: Label = 0;
   protected next: Label = 0;
 
   constructor(a: Asm, places: Places, hot: number) {
     this.a = a;
     this.hot = hot;
     this.places = places;
-    [this.pc, this.block, this.code, this.epoch, this.skip, this.entry, this.flags, this.chain] = Array.from(
-      { length: 8 },
-      () => a.local(I32),
+    [this.pc, this.block, this.code, this.entry, this.flags, this.chain] = Array.from({ length: 6 }, () =>
+      a.local(I32),
     );
-    this.rip = a.local(I64);
     this.access = accessLocals(a);
-    this.pairs = [0, 1].map(() => ({ high: a.local(I64), leaf: a.local(I32) }));
+  }
+
+  /** Pushes a field of the CPU area. */
+  protected field(offset: number, width = 32): void {
+    this.a.i32(0);
+    this.a.load(width, this.places.cpu + offset);
+  }
+  protected setField(offset: number, push: () => void, width = 32): void {
+    this.a.i32(0);
+    push();
+    this.a.store(width, this.places.cpu + offset);
   }
 
   /** The block was left by the link at the offset that is pushed. */
   protected link(offset: () => void): void {
     const { a } = this;
-    a.get(this.block);
+    this.field(CPU.block);
     offset();
     a.op(W.i32_add);
     a.set(this.chain);
+    a.br(this.linked);
   }
-  protected noLink(): void {
-    this.a.i32(0);
-    this.a.set(this.chain);
+
+  /** Goes to the address that is pushed. */
+  protected jump(address: () => void): void {
+    const { a } = this;
+    this.setField(LAYOUT.rip, address, 64);
+    a.i32(0);
+    a.set(this.chain);
+    a.br(this.dispatch);
   }
 
   /** The next operation is to go where rip is. */
@@ -66,22 +84,6 @@ export abstract class DispatchWriter {
     const { a, places } = this;
     a.i32(places.cpu + CPU.again);
     a.set(this.pc);
-    this.readEpoch();
-  }
-
-  /** The epoch may be another after code of the host ran. */
-  protected readEpoch(): void {
-    const { a, places } = this;
-    a.i32(places.cpu);
-    a.load(32, CPU.epoch);
-    a.set(this.epoch);
-  }
-
-  protected forgetLeaves(): void {
-    for (const pair of this.pairs) {
-      this.a.i64(-1);
-      this.a.set(pair.high);
-    }
   }
 
   protected leave(code: number): void {
@@ -92,7 +94,7 @@ export abstract class DispatchWriter {
 
   /** Leaves with the code where the i32 on the stack is not 0. */
   protected leaveIf(code: number): void {
-    this.a.if();
+    this.a.ifRarely();
     this.leave(code);
     this.a.end();
   }
@@ -109,34 +111,45 @@ export abstract class DispatchWriter {
 
   // dispatch
 
-  protected writeDispatch(): void {
+  /** The jump or branch at `pc`, whose targets are its first words, goes by the link at `chain`. */
+  protected writeLinked(): void {
     const { a } = this;
-    const linked = a.block();
-    const looked = a.block();
-    a.get(this.chain);
-    a.op(W.i32_eqz);
-    a.brIf(looked);
-    a.get(this.chain);
-    a.load(32, 4);
-    a.get(this.epoch);
-    a.op(W.i32_ne);
-    a.brIf(looked);
     a.get(this.chain);
     a.load(32);
     a.set(this.block);
-    a.br(linked);
-    a.end();
-    this.lookUp();
-    a.end();
-    this.beginBlock();
+    a.get(this.chain);
+    a.load(32, 4);
+    this.field(CPU.epoch);
+    a.op(W.i32_eq);
+    a.brIf(this.begin);
+    this.setField(
+      LAYOUT.rip,
+      () => {
+        // the second link is that of the second target
+        a.get(this.chain);
+        this.field(CPU.block);
+        a.op(W.i32_sub);
+        a.i32(LINKS);
+        a.op(W.i32_sub);
+        a.i32(1);
+        a.op(W.i32_shr_u);
+        a.get(this.pc);
+        a.op(W.i32_add);
+        a.load(32, 4);
+        a.load(64);
+      },
+      64,
+    );
   }
 
-  /** Finds what stands at rip: goes on with a stream block, runs a region. */
-  private lookUp(): void {
+  /** Finds what stands at rip: a stream block, or a region, which is run. */
+  protected writeLookUp(): void {
     const { a, places } = this;
-    a.get(this.rip);
+    const rip = this.temp(I64, 0);
+    this.field(LAYOUT.rip, 64);
+    a.tee(rip);
     a.op(W.i32_wrap_i64);
-    a.get(this.rip);
+    a.get(rip);
     a.i64(13);
     a.op(W.i64_shr_u, W.i32_wrap_i64, W.i32_xor);
     a.i32(ENTRIES - 1);
@@ -147,15 +160,15 @@ export abstract class DispatchWriter {
     a.op(W.i32_add);
     a.tee(this.entry);
     a.load(64);
-    a.get(this.rip);
+    a.get(rip);
     a.op(W.i64_ne);
     this.leaveIf(EXIT.miss);
     a.get(this.entry);
     a.load(32, 24);
-    a.get(this.epoch);
+    this.field(CPU.epoch);
     a.op(W.i32_ne);
-    a.if();
-    this.validate();
+    a.ifRarely();
+    this.validate(rip);
     a.end();
     a.get(this.entry);
     a.load(32, 16);
@@ -163,37 +176,37 @@ export abstract class DispatchWriter {
     a.i32(1);
     a.op(W.i32_and);
     a.if();
-    a.get(this.skip);
+    this.field(CPU.skip);
     a.if();
     a.get(this.entry);
     a.load(32, 20);
     a.set(this.block);
-    a.else();
+    this.setField(CPU.skip, () => a.i32(0));
+    a.br(this.begin);
+    a.end();
     this.callRegion();
     a.end();
-    a.end();
     a.get(this.chain);
-    a.if();
-    a.get(this.skip);
-    a.op(W.i32_eqz);
     a.if();
     a.get(this.chain);
     a.get(this.block);
     a.store(32);
     a.get(this.chain);
-    a.get(this.epoch);
+    this.field(CPU.epoch);
     a.store(32, 4);
     a.end();
-    a.end();
-    a.i32(0);
-    a.set(this.skip);
   }
 
-  private beginBlock(): void {
+  /** Instructions are taken from the fuel for the whole block at once. */
+  protected writeBegin(): void {
     const { a } = this;
-    a.get(this.fuel);
+    this.setField(CPU.block, () => a.get(this.block));
+    this.field(CPU.fuel);
     a.get(this.block);
     a.load(32);
+    a.op(W.i32_sub);
+    a.tee(this.flags);
+    a.i32(0);
     a.op(W.i32_lt_s);
     this.leaveIf(EXIT.fuel);
     a.get(this.block);
@@ -201,17 +214,13 @@ export abstract class DispatchWriter {
     a.load(32, 4);
     a.i32(1);
     a.op(W.i32_add);
-    a.tee(this.flags);
+    a.tee(this.entry);
     a.store(32, 4);
-    a.get(this.flags);
+    a.get(this.entry);
     a.i32(this.hot - 1);
     a.op(W.i32_and, W.i32_eqz);
     this.leaveIf(EXIT.hot);
-    a.get(this.fuel);
-    a.get(this.block);
-    a.load(32);
-    a.op(W.i32_sub);
-    a.set(this.fuel);
+    this.setField(CPU.fuel, () => a.get(this.flags));
     a.get(this.block);
     a.i32(HEADER);
     a.op(W.i32_add);
@@ -219,11 +228,11 @@ export abstract class DispatchWriter {
   }
 
   /** The frames of the entry's pages are looked up, once in an epoch. */
-  private validate(): void {
+  private validate(rip: number): void {
     const { a } = this;
     const count = this.temp(I32, 4);
     const at = this.temp(I32, 5);
-    a.get(this.rip);
+    a.get(rip);
     a.i64(12);
     a.op(W.i64_shr_u);
     this.executableFrame();
@@ -263,7 +272,7 @@ export abstract class DispatchWriter {
     a.get(this.entry);
     a.load(32, 12);
     a.if();
-    a.get(this.rip);
+    a.get(rip);
     a.i64(12);
     a.op(W.i64_shr_u);
     a.i64(1);
@@ -276,7 +285,7 @@ export abstract class DispatchWriter {
     a.end();
     a.end();
     a.get(this.entry);
-    a.get(this.epoch);
+    this.field(CPU.epoch);
     a.store(32, 24);
   }
 
@@ -306,8 +315,9 @@ export abstract class DispatchWriter {
   }
 
   protected callRegion(): void {
-    const { a, places } = this;
-    a.get(this.fuel);
+    const { a } = this;
+    this.setField(CPU.block, () => a.get(this.block));
+    this.field(CPU.fuel);
     a.get(this.entry);
     a.load(32, 28);
     a.get(this.block);
@@ -315,13 +325,6 @@ export abstract class DispatchWriter {
     a.op(W.i32_shr_u);
     a.callIndirect(6);
     a.set(this.code);
-    a.i32(places.cpu);
-    a.load(64, LAYOUT.rip);
-    a.set(this.rip);
-    a.i32(places.cpu);
-    a.load(32, CPU.fuel);
-    a.set(this.fuel);
-    this.forgetLeaves();
     this.goAgain();
     a.get(this.code);
     a.op(W.i32_eqz);
@@ -330,40 +333,39 @@ export abstract class DispatchWriter {
     a.i32(EXIT.slow);
     a.op(W.i32_ne);
     a.brIf(this.exit);
-    this.rememberLeaf();
-    a.i32(1);
-    a.set(this.skip);
+    this.field(CPU.address, 64);
+    a.set(this.access.address);
+    this.findLeaf();
+    a.op(W.drop);
+    this.setField(CPU.skip, () => a.i32(1));
     a.br(this.next);
   }
 
-  /** The leaf table of the address that a region could not reach, where there is one. */
-  private rememberLeaf(): void {
+  /** Leaves an i32, 1 where the address at hand has a leaf table, which is remembered then. */
+  protected findLeaf(): void {
     const { a, places } = this;
-    const high = this.temp(I64, 4);
     const leaf = this.temp(I32, 6);
     const at = this.temp(I32, 7);
-    a.i32(places.cpu);
-    a.load(64, CPU.address);
+    const found = this.temp(I32, 9);
+    a.get(this.access.address);
     a.i64(24);
     a.op(W.i64_shr_u);
-    a.tee(high);
     a.call(WALK);
     a.tee(leaf);
     a.i32(places.emptyLeaf);
     a.op(W.i32_ne);
+    a.tee(found);
     a.if();
-    a.get(high);
-    a.op(W.i32_wrap_i64);
-    a.i32(LEAVES - 1);
-    a.op(W.i32_and);
-    a.i32(4);
-    a.op(W.i32_shl);
+    placeOfLeaf(a, this.access.address);
     a.tee(at);
-    a.get(high);
+    a.get(this.access.address);
+    a.i64(24);
+    a.op(W.i64_shr_u);
     a.store(64, places.cpu + CPU.leaves);
     a.get(at);
     a.get(leaf);
     a.store(32, places.cpu + CPU.leaves + 8);
     a.end();
+    a.get(found);
   }
 }

@@ -64,19 +64,6 @@ function tableOf(ops: readonly number[]): Uint8Array {
   return table;
 }
 
-/** Which of the two leaf tables that are kept serves an address: 0 where it is made from rsp. */
-export function leafPairOf(code: Int32Array, address: number): 0 | 1 {
-  let value = address;
-  for (let steps = 0; steps < 8; steps++) {
-    const at = value * WORDS;
-    const op = code[at] & 0xff;
-    if (op === IR.get) return code[at + 1] === REG['rsp'] ? 0 : 1;
-    if ((op === IR.add || op === IR.sub) && isConst(code, code[at + 2])) value = code[at + 1];
-    else return 1;
-  }
-  return 1;
-}
-
 /** Registers that an operation besides `set` may write: XMM and MXCSR by helpers, MXCSR by floating point. */
 function clobbers(head: number, register: number): boolean {
   const op = head & 0xff;
@@ -408,14 +395,14 @@ export class StreamEncoder {
         return;
       case IR.load:
         this.put4(
-          ACCESS_CASES[accessIndex(head >>> 16 === 1 ? 1 : 0, width, leafPairOf(code, a))],
+          ACCESS_CASES[accessIndex(head >>> 16 === 1 ? 1 : 0, width)],
           this.homes[i],
           this.home(a),
           i,
         );
         return;
       case IR.store:
-        this.put4(ACCESS_CASES[accessIndex(2, width, leafPairOf(code, a))], this.home(a), this.home(b), i);
+        this.put4(ACCESS_CASES[accessIndex(2, width)], this.home(a), this.home(b), i);
         return;
       case IR.atomic:
         if (width > 64) this.put2(CASE.slow, i);
@@ -425,10 +412,10 @@ export class StreamEncoder {
         }
         return;
       case IR.align:
-        this.put4(CASE.align, this.home(a), i, (head >>> 16) - 1);
+        this.put4(CASE.align, this.home(a), (head >>> 16) - 1, i);
         return;
       case IR.canonical:
-        this.put4(CASE.canonical, this.home(a), i, 0);
+        this.put3(CASE.canonical, this.home(a), i);
         return;
       case IR.flags:
         this.put2(keepsFlags(code, at) ? CASE.keepflags : CASE.flags, (head >>> 16) | (width << 8));
@@ -447,7 +434,7 @@ export class StreamEncoder {
     const c = code[at + 3];
     switch (op) {
       case IR.cond:
-        this.put3(CONDITION_CASES[a], this.homes[i], 0);
+        this.put2(CONDITION_CASES[a], this.homes[i]);
         return;
       case IR.getf:
         this.put3(CASE.getf, this.homes[i], FLAG_POSITIONS[a]);
@@ -470,9 +457,9 @@ export class StreamEncoder {
       case IR.branch:
         this.put4(
           isConst(code, b) && isConst(code, c) ? CASE.fork : CASE.branch,
-          this.home(a),
           this.home(b),
           this.home(c),
+          this.home(a),
         );
         return;
       case IR.syscall:
@@ -545,14 +532,13 @@ export class StreamEncoder {
   }
 }
 
-/** Cases of memory accesses by kind (0 load, 1 update, 2 store), width and leaf pair. */
-const accessIndex = (kind: number, width: number, pair: number): number => (kind << 9) | (width << 1) | pair;
-const ACCESS_CASES = new Uint16Array(3 << 9);
+/** Cases of memory accesses by kind (0 load, 1 update, 2 store) and width. */
+const accessIndex = (kind: number, width: number): number => (kind << 8) | width;
+const ACCESS_CASES = new Uint16Array(3 << 8);
 for (const width of [8, 16, 32, 64, 128] as const)
-  for (const pair of [0, 1] as const)
-    (['load', 'update', 'store'] as const).forEach((kind, i) => {
-      ACCESS_CASES[accessIndex(i, width, pair)] = CASE[`${kind}${width}.${pair}`];
-    });
+  (['load', 'update', 'store'] as const).forEach((kind, i) => {
+    ACCESS_CASES[accessIndex(i, width)] = CASE[`${kind}${width}`];
+  });
 const CONDITION_CASES = Array.from({ length: 16 }, (_, i) => CASE[`cond${i as 0}`]);
 
 const FLAG_POSITIONS = FLAGS.map((name) => FLAG_BITS[name]);

@@ -158,10 +158,12 @@ class Run {
           break;
         case EXIT.fuel:
           if ((header & 1) !== 0) translatorOf(core).ran(header >> 1, before - this.left, this.space);
+          else core.rip = core.blockAt(header).address;
           if (this.left === 0) return { kind: 'budget' };
           stop = this.partly();
           break;
         case EXIT.hot:
+          core.rip = core.blockAt(header).address;
           translatorOf(core).hot(core.blockAt(header), this.space);
           break;
         case EXIT.grow:

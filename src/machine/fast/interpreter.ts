@@ -3,9 +3,9 @@
 // come from.
 import { type ATOMICS, IR } from '../../isa/index.ts';
 import { LAYOUT } from '../registers.ts';
-import { closeWindows, hostAddress, type LeafPair, translate } from './access.ts';
+import { closeWindows, hostAddress, translate } from './access.ts';
 import { FOLDED } from './analysis.ts';
-import { Asm, typeOf } from './asm.ts';
+import { Asm, type Label, typeOf } from './asm.ts';
 import { emitAtomic } from './atomic-code.ts';
 import { CASE_WORDS, NATIVE_CASES, type NativeCase, OWN, type OwnCase } from './cases.ts';
 import {
@@ -21,7 +21,6 @@ import {
   RARE,
   SETTLE,
   SLOW,
-  WALK,
 } from './core-functions.ts';
 import { DispatchWriter } from './dispatch.ts';
 import type { Emitter } from './emit.ts';
@@ -58,7 +57,7 @@ export function coreModule(places: Places, hot: number): Uint8Array {
   ): FunctionSource => {
     const a = new Asm(parameters, 1024);
     write(a);
-    return { type, name, locals: a.locals, body: a.body() };
+    return { type, name, locals: a.locals, unlikely: a.unlikely, body: a.body() };
   };
   return encodeModule({
     types: TYPES,
@@ -87,35 +86,85 @@ export function coreModule(places: Places, hot: number): Uint8Array {
 class RunWriter extends DispatchWriter {
   write(): void {
     const { a, places } = this;
-    a.i32(places.cpu);
-    a.load(64, LAYOUT.rip);
-    a.set(this.rip);
+    this.setField(CPU.fuel, () => a.get(0));
+    this.setField(CPU.block, () => a.i32(0));
+    this.setField(CPU.skip, () => a.i32(0));
     closeWindows(a, places.cpu);
-    this.forgetLeaves();
     this.goAgain();
     this.exit = a.block();
     // one loop, not one in another: the compiler would put constants of the inner one before it, for each block anew
     this.next = a.loop();
+    this.begin = a.block();
     this.dispatch = a.block();
+    this.linked = a.block();
+    this.unfit = a.block();
+    this.unknown = a.block();
     this.writeCases();
     a.end();
-    this.writeDispatch();
+    // an access whose leaf table is not remembered: once it is, the operation is begun again
+    this.keepPc();
+    this.findLeaf();
+    this.restorePc();
+    a.brIf(this.next);
+    a.end();
+    this.writeSlow();
+    a.br(this.next);
+    a.end();
+    this.writeLinked();
+    a.end();
+    this.writeLookUp();
+    a.end();
+    this.writeBegin();
     a.br(this.next);
     a.end();
     a.end();
-    a.i32(places.cpu);
-    a.get(this.rip);
-    a.store(64, LAYOUT.rip);
-    for (const [field, local] of [
-      [CPU.fuel, this.fuel],
-      [CPU.block, this.block],
-      [CPU.pc, this.pc],
-    ] as const) {
-      a.i32(places.cpu);
-      a.get(local);
-      a.store(32, field);
-    }
+    this.keepPc();
     a.get(this.code);
+  }
+  /** Runs the operation at `pc` the slow way; `flags`: which of its words is its number, the last one. */
+  private unfit = 0;
+  /** Accesses whose leaf table is not remembered. */
+  private unknown = 0;
+
+  /** `pc` is kept in linear memory, for the host or over a call. */
+  private keepPc(): void {
+    this.setField(CPU.pc, () => this.a.get(this.pc));
+  }
+  private restorePc(): void {
+    this.field(CPU.pc);
+    this.a.set(this.pc);
+  }
+  /** No local that outlives the operation is needed after the call. */
+  private callOver(index: number): void {
+    this.keepPc();
+    this.a.call(index);
+    this.restorePc();
+  }
+
+  /** Runs the operation at `pc` by its reference handler. */
+  private writeSlow(): void {
+    const { a } = this;
+    const number = this.temp(I32, 8);
+    a.get(this.flags);
+    a.i32(2);
+    a.op(W.i32_shl);
+    a.get(this.pc);
+    a.op(W.i32_add);
+    a.set(number);
+    this.keepPc();
+    this.field(CPU.block);
+    a.get(number);
+    a.load(32);
+    this.field(CPU.fuel);
+    a.call(SLOW);
+    // 2: code changed; the stop that was put after this instruction sees to it
+    a.i32(1);
+    a.op(W.i32_eq);
+    this.leaveIf(EXIT.fault);
+    a.get(number);
+    a.i32(4);
+    a.op(W.i32_add);
+    a.set(this.pc);
   }
 
   private writeCases(): void {
@@ -163,19 +212,20 @@ class RunWriter extends DispatchWriter {
     this.a.load(width === 1 ? 8 : width);
   }
 
-  /** The operation is done. */
+  /** The operation is done: after the last one of a sequence, to what stands there. */
   private advance(): void {
-    if (this.last) this.goOn();
+    if (!this.last) return;
+    this.movePc(this.first + this.words);
+    this.a.br(this.next);
   }
 
-  /** To what stands after the operation, which may be in the midst of a sequence. */
-  private goOn(): void {
+  private movePc(words: number): void {
     const { a } = this;
+    if (words === 0) return;
     a.get(this.pc);
-    a.i32(4 * (this.first + this.words));
+    a.i32(4 * words);
     a.op(W.i32_add);
     a.set(this.pc);
-    a.br(this.next);
   }
 
   /** Stores the result on the stack, above its address: up to 32 bits as 64, so that widening is free. */
@@ -185,27 +235,25 @@ class RunWriter extends DispatchWriter {
     a.store(width === 128 ? 128 : 64);
   }
 
-  /** Runs the operation whose number is word i the slow way. */
-  private slow(i: number): void {
-    const { a, places } = this;
-    a.i32(places.cpu);
-    a.get(this.pc);
-    if (this.first > 0) {
-      a.i32(4 * this.first);
-      a.op(W.i32_add);
-    }
-    a.store(32, CPU.pc);
-    a.get(this.block);
-    this.word(i);
-    a.get(this.fuel);
-    a.call(SLOW);
-    // 2: code changed; the stop that was put after this instruction sees to it
-    a.i32(1);
-    a.op(W.i32_eq);
-    this.leaveIf(EXIT.fault);
-    this.forgetLeaves();
-    this.readEpoch();
-    if (!this.last) this.goOn();
+  /** Leaves the case: the operation, whose number is its last word, is run the slow way. */
+  private slow(): void {
+    this.leaveCase(this.unfit);
+  }
+  private leaveCase(to: Label): void {
+    const { a } = this;
+    this.movePc(this.first);
+    a.i32(this.words - 1);
+    a.set(this.flags);
+    a.br(to);
+  }
+
+  /** As `slow`, where the i32 on the stack is 0. */
+  private slowUnless(): void {
+    const { a } = this;
+    a.op(W.i32_eqz);
+    a.ifRarely();
+    this.slow();
+    a.end();
   }
 
   private native({ shape, native, operands }: NativeCase): void {
@@ -215,28 +263,20 @@ class RunWriter extends DispatchWriter {
       a,
       operand: (i) => this.value(2 + operands.indexOf(i), widths[i]),
       temp: (type, i) => this.temp(type, i),
-      core: (name) => a.call(CORE_FUNCTIONS[name]),
+      core: (name) => this.callOver(CORE_FUNCTIONS[name]),
       mxcsr: () => {
         a.i32(this.places.cpu);
         a.load(32, LAYOUT.mxcsr);
       },
     };
     const result = this.resultWidth(shape.op, shape.width);
-    const words = 2 + operands.length;
     if (native.guard !== undefined) {
       native.guard(emitter, shape);
-      a.if();
+      this.slowUnless();
     }
     this.word(1);
     native.value(emitter, shape);
     this.storeResult(result);
-    if (native.guard === undefined) {
-      this.advance();
-      return;
-    }
-    a.else();
-    this.slow(words);
-    a.end();
     this.advance();
   }
 
@@ -251,10 +291,10 @@ class RunWriter extends DispatchWriter {
     switch (kind) {
       case 'load':
       case 'update':
-        this.load(width, kind === 'update', this.pairs[Number(suffix)]);
+        this.load(width, kind === 'update');
         return;
       case 'store':
-        this.store(width, this.pairs[Number(suffix)]);
+        this.store(width);
         return;
       case 'atomic':
         this.atomic(width, suffix as (typeof ATOMICS)[number]);
@@ -266,8 +306,9 @@ class RunWriter extends DispatchWriter {
         this.advance();
         return;
       case 'cond':
+        this.settled();
         this.word(1);
-        a.call(SETTLE);
+        a.get(this.flags);
         emitCondition(a, width, this.flags);
         this.storeResult(1);
         this.advance();
@@ -296,13 +337,12 @@ class RunWriter extends DispatchWriter {
     const { a, places } = this;
     switch (name) {
       case 'slow':
-        this.slow(1);
-        this.advance();
+        this.slow();
         return;
       case 'flags':
       case 'keepflags':
         if (name === 'keepflags') {
-          a.call(SETTLE);
+          this.callOver(SETTLE);
           a.op(W.drop);
         }
         a.i32(places.cpu);
@@ -320,8 +360,9 @@ class RunWriter extends DispatchWriter {
         this.advance();
         return;
       case 'getf':
+        this.settled();
         this.word(1);
-        a.call(SETTLE);
+        a.get(this.flags);
         this.word(2);
         a.op(W.i32_shr_u);
         a.i32(1);
@@ -330,8 +371,9 @@ class RunWriter extends DispatchWriter {
         this.advance();
         return;
       case 'setf':
+        this.settled();
         a.i32(places.cpu);
-        a.call(SETTLE);
+        a.get(this.flags);
         a.i32(1);
         this.word(1);
         a.op(W.i32_shl);
@@ -344,8 +386,9 @@ class RunWriter extends DispatchWriter {
         this.advance();
         return;
       case 'rflags':
+        this.settled();
         this.word(1);
-        a.call(SETTLE);
+        a.get(this.flags);
         this.storeResult(32);
         this.advance();
         return;
@@ -381,53 +424,41 @@ class RunWriter extends DispatchWriter {
       case 'exit':
         this.value(1, 1);
         a.if();
-        this.value(2, 64);
-        a.set(this.rip);
-        this.noLink();
-        a.br(this.dispatch);
+        this.jump(() => this.value(2, 64));
         a.end();
         this.advance();
         return;
       case 'dispatch':
-        this.noLink();
+        a.i32(0);
+        a.set(this.chain);
         a.br(this.dispatch);
         return;
       case 'jump':
+        this.jump(() => this.value(1, 64));
+        return;
       case 'goto':
-        this.value(1, 64);
-        a.set(this.rip);
-        if (name === 'goto') this.link(() => a.i32(LINKS));
-        else this.noLink();
-        a.br(this.dispatch);
+        this.movePc(this.first);
+        this.link(() => a.i32(LINKS));
         return;
       case 'fork':
-        this.value(1, 1);
-        a.set(this.flags);
-        this.value(2, 64);
-        this.value(3, 64);
-        a.get(this.flags);
+        a.i32(LINKS);
+        a.i32(LINKS + LINK_SIZE);
+        this.value(3, 1);
         a.op(W.select);
-        a.set(this.rip);
-        this.link(() => {
-          a.i32(LINKS);
-          a.i32(LINKS + LINK_SIZE);
-          a.get(this.flags);
-          a.op(W.select);
-        });
-        a.br(this.dispatch);
+        a.set(this.flags);
+        this.movePc(this.first);
+        this.link(() => a.get(this.flags));
         return;
       case 'branch':
-        this.noLink();
-        this.value(2, 64);
-        this.value(3, 64);
-        this.value(1, 1);
-        a.op(W.select);
-        a.set(this.rip);
-        a.br(this.dispatch);
+        this.jump(() => {
+          this.value(1, 64);
+          this.value(2, 64);
+          this.value(3, 1);
+          a.op(W.select);
+        });
         return;
       case 'syscall':
-        this.value(1, 64);
-        a.set(this.rip);
+        this.setField(LAYOUT.rip, () => this.value(1, 64), 64);
         this.leave(EXIT.syscall);
         return;
       case 'end':
@@ -447,8 +478,9 @@ class RunWriter extends DispatchWriter {
     const changed =
       how === 0 ? 0x8d5 | 0x100 | 0x400 | 0x4000 | 0x40000 | 0x200000 : how === 1 ? 0xd5 : 0x8d5;
     const taken = how === 0 ? changed : how === 1 ? 0xd5 : 0x45;
+    this.settled();
     a.i32(places.cpu);
-    a.call(SETTLE);
+    a.get(this.flags);
     a.i32(~changed);
     a.op(W.i32_and);
     this.value(1, 32);
@@ -462,53 +494,47 @@ class RunWriter extends DispatchWriter {
     const { a } = this;
     this.value(1, 64);
     if (name === 'align') {
-      this.word(3);
+      this.word(2);
       a.op(W.i64_extend_i32_u, W.i64_and);
-      a.op(W.i64_eqz, W.i32_eqz);
+      a.op(W.i64_eqz);
     } else {
       a.i64(16);
       a.op(W.i64_shl);
       a.i64(16);
       a.op(W.i64_shr_s);
       this.value(1, 64);
-      a.op(W.i64_ne);
+      a.op(W.i64_eq);
     }
-    a.if();
-    this.slow(2);
-    a.end();
+    this.slowUnless();
     this.advance();
   }
 
-  private reach(i: number, width: number, write: boolean, pair: LeafPair): void {
+  /** The value whose address is word i is the address of an access, which can be made here. */
+  private reach(i: number, width: number, write: boolean): void {
     this.value(i, 64);
     this.a.set(this.access.address);
-    translate(this.a, this.access, pair, width / 8, write, WALK);
+    translate(this.a, this.access, { size: width / 8, write, cpu: this.places.cpu }, () => {
+      this.leaveCase(this.unknown);
+    });
+    this.slowUnless();
   }
 
-  private load(width: number, update: boolean, pair: LeafPair): void {
+  private load(width: number, update: boolean): void {
     const { a } = this;
-    this.reach(2, width, update, pair);
-    a.if();
+    this.reach(2, width, update);
     this.word(1);
     hostAddress(a, this.access);
     a.load(width);
     this.storeResult(width);
-    a.else();
-    this.slow(3);
-    a.end();
     this.advance();
   }
 
-  private store(width: number, pair: LeafPair): void {
+  private store(width: number): void {
     const { a } = this;
-    this.reach(1, width, true, pair);
-    a.if();
+    this.reach(1, width, true);
     hostAddress(a, this.access);
     this.value(2, width);
     a.store(width);
-    a.else();
-    this.slow(3);
-    a.end();
     this.advance();
   }
 
@@ -516,8 +542,7 @@ class RunWriter extends DispatchWriter {
     const { a } = this;
     const type = typeOf(width);
     const old = this.temp(type, 4);
-    this.reach(2, width, true, this.pairs[0]);
-    a.if();
+    this.reach(2, width, true);
     hostAddress(a, this.access);
     a.tee(this.flags);
     a.load(width);
@@ -535,10 +560,13 @@ class RunWriter extends DispatchWriter {
     this.word(1);
     a.get(old);
     this.storeResult(width);
-    a.else();
-    this.slow(5);
-    a.end();
     this.advance();
+  }
+
+  /** RFLAGS, with the pending computation done, are in `flags`. */
+  private settled(): void {
+    this.callOver(SETTLE);
+    this.a.set(this.flags);
   }
 }
 

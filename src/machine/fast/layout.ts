@@ -9,6 +9,7 @@
 //   1088  four slots of 16 bytes: operands and result of a region's slow operation
 //   1152  epoch (i32): another one when what code was looked up may have changed: mappings of code, code itself,
 //         regions   1156 the case `dispatch`, as an operation   1160 address of a region's access that failed (i64)
+//   1168  1: at rip the stream is to run, the region there can't go on
 //   1280  LEAVES places of 16 bytes, by the lowest bits of an address' upper part (bits from 24 on): that part (i64,
 //         -1 none), byte address of the leaf page table
 //   2048  WINDOWS places of 32 bytes: pages that regions reached last, by what addresses are made from: 0 where the page
@@ -43,6 +44,7 @@ export const CPU = {
   epoch: 1152,
   again: 1156,
   address: 1160,
+  skip: 1168,
   leaves: 1280,
   windows: 2048,
   slots: 3584,
@@ -56,7 +58,7 @@ export const HEADER = 28;
 /** In a header, links to what comes after the block. */
 export const LINKS = 12;
 export const LINK_SIZE = 8;
-/** Leaf page tables that regions remember. */
+/** Leaf page tables that are remembered. */
 export const LEAVES = 32;
 /** Pages that regions remember; the first 16 belong to the general registers. */
 export const WINDOWS = 40;

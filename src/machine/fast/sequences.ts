@@ -3,66 +3,58 @@
 export const SEQUENCES: readonly string[] = `
 add32 flags
 add64 add64
-add64 add64 load64.1
-add64 add64 load8.1
-add64 add64 store64.1
+add64 add64 load64
+add64 add64 load8
+add64 add64 store64
 add64 copy64 flags
 add64 copy64 shr64 flags
 add64 flags
 add64 flags eq64 fork
 add64 goto
-add64 load16.1
-add64 load32.0
-add64 load32.1
-add64 load32.1 add64 load32.1
-add64 load32.1 and32 flags
-add64 load32.1 flags lts32 fork
-add64 load32.1 sext64:32
-add64 load64.0
-add64 load64.0 add64 load64.0
-add64 load64.0 add64 load64.0 add64 load64.0 add64 load64.0
-add64 load64.0 add64 load64.0 canonical add64 jump
-add64 load64.0 canonical add64 jump
-add64 load64.0 copy64
-add64 load64.1
-add64 load64.1 add64
-add64 load64.1 add64 load64.1
-add64 load64.1 add64 load64.1 copy64
-add64 load64.1 add64 load64.1 flags eq64 fork
-add64 load64.1 add64 load64.1 flags ne64 fork
-add64 load64.1 add64 load8.1
-add64 load64.1 add64 load8.1 and8 flags eqz8 fork
-add64 load64.1 add64 load8.1 and8 flags nez8 fork
-add64 load64.1 and64 flags eqz64 fork
-add64 load64.1 and64 flags nez64 fork
-add64 load64.1 and8 flags eqz8 fork
-add64 load64.1 copy64
-add64 load64.1 flags eq64 fork
-add64 load64.1 flags ne64 fork
-add64 load8.0
-add64 load8.1
-add64 load8.1 add64 load8.1
-add64 load8.1 add64 load8.1 add64 add64 load8.1
-add64 load8.1 and8 flags eqz8 fork
-add64 load8.1 and8 flags nez8 fork
-add64 load8.1 sext64:8
-add64 load8.1 sext64:8 and64 flags ltz64 fork
-add64 store32.0
-add64 store32.1
-add64 store64.0
-add64 store64.0 add64 store64.0
-add64 store64.0 copy64
-add64 store64.0 sub64 store64.0 copy64 goto
-add64 store64.1
-add64 store64.1 add64
-add64 store64.1 add64 load64.1
-add64 store64.1 add64 store64.1
-add64 store64.1 and64 flags nez64 fork
-add64 store64.1 xor32 flags
-add64 store8.1
+add64 load16
+add64 load32
+add64 load32 add64 load32
+add64 load32 and32 flags
+add64 load32 flags lts32 fork
+add64 load32 sext64:32
+add64 load64
+add64 load64 add64
+add64 load64 add64 load64
+add64 load64 add64 load64 add64 load64 add64 load64
+add64 load64 add64 load64 canonical add64 jump
+add64 load64 add64 load64 copy64
+add64 load64 add64 load64 flags eq64 fork
+add64 load64 add64 load64 flags ne64 fork
+add64 load64 add64 load8
+add64 load64 add64 load8 and8 flags eqz8 fork
+add64 load64 add64 load8 and8 flags nez8 fork
+add64 load64 and64 flags eqz64 fork
+add64 load64 and64 flags nez64 fork
+add64 load64 and8 flags eqz8 fork
+add64 load64 canonical add64 jump
+add64 load64 copy64
+add64 load64 flags eq64 fork
+add64 load64 flags ne64 fork
+add64 load8
+add64 load8 add64 load8
+add64 load8 add64 load8 add64 add64 load8
+add64 load8 and8 flags eqz8 fork
+add64 load8 and8 flags nez8 fork
+add64 load8 sext64:8
+add64 load8 sext64:8 and64 flags ltz64 fork
+add64 store32
+add64 store64
+add64 store64 add64
+add64 store64 add64 load64
+add64 store64 add64 store64
+add64 store64 and64 flags nez64 fork
+add64 store64 copy64
+add64 store64 sub64 store64 copy64 goto
+add64 store64 xor32 flags
+add64 store8
 add64 zext64:32
 add64 zext64:32 flags lts32 fork
-align store128.1 add64
+align store128 add64
 and32 copy64 flags
 and32 flags
 and32 flags eqz32 fork
@@ -85,43 +77,43 @@ and8 shl64 keepflags
 and8 shl64 keepflags zext64:32
 bit32 bit32 xor1 setf setf
 canonical add64 jump
-canonical sub64 store64.0 copy64 jump
+canonical sub64 store64 copy64 jump
 copy64 add32 flags
 copy64 add64
 copy64 add64 flags
-copy64 add64 flags copy64 load64.0
+copy64 add64 flags copy64 load64
 copy64 add64 flags flags ne64 fork
 copy64 add64 flags goto
-copy64 add64 flags load64.0
-copy64 add64 flags load64.0 canonical add64 jump
-copy64 add64 load64.1
-copy64 add64 load64.1 add64 flags
-copy64 add64 load64.1 canonical sub64 store64.0 copy64 jump
-copy64 add64 load64.1 sub64 flags
-copy64 add64 load64.1 sub64 flags ne64 fork
-copy64 add64 store64.1
+copy64 add64 flags load64
+copy64 add64 flags load64 canonical add64 jump
+copy64 add64 load64
+copy64 add64 load64 add64 flags
+copy64 add64 load64 canonical sub64 store64 copy64 jump
+copy64 add64 load64 sub64 flags
+copy64 add64 load64 sub64 flags ne64 fork
+copy64 add64 store64
 copy64 and64 flags
 copy64 and64 flags eqz64 fork
 copy64 copy64
 copy64 copy64 add64 flags
-copy64 copy64 add64 load64.1
+copy64 copy64 add64 load64
 copy64 copy64 copy64
-copy64 copy64 copy64 add64 store64.1
-copy64 copy64 copy64 sub64 store64.0 copy64 goto
-copy64 copy64 sub64 store64.0 copy64 goto
+copy64 copy64 copy64 add64 store64
+copy64 copy64 copy64 sub64 store64 copy64 goto
+copy64 copy64 sub64 store64 copy64 goto
 copy64 flags
 copy64 flags add64 flags
 copy64 flags ltu64 fork
 copy64 goto
 copy64 keepflags
-copy64 load64.0
+copy64 load64
 copy64 shl64
 copy64 shl64 flags
-copy64 shl64 flags add64 load64.1 flags eq64 fork
+copy64 shl64 flags add64 load64 flags eq64 fork
 copy64 shr64 flags
 copy64 sub32 flags
 copy64 sub64 flags
-copy64 sub64 store64.0 copy64 goto
+copy64 sub64 store64 copy64 goto
 copy64 zext64:32
 copy64 zext64:32 copy64
 eq32 fork
@@ -131,7 +123,7 @@ eqz32 fork
 eqz64 fork
 eqz8 fork
 flags add64
-flags add64 store32.1
+flags add64 store32
 flags add64 zext64:32
 flags copy64
 flags eq32 fork
@@ -154,29 +146,29 @@ gez64 fork
 insert64:64,16 flags
 insert64:64,8 flags
 insert64:64,8 flags add64
-insert64:64,8 flags add64 load8.0 or8 insert64:64,8 flags
-insert64:64,8 flags add64 load8.0 or8 insert64:64,8 flags zext32:16
+insert64:64,8 flags add64 load8 or8 insert64:64,8 flags
+insert64:64,8 flags add64 load8 or8 insert64:64,8 flags zext32:16
 les32 fork
 les64 fork
 leu32 fork
 leu64 fork
 lez32 fork
 lez64 fork
-load16.1 copy64
-load32.1 and32 flags nez32 fork
-load64.0 add64 load64.0 canonical add64 jump
-load64.0 canonical add64 jump
-load64.1 add64
-load64.1 add64 load64.1
-load64.1 add64 store64.1
-load64.1 and64 flags eqz64 fork
-load64.1 copy64
-load64.1 flags ltu64 fork
-load64.1 flags ne64 fork
-load64.1 goto
-load64.1 jump
-load64.1 load64.1 flags ne64 fork
-load8.1 sext32:8
+load16 copy64
+load32 and32 flags nez32 fork
+load64 add64
+load64 add64 load64
+load64 add64 load64 canonical add64 jump
+load64 add64 store64
+load64 and64 flags eqz64 fork
+load64 canonical add64 jump
+load64 copy64
+load64 flags ltu64 fork
+load64 flags ne64 fork
+load64 goto
+load64 jump
+load64 load64 flags ne64 fork
+load8 sext32:8
 lts32 fork
 lts64 fork
 ltu16 sub8 sub8
@@ -194,8 +186,8 @@ nez32 fork
 nez64 fork
 nez8 fork
 or32 flags
-or32 flags zext32:8 shl64 add64 load64.1 goto
-or32 flags zext32:8 shl64 add64 load64.1 jump
+or32 flags zext32:8 shl64 add64 load64 goto
+or32 flags zext32:8 shl64 add64 load64 jump
 or64 flags
 or8 insert64:64,8 flags
 rotl64 bit32 bit32 xor1 setf setf
@@ -203,52 +195,52 @@ rotl64 bit32 bit32 xor1 setf setf xor64 flags
 select64:1,64,64 setf
 shl32 flags
 shl64 add64
-shl64 add64 add64 load64.1
-shl64 add64 add64 load64.1 and64 flags eqz64 fork
-shl64 add64 load16.1
-shl64 add64 load64.1
-shl64 add64 load64.1 and64 flags eqz64 fork
-shl64 add64 load64.1 goto
-shl64 add64 load64.1 jump
-shl64 add64 store16.1
-shl64 add64 store64.1
+shl64 add64 add64 load64
+shl64 add64 add64 load64 and64 flags eqz64 fork
+shl64 add64 load16
+shl64 add64 load64
+shl64 add64 load64 and64 flags eqz64 fork
+shl64 add64 load64 goto
+shl64 add64 load64 jump
+shl64 add64 store16
+shl64 add64 store64
 shl64 flags
 shr16 insert64:64,16 flags
 shr64 flags
 shr64 flags and32 flags
 shr8 insert64:64,8 flags
-store128.1 add64
-store32.1 flags
-store64.0 copy64
-store64.1 goto
+store128 add64
+store32 flags
+store64 copy64
+store64 goto
 sub32 flags
 sub64 flags
-sub64 store64.0 copy64
-sub64 store64.0 copy64 add64
-sub64 store64.0 copy64 copy64
-sub64 store64.0 copy64 copy64 copy64
-sub64 store64.0 copy64 copy64 sub64 flags
-sub64 store64.0 copy64 copy64 sub64 store64.0 copy64 copy64
-sub64 store64.0 copy64 goto
-sub64 store64.0 copy64 sub64 flags
-sub64 store64.0 copy64 sub64 store64.0 copy64
-sub64 store64.0 copy64 sub64 store64.0 copy64 copy64
-sub64 store64.0 copy64 sub64 store64.0 copy64 copy64 copy64
-sub64 store64.0 copy64 sub64 store64.0 copy64 sub64 flags
-sub64 store64.0 copy64 zext64:32
-sub64 store64.1
+sub64 store64
+sub64 store64 copy64
+sub64 store64 copy64 add64
+sub64 store64 copy64 copy64
+sub64 store64 copy64 copy64 copy64
+sub64 store64 copy64 copy64 sub64 flags
+sub64 store64 copy64 copy64 sub64 store64 copy64 copy64
+sub64 store64 copy64 goto
+sub64 store64 copy64 sub64 flags
+sub64 store64 copy64 sub64 store64 copy64
+sub64 store64 copy64 sub64 store64 copy64 copy64
+sub64 store64 copy64 sub64 store64 copy64 copy64 copy64
+sub64 store64 copy64 sub64 store64 copy64 sub64 flags
+sub64 store64 copy64 zext64:32
 sub8 flags
-update32.1 add32 store32.1 flags
-update64.1 add64 store64.1 flags
-update64.1 sub64 store64.1
-update64.1 sub64 store64.1 flags eq64 fork
+update32 add32 store32 flags
+update64 add64 store64 flags
+update64 sub64 store64
+update64 sub64 store64 flags eq64 fork
 xor128 xor128
 xor32 flags
-xor32 flags add64 load64.0
+xor32 flags add64 load64
 xor32 flags xor32 flags
 xor64 flags
-zext32:8 shl64 add64 load64.1 goto
-zext32:8 shl64 add64 load64.1 jump
+zext32:8 shl64 add64 load64 goto
+zext32:8 shl64 add64 load64 jump
 zext64:32 and32 flags
 zext64:32 copy64
 zext64:32 copy64 shr16 insert64:64,16 flags

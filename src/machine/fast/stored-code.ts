@@ -14,7 +14,7 @@ import { HEADER } from './layout.ts';
 import type { StreamBlock } from './stream-block.ts';
 
 const MAGIC = 0x4547_4643;
-const FORMAT = 1;
+const FORMAT = 2;
 const HEAD = 6;
 const RECORD = 9;
 

@@ -36,6 +36,8 @@ export interface KernelHooks {
   onSyscall?(task: Task, row: SyscallRow, args: readonly bigint[], result: SysResult): void;
   /** What the container writes to its standard output (1) or error (2), as it is written and all of it; a copy. */
   onOutput?(stream: 1 | 2, bytes: Uint8Array): void;
+  /** Every task waits, and time would pass now: who is outside may act first (world.ts); whether they did. */
+  onIdle?(kernel: Kernel): boolean;
 }
 
 /** Where guest code runs and guest memory comes from. Shared between a kernel and its snapshots. */

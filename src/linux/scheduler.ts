@@ -82,7 +82,7 @@ export function run(kernel: Kernel, options: RunOptions): RunStop {
     expireTimers(kernel);
     const used = round(kernel, left);
     left -= used;
-    if (used > 0) continue;
+    if (used > 0 || kernel.hooks.onIdle?.(kernel) === true) continue;
     const next = nextExpiry(kernel);
     if (next === undefined || next > limit)
       return { kind: 'quiescent', repeating: false, waiting: waiting(kernel) };

@@ -63,7 +63,8 @@ export const ENVIRONMENTS: readonly Environment[] = [
       kernelRelease: '6.12.9-200.fc41.x86_64',
       address: '192.168.214.130',
       gateway: '192.168.214.254',
-      nameserver: '192.168.7.86',
+      // an internal network: no route leads outside
+      nameserver: '',
       clientAddress: '66.249.88.19',
       clientPort: 36_058,
       uptime: 777_215_960_137_486n,
@@ -82,5 +83,16 @@ export const CLIENT_PORTS = 64;
 export function knownTexts({ values, token }: Environment): readonly string[] {
   const { hostName, address, gateway, nameserver, clientAddress, clientPort, kernelRelease, bootId } = values;
   const ports = Array.from({ length: CLIENT_PORTS }, (_, i) => String(clientPort + i));
-  return [hostName, address, gateway, nameserver, clientAddress, kernelRelease, bootId, token, ...ports];
+  const texts = [
+    hostName,
+    address,
+    gateway,
+    nameserver,
+    clientAddress,
+    kernelRelease,
+    bootId,
+    token,
+    ...ports,
+  ];
+  return texts.filter((text) => text !== '');
 }

@@ -515,6 +515,9 @@ class Player {
       case 'signal':
         sendSignal(this.kernel, 1, action.signal);
         return 0n;
+      case 'outside':
+        world.setOutside(this.kernel, action.how);
+        return 0n;
       case 'enter':
         this.enter(action.entry);
         return 0n;

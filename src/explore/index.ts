@@ -5,6 +5,7 @@ export { type BootResult, type Budgets, DEFAULT_BUDGETS, Explorer, type PlayOpti
 export { knownWords, madeUp, wordProbe } from './known-words.ts';
 export { type Entry, type Launch, launchOf, launchScenarios, plainLaunch } from './launch.ts';
 export { type NamePlace, NameSearch, namesAt } from './names.ts';
+export { outsideScenarios, turnsOutside } from './outside.ts';
 export { LONG_BOOT, type RestartWay, restartWays } from './restarts.ts';
 export { parameterScenario, routeScenario } from './routes.ts';
 export {

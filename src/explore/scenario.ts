@@ -1,6 +1,8 @@
 // What the environment does to a service that waits: scenarios as data. They are plain probes (until symbolic input
 // makes them unnecessary): the usual shapes of first messages of line, length-prefixed, HTTP and binary protocols.
 
+import type { Outside } from '../linux/index.ts';
+
 /** Bytes of a message; `{token}` stands for the environment's own text, `{name}` for a name found in the image. */
 export type Payload = string;
 
@@ -14,6 +16,8 @@ export type Action =
   | { readonly do: 'reset'; readonly id: string }
   | { readonly do: 'datagram'; readonly listener: number; readonly payload: Payload }
   | { readonly do: 'signal'; readonly signal: number }
+  /** From now on this comes of what the container sends outside. */
+  | { readonly do: 'outside'; readonly how: Outside }
   /** The runtime starts one of the launch's commands in the container. */
   | { readonly do: 'enter'; readonly entry: number }
   /** Virtual time passes, in ms, with all timers that expire in it. */

@@ -64,7 +64,7 @@ export interface EnvironmentValues {
   /** Own address of the container on its network, dotted; loopback is there always. */
   readonly address: string;
   readonly gateway: string;
-  /** '': none, where there is no network outside. */
+  /** '': none; then no route leads outside. */
   readonly nameserver: string;
   /** Peer addresses of clients that connect. */
   readonly clientAddress: string;

@@ -11,6 +11,7 @@ export { errnoName } from './errno.ts';
 export type { Cut, EffectEvent, EnvironmentValues, Frame } from './events.ts';
 export { type CallTexts, formatArguments, formatSyscall } from './format.ts';
 export { type CountedCut, Kernel, type KernelHooks, type Layout, type Machine } from './kernel.ts';
+export type { Outside } from './net.ts';
 export { restartKernel } from './restart.ts';
 export { readFileStart } from './runtime-files.ts';
 export type { RunOptions, RunStop, Waiting } from './scheduler.ts';

@@ -48,8 +48,12 @@ const DATAGRAMS_KEPT = 1024;
 export const ANY = { inet: '0.0.0.0', inet6: '::' } as const;
 export const isAny = (address: string): boolean => address === ANY.inet || address === ANY.inet6;
 
+/** What comes of sending to addresses outside: nothing, an ICMP error, or no route leads there. */
+export type Outside = 'silent' | 'refuses' | 'unreachable';
+
 export class Net {
   readonly address: string;
+  outside: Outside;
   readonly gateway: string;
   /** Bound sockets by port. */
   readonly tcp = new Map<number, PortUser[]>();
@@ -66,6 +70,7 @@ export class Net {
   constructor(environment: EnvironmentValues) {
     this.address = environment.address;
     this.gateway = environment.gateway;
+    this.outside = environment.nameserver === '' ? 'unreachable' : 'silent';
     // The first port is the environment's choice, so that two boots show that it is no literal.
     this.nextPort =
       EPHEMERAL.first + ((((environment.seed * 7919) % EPHEMERAL.count) + EPHEMERAL.count) % EPHEMERAL.count);
@@ -97,7 +102,7 @@ export class Net {
   }
   /** Whether there is a route: IPv6 has none beyond loopback. */
   isReachable(address: string): boolean {
-    return this.isLocal(address) || !address.includes(':');
+    return this.isLocal(address) || (this.outside !== 'unreachable' && !address.includes(':'));
   }
   /** Own address towards a destination. */
   sourceFor(destination: string): string {

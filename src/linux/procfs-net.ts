@@ -85,9 +85,10 @@ function route(kernel: Kernel): string {
   const { address, gateway } = kernel.environment;
   const own = bytesOfIp(address);
   const network = hexAddress(`${own[0]}.${own[1]}.0.0`, false);
+  const outside = [`eth0\t00000000\t${hexAddress(gateway, false)}\t0003\t0\t0\t0\t00000000\t0\t0\t0`];
   const rows = [
     'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT',
-    `eth0\t00000000\t${hexAddress(gateway, false)}\t0003\t0\t0\t0\t00000000\t0\t0\t0`,
+    ...(kernel.net.outside === 'unreachable' ? [] : outside),
     `eth0\t${network}\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0`,
   ];
   return `${rows.map((row) => row.padEnd(127)).join('\n')}\n`;

@@ -153,8 +153,11 @@ function routes(kernel: Kernel, family: number): Uint8Array[] {
   const head = (prefix: number, protocol: number, scope: number): Uint8Array =>
     Uint8Array.of(AF.INET, prefix, 0, 0, 254, protocol, scope, 1, 0, 0, 0, 0);
   const table = attribute(RTA.TABLE, u32(254));
-  return [
+  const outside = [
     concat([head(0, 3, 0), table, attribute(RTA.GATEWAY, bytesOfIp(gateway)), attribute(RTA.OIF, u32(2))]),
+  ];
+  return [
+    ...(kernel.net.outside === 'unreachable' ? [] : outside),
     concat([
       head(16, 2, 253),
       table,

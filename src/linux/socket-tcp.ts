@@ -236,6 +236,10 @@ export class TcpSocket extends InetSocket {
 
   private connectOutside(kernel: Kernel, target: InetAddress): void {
     const { net } = kernel;
+    if (net.outside === 'refuses') {
+      this.fail(kernel, E.CONNREFUSED);
+      return;
+    }
     const id = net.takeId();
     this.outboundId = id;
     this.connectDeadline = kernel.now + CONNECT_TIMEOUT;

@@ -118,6 +118,7 @@ export class UdpSocket extends InetSocket {
     const { net } = kernel;
     if (!net.isLocal(target.address)) {
       net.keepDatagram({ id: net.takeId(), socket: this, local: from, peer: target, bytes });
+      if (net.outside === 'refuses') this.refused(target);
       return;
     }
     const takes = (user: PortUser): user is UdpSocket => user instanceof UdpSocket && user.takesFrom(from);
@@ -125,11 +126,14 @@ export class UdpSocket extends InetSocket {
     const connected = receivers.filter((user) => user.peer !== undefined);
     const receiver = connected[0] ?? receivers[from.port % Math.max(1, receivers.length)];
     if (receiver !== undefined) receiver.arrive(bytes, from, target.address);
-    else if (this.peer?.port === target.port && this.peer.address === target.address) {
-      // ICMP port unreachable
-      this.error = E.CONNREFUSED;
-      this.queue.wake();
-    }
+    else this.refused(target);
+  }
+
+  /** ICMP port unreachable: connected sockets are told. */
+  private refused(target: InetAddress): void {
+    if (this.peer?.port !== target.port || this.peer.address !== target.address) return;
+    this.error = E.CONNREFUSED;
+    this.queue.wake();
   }
 
   /** A connected socket takes datagrams from its peer only. */

@@ -6,7 +6,7 @@ import type { InetAddress } from './abi-socket.ts';
 import { E } from './errno.ts';
 import type { OpenFile } from './file.ts';
 import type { Kernel } from './kernel.ts';
-import { isAny, type PortUser, type WorldConnection } from './net.ts';
+import { isAny, type Outside, type PortUser, type WorldConnection } from './net.ts';
 import { PipeFile } from './pipe.ts';
 import { streamPair } from './socket-stream.ts';
 import { TcpSocket } from './socket-tcp.ts';
@@ -214,6 +214,11 @@ function answerDatagram(kernel: Kernel, id: number, bytes: Uint8Array): boolean 
   return true;
 }
 
+/** From now on this comes of what the container sends outside, and of connections that it asks for there. */
+function setOutside(kernel: Kernel, outside: Outside): void {
+  kernel.net.outside = outside;
+}
+
 /** What the container wrote to its standard output (1) or error (2): at most the first MiB. */
 function output(kernel: Kernel, stream: 1 | 2): Uint8Array {
   const file = kernel.streams[stream];
@@ -247,5 +252,6 @@ export const world = {
   refuseOutbound,
   sentDatagrams,
   answerDatagram,
+  setOutside,
   output,
 } as const;

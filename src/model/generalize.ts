@@ -17,6 +17,7 @@ import {
   widerClass,
 } from '../effect/index.ts';
 import type { EffectEvent } from '../linux/index.ts';
+import type { Endpoints } from './endpoints.ts';
 import type { Orders, Row } from './orders.ts';
 import { stackKey } from './stack.ts';
 import { type Run, tasksOf } from './tasks.ts';
@@ -84,11 +85,17 @@ function contextKey(event: EffectEvent): string {
   return `${event.effect.op} ${event.effect.access} ${resourceShape(event.effect.resource)} ${failed} ${event.exe} ${stackKey(event.stack)}`;
 }
 
+/** What is learnt from all alignments together. */
+export interface Notes {
+  readonly orders: Orders;
+  readonly endpoints: Endpoints;
+}
+
 /**
  * Aligns the events of several runs of the same scenario and returns a pattern for every text of every event after
- * `before` (which only tells how tasks came to be). `orders` learns what came in another order.
+ * `before` (which only tells how tasks came to be). What all runs together say of orders and endpoints is noted.
  */
-export function alignRuns(runs: readonly Run[], orders?: Orders): EventPatterns {
+export function alignRuns(runs: readonly Run[], notes?: Notes): EventPatterns {
   const patterns: EventPatterns = new Map();
   const split = tasksOf(runs);
   const keys = new Set(split.flatMap((tasks) => [...tasks.keys()]));
@@ -96,7 +103,8 @@ export function alignRuns(runs: readonly Run[], orders?: Orders): EventPatterns 
     const columns = split.map((tasks) => tasks.get(key) ?? []);
     const rows = withMoved(columns, alignColumns(columns), runs);
     for (const row of rows) patternsOfRow(row, runs, patterns);
-    orders?.note(columns, rows, patterns);
+    notes?.orders.note(columns, rows, patterns);
+    notes?.endpoints.note(rows, patterns);
   }
   return patterns;
 }

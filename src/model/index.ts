@@ -1,4 +1,5 @@
 // model: the story from image to policy, pass by pass. Floor 6.
+export { Endpoints } from './endpoints.ts';
 export { alignRuns, commonSubsequence, generalizeTexts, withoutKnown } from './generalize.ts';
 export { GraphBuilder, type Places } from './graph.ts';
 export { describeStatus, type ModelOptions, type ModelResult, modelImage } from './model.ts';

@@ -17,7 +17,8 @@ import { type Image, walk } from '../image/index.ts';
 import type { EffectEvent, Frame, Listener, Machine } from '../linux/index.ts';
 import type { Policy, PolicyCut } from '../policy/index.ts';
 import { POLICY_FORMAT } from '../policy/index.ts';
-import { alignRuns, type EventPatterns, generalizeTexts } from './generalize.ts';
+import { Endpoints } from './endpoints.ts';
+import { alignRuns, type EventPatterns, generalizeTexts, type Notes } from './generalize.ts';
 import { GraphBuilder, type Places } from './graph.ts';
 import { policyLinks } from './links.ts';
 import { Novelty } from './novelty.ts';
@@ -218,6 +219,8 @@ function foldRuns(
   { rows, warmUp }: Served,
 ): void {
   const orders = new Orders();
+  const endpoints = new Endpoints();
+  const notes: Notes = { orders, endpoints };
   const boots = explorers.map(({ boot }) => eventsOf(boot.steps));
   const runs = explorers.map(
     (explorer, i): Run => ({
@@ -237,19 +240,18 @@ function foldRuns(
         chosen: trace.chosen,
         entered: enteredIn(trace.steps),
       })),
-      orders,
+      notes,
     );
-  const bootPatterns = alignRuns(runs, orders);
+  const bootPatterns = alignRuns(runs, notes);
   // what later starts have in common with the first ones differs as it does there
   const againPatterns = restarts.map((row) =>
-    alignRuns(
-      [...runs, ...row.map((boot, i): Run => ({ ...runs[i], events: eventsOf(boot.steps) }))],
-      orders,
-    ),
+    alignRuns([...runs, ...row.map((boot, i): Run => ({ ...runs[i], events: eventsOf(boot.steps) }))], notes),
   );
   const warmPatterns = align(warmUp, boots);
   const beforeWarm = warmUp.map((trace, i) => [...boots[i], ...eventsOf(trace.steps)]);
   const rowPatterns = rows.map(({ traces, warm }) => align(traces, warm ? beforeWarm : boots));
+  endpoints.settle();
+  orders.settle();
 
   const firstArgs = commonArgs(explorers.map(({ boot }) => boot.first.args));
   const start = (boot: BootResult, patterns: EventPatterns): Places => {

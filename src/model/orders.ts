@@ -14,6 +14,12 @@ import { stackKey } from './stack.ts';
 /** A row of corresponding events, one a run; undefined where a run has none. */
 export type Row = readonly (EffectEvent | undefined)[];
 
+interface Noted {
+  readonly columns: readonly (readonly EffectEvent[])[];
+  readonly rows: readonly Row[];
+  readonly patterns: ReadonlyMap<EffectEvent, readonly Pattern[]>;
+}
+
 interface Member {
   parent: Member | undefined;
   /** Blocks start with such events; blocks end with them. */
@@ -25,13 +31,23 @@ interface Member {
 
 export class Orders {
   private readonly members = new Map<string, Member>();
+  private readonly noted: Noted[] = [];
 
-  /** Learns from the corresponding events of one task of several runs, of which `columns` are all. */
+  /** Takes the corresponding events of one task of several runs, of which `columns` are all. Patterns may still change. */
   note(
     columns: readonly (readonly EffectEvent[])[],
     rows: readonly Row[],
     patterns: ReadonlyMap<EffectEvent, readonly Pattern[]>,
   ): void {
+    this.noted.push({ columns, rows, patterns });
+  }
+
+  /** Learns from what was noted; patterns are final then. */
+  settle(): void {
+    for (const noted of this.noted.splice(0)) this.learn(noted);
+  }
+
+  private learn({ columns, rows, patterns }: Noted): void {
     const base = columns.findIndex((column) => column.length > 0);
     const places = columns.map((column) => new Map(column.map((event, i) => [event, i])));
     for (let c = base + 1; c < columns.length; c++) {

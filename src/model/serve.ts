@@ -17,6 +17,7 @@ import {
   knownTexts,
   launchScenarios,
   NameSearch,
+  outsideScenarios,
   PAYLOADS,
   parameterScenario,
   payloadScenarios,
@@ -30,6 +31,7 @@ import {
   signalScenarios,
   symbolicBudgets,
   TIME_SCENARIOS,
+  turnsOutside,
   withOwnText,
   wordScenarios,
 } from '../explore/index.ts';
@@ -75,6 +77,9 @@ const MORE_NAMES = 2;
 const WARMER = 2;
 const WARM_SAVING = 10_000_000;
 
+/** Scenarios in which the service turns to others outside, that are tried with what may come of it. */
+const MAX_OUTWARD = 8;
+
 /** Instructions of a signal's handling from which on one form of it is enough. */
 const COSTLY = 50_000_000;
 
@@ -102,6 +107,8 @@ class Serving {
   private readonly searched: { readonly scenario: Scenario; readonly search: NameSearch }[] = [];
   /** First messages with words that the service knows. */
   private readonly spoken: Scenario[] = [];
+  /** Scenarios in which the service turned to others outside. */
+  private readonly outward: Scenario[] = [];
   /** What effects named before anything symbolic was tried. */
   private readonly named = new Set<string>();
   private tried = 0;
@@ -139,6 +146,7 @@ class Serving {
     for (const { others } of representatives) for (const scenario of others) this.tryOut(scenario);
     this.tryRoutes();
     this.tryWords();
+    this.tryOutside();
     this.trySymbolic([...representatives.map(({ scenario }) => scenario), ...this.spoken]);
     if (this.leftOut > 0) first.cutServing(this.leftOut, options.budget);
     return { rows: this.rows, warmUp: this.warmUp, tried: this.tried };
@@ -154,7 +162,7 @@ class Serving {
       // what takes long is not tried again with clients
       if (signal !== undefined && costly.has(signal)) continue;
       const traces = this.explorers.map((explorer) => explorer.play(scenario));
-      this.add(traces);
+      if (this.add(traces) && this.turnsOutside(traces[0].steps)) this.outward.push(scenario);
       if (signal === undefined) continue;
       if (traces[0].instructions > COSTLY) costly.add(signal);
       else if (scenario.actions[0].do === 'signal' && !traces[0].ended) survived.push(scenario);
@@ -294,6 +302,20 @@ class Serving {
     this.tryOut(chainScenario(lasting));
   }
 
+  /** Those that the service turns to do not answer, refuse, can't be reached. */
+  private tryOutside(): void {
+    const { first } = this;
+    const scenarios = this.outward.slice(0, MAX_OUTWARD);
+    if (this.turnsOutside(first.boot.steps)) scenarios.unshift({ name: 'after the start', actions: [] });
+    const forms = scenarios.flatMap(outsideScenarios);
+    this.planned += forms.length;
+    for (const scenario of forms) this.tryOut(scenario);
+  }
+
+  private turnsOutside(steps: readonly Step[]): boolean {
+    return turnsOutside(steps, this.first.launch.environment.values);
+  }
+
   /** Searches for messages that lead where none of these did, and plays what it finds like any other. */
   private trySymbolic(known: readonly Scenario[]): void {
     const { first, options } = this;
@@ -347,10 +369,11 @@ class Serving {
     this.options.onProgress('serve', this.tried, Math.max(this.planned, this.tried));
   }
 
-  private add(traces: readonly ScenarioTrace[]): void {
+  /** Keeps them; whether they show anything new. */
+  private add(traces: readonly ScenarioTrace[]): boolean {
     this.tried++;
-    this.novelty.isNew(traces[0]);
     this.rows.push({ traces, warm: this.isWarm });
+    return this.novelty.isNew(traces[0]);
   }
 
   /** Plays under the first environment, and under the others where that showed anything new; undefined: not any more. */
@@ -368,6 +391,7 @@ class Serving {
     const trace = first.play(scenario, { search, name: nameOf(0), warm });
     this.tried++;
     if (this.novelty.isNew(trace)) {
+      if (this.turnsOutside(trace.steps)) this.outward.push(scenario);
       const others = explorers.slice(1);
       const traces = others.map((explorer, i) => explorer.play(scenario, { name: nameOf(i + 1), warm }));
       this.rows.push({ traces: [trace, ...traces], warm });

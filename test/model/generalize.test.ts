@@ -6,7 +6,9 @@ import {
   alignRuns,
   commonSubsequence,
   contextFrames,
+  Endpoints,
   generalizeTexts,
+  Orders,
   type Run,
   withoutKnown,
 } from '../../src/model/index.ts';
@@ -139,6 +141,36 @@ test('an address or port that differs is any address or port', () => {
   const a = accept('172.17.0.2', '40312');
   const patterns = alignRuns([run([a]), run([accept('10.88.3.41', '41313')])]);
   assert.deepEqual(patterns.get(a), ['0.0.0.0', '80', '*', '[0-9]+']);
+});
+
+test('what the environment decides of an endpoint at a program point, it decides for every try', () => {
+  const connect = (site: number, port: string, address: string): EffectEvent => ({
+    ...open(1, '', site),
+    effect: {
+      op: 'CONNECT',
+      access: '',
+      resource: {
+        kind: 'net',
+        protocol: 'udp',
+        local: { address: '0.0.0.0', port },
+        peer: { address, port: '53' },
+      },
+    },
+  });
+  const a = [connect(1, '40312', '192.0.2.1'), connect(2, '7000', '192.0.2.9')];
+  const b = [
+    connect(1, '51747', '198.51.100.4'),
+    connect(1, '51748', '203.0.113.5'),
+    connect(2, '7000', '192.0.2.9'),
+    connect(3, '7001', '192.0.2.9'),
+  ];
+  const notes = { orders: new Orders(), endpoints: new Endpoints() };
+  const patterns = alignRuns([run(a), run(b)], notes);
+  assert.deepEqual(patterns.get(b[1]), ['0.0.0.0', '51748', '203.0.113.5', '53']);
+  notes.endpoints.settle();
+  assert.deepEqual(patterns.get(b[1]), ['0.0.0.0', '[0-9]+', '*', '53']);
+  assert.deepEqual(patterns.get(b[2]), ['0.0.0.0', '7000', '192.0.2.9', '53']);
+  assert.deepEqual(patterns.get(b[3]), ['0.0.0.0', '7001', '192.0.2.9', '53']);
 });
 
 test('what went before names the tasks but is not aligned again', () => {

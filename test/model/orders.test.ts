@@ -10,7 +10,7 @@ import { printEffect } from '../../src/effect/index.ts';
 import { DEFAULT_BUDGETS, ENVIRONMENTS, launchOf } from '../../src/explore/index.ts';
 import { treeBuilder } from '../../src/image/index.ts';
 import { createMachine, type EffectEvent } from '../../src/linux/index.ts';
-import { alignRuns, modelImage, Orders, type Run } from '../../src/model/index.ts';
+import { alignRuns, Endpoints, modelImage, Orders, type Run } from '../../src/model/index.ts';
 import type { Policy, PolicyAutomaton } from '../../src/policy/index.ts';
 import { plainImage } from '../image/plain.ts';
 import { hasTool } from '../linux/guest.ts';
@@ -47,7 +47,8 @@ const events = (text: string): EffectEvent[] =>
 function marked(...texts: readonly string[]): string {
   const runs = texts.map(events);
   const orders = new Orders();
-  const patterns = alignRuns(runs.map(run), orders);
+  const patterns = alignRuns(runs.map(run), { orders, endpoints: new Endpoints() });
+  orders.settle();
   return runs[0]
     .map((event, i) => {
       const of = patterns.get(event) ?? [];

@@ -27,7 +27,7 @@ import { knownWords } from './known-words.ts';
 import type { Launch } from './launch.ts';
 import { routesIn, targetOf } from './live-texts.ts';
 import { type NamePlace, type NameSearch, namesAt } from './names.ts';
-import { keptPaths, type RestartWay } from './restarts.ts';
+import { isBelow, keptPaths, type RestartWay } from './restarts.ts';
 import { knownRoutes, quotedNames, speaksHttp } from './routes.ts';
 import { type Action, encodePayload, type Listening, type Scenario } from './scenario.ts';
 import { MAX_CONFIG_BYTES, requestTargets } from './targets.ts';
@@ -120,12 +120,12 @@ export class Explorer {
   }
 
   /** Starts the entrypoint and lets it come to rest. */
-  private start(kernel: Kernel, recorder: StepRecorder): BootResult {
+  private start(kernel: Kernel, recorder: StepRecorder, enough?: () => boolean): BootResult {
     const task = kernel.spawnInit(this.launch.spec);
     const first = { tid: task.tid, exe: task.process.exe, args: task.process.argv.slice(1) };
     const { boot, bootHorizon } = this.budgets;
     const before = this.machine.engine.executed;
-    const stop = kernel.run({ maxInstructions: boot, horizon: bootHorizon });
+    const stop = kernel.run({ maxInstructions: boot, horizon: bootHorizon, enough });
     recorder.waits(kernel);
     return {
       steps: recorder.steps,
@@ -138,8 +138,15 @@ export class Explorer {
     };
   }
 
-  /** Ends a copy of the booted container this way and starts it again. Undefined where it doesn't end. */
-  restart(way: RestartWay, stopSignal: number): BootResult | undefined {
+  /**
+   * Ends a copy of the booted container this way and starts it again. Undefined where it doesn't end. The start is left,
+   * with a cut, where it has looked at all that it found of `written` and `enough` has been seen.
+   */
+  restart(
+    way: RestartWay,
+    options: { readonly stopSignal: number; readonly written?: readonly string[]; readonly enough?: Enough },
+  ): BootResult | undefined {
+    const { stopSignal, written = [], enough } = options;
     const ended = snapshot(this.booted, new StepRecorder(this.cuts));
     if (way !== 'killed' && !ended.exited) {
       sendSignal(ended, 1, stopSignal);
@@ -153,12 +160,20 @@ export class Explorer {
       ended.release();
       return undefined;
     }
-    const recorder = new StepRecorder(this.cuts);
+    const looked = new LookedRecorder(this.cuts);
     const volumes = way === 'replaced' ? keptPaths(this.launch) : undefined;
-    const kernel = restartKernel(ended, { ...this.kernelOptions(recorder), volumes });
+    const kernel = restartKernel(ended, { ...this.kernelOptions(looked), volumes });
     ended.release();
-    const boot = this.start(kernel, recorder);
+    for (const path of written) if (kernel.vfs.internal(kernel, path) !== undefined) looked.left.add(path);
+    const { engine } = this.machine;
+    const before = engine.executed;
+    let left = false;
+    const boot = this.start(kernel, looked, () => {
+      left ||= looked.left.size === 0 && enough?.(looked.steps, engine.executed - before) === true;
+      return left;
+    });
     kernel.release();
+    if (left) this.cutBudget(`start again (${way})`, LEFT);
     return boot;
   }
 
@@ -198,15 +213,38 @@ export class Explorer {
     return trace;
   }
 
+  /** Plays a scenario on the service as it is by now, and keeps what that leaves until it is known what becomes of it. */
+  attempt(scenario: Scenario, options: Omit<PlayOptions, 'warm'> = {}): Attempt {
+    const [trace, kernel, complete] = this.playOn(this.ready ?? this.booted, scenario, options);
+    return {
+      trace,
+      complete,
+      again: () => {
+        const [again, after] = this.playOn(kernel, scenario, options);
+        after.release();
+        return again;
+      },
+      adopt: () => {
+        this.ready?.release();
+        this.ready = kernel;
+      },
+      drop: () => kernel.release(),
+    };
+  }
+
   /** Plays a scenario after which warm ones begin. */
-  warmUp(scenario: Scenario): ScenarioTrace {
-    const [trace, kernel] = this.playOn(this.booted, scenario, {});
-    this.ready?.release();
-    this.ready = kernel;
+  warmUp(scenario: Scenario, options: Omit<PlayOptions, 'warm'> = {}): ScenarioTrace {
+    const { trace, adopt } = this.attempt(scenario, options);
+    adopt();
     return trace;
   }
 
-  private playOn(base: Kernel, scenario: Scenario, options: PlayOptions): [ScenarioTrace, Kernel] {
+  /** The trace, what it left, and whether all of it was played. */
+  private playOn(
+    base: Kernel,
+    scenario: Scenario,
+    options: PlayOptions,
+  ): [trace: ScenarioTrace, left: Kernel, complete: boolean] {
     const recorder = new StepRecorder(this.cuts, options.search);
     const { symbolic } = options;
     const machine = symbolic === undefined ? this.machine : { ...this.machine, engine: symbolic.engine };
@@ -215,13 +253,23 @@ export class Explorer {
     const player = new Player(kernel, this.boot.listeners, this.launch, recorder, options);
     const { engine } = this.machine;
     const before = engine.executed;
+    let left = false;
+    const enough = (): boolean => {
+      left ||= options.enough?.(recorder.steps, engine.executed - before) === true;
+      return left;
+    };
+    let complete = true;
     for (const action of scenario.actions) {
       if (kernel.exited) break;
       const horizon = player.act(action);
-      // a signal may make the service start anew
-      const most = Math.max(this.budgets.action, action.do === 'signal' ? 2 * this.boot.instructions : 0);
-      const stop = kernel.run({ maxInstructions: most, horizon });
+      const most = this.mostFor(action);
+      const stop = kernel.run({ maxInstructions: most, horizon, enough });
       recorder.waits(kernel);
+      complete = stop.kind !== 'budget' && !left;
+      if (left) {
+        this.cutBudget(`scenario ${scenario.name}`, LEFT);
+        break;
+      }
       if (stop.kind === 'budget') {
         kernel.cut({
           kind: 'budget',
@@ -244,12 +292,19 @@ export class Explorer {
       steps: recorder.steps,
       chosen: options.name ?? this.environment.token,
     };
-    return [trace, kernel];
+    return [trace, kernel, complete];
+  }
+
+  /** Instructions for what comes of an action: a signal may make the service start anew, others a part of it. */
+  private mostFor({ do: what }: Action): number {
+    const { instructions } = this.boot;
+    const { action } = this.budgets;
+    return Math.max(action, what === 'signal' ? 2 * instructions : Math.min(2 * instructions, 3 * action));
   }
 
   /** Scenarios were left out: their budget is used up. */
-  cutServing(count: number, budget: number): void {
-    this.cutBudget(`${budget} instructions of scenarios`, `${count} scenarios were not played`);
+  cutServing(count: number, budget: number, of = 'scenarios'): void {
+    this.cutBudget(`${budget} instructions of ${of}`, `${count} scenarios were not played`);
   }
 
   private cutBudget(what: string, consequence: string): void {
@@ -365,6 +420,23 @@ export interface SymbolicPlay {
   send(bytes: Uint8Array): Uint8Array;
 }
 
+/** Whether these steps of a run, in so many instructions, are all that need be seen of it. */
+export type Enough = (steps: readonly Step[], instructions: number) => boolean;
+
+const LEFT = 'left where nothing new had come for long';
+
+/** A scenario that was played, and what it left: one of `adopt` and `drop` is to be called in the end. */
+export interface Attempt {
+  readonly trace: ScenarioTrace;
+  /** All of it was played, within its budgets. */
+  readonly complete: boolean;
+  /** The same once more, on what it left. */
+  again(): ScenarioTrace;
+  /** Warm scenarios begin after it from now on. */
+  adopt(): void;
+  drop(): void;
+}
+
 export interface PlayOptions {
   /** What stands for `{name}` in payloads. */
   readonly name?: string | undefined;
@@ -372,6 +444,8 @@ export interface PlayOptions {
   readonly symbolic?: SymbolicPlay | undefined;
   /** On the service as the warming up left it. */
   readonly warm?: boolean | undefined;
+  /** The scenario is left, with a cut, where enough has been seen. */
+  readonly enough?: Enough | undefined;
 }
 
 /** Paths of regular files that were opened for reading, by these programs (all where not given). */
@@ -453,6 +527,16 @@ class StepRecorder implements KernelHooks {
         stack: stack.frames,
       });
     }
+  }
+}
+
+/** Knows which of some files were not looked at yet. */
+class LookedRecorder extends StepRecorder {
+  readonly left = new Set<string>();
+
+  override onPath(task: Task, path: string): void {
+    super.onPath(task, path);
+    if (this.left.size > 0) for (const one of this.left) if (isBelow(path, one)) this.left.delete(one);
   }
 }
 

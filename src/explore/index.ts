@@ -1,12 +1,20 @@
 // explore: what the environment does to a booted image, and what comes of it. Floor 5.
 export { DATAGRAMS, DIALOGUES, type Dialogue, datagramDialogue, dialogueScenario } from './dialogues.ts';
 export { ENVIRONMENTS, type Environment, knownTexts } from './environments.ts';
-export { type BootResult, type Budgets, DEFAULT_BUDGETS, Explorer, type PlayOptions } from './explorer.ts';
+export {
+  type Attempt,
+  type BootResult,
+  type Budgets,
+  DEFAULT_BUDGETS,
+  type Enough,
+  Explorer,
+  type PlayOptions,
+} from './explorer.ts';
 export { knownWords, madeUp, wordProbe } from './known-words.ts';
 export { type Entry, type Launch, launchOf, launchScenarios, plainLaunch } from './launch.ts';
 export { type NamePlace, NameSearch, namesAt } from './names.ts';
 export { outsideScenarios, turnsOutside } from './outside.ts';
-export { LONG_BOOT, type RestartWay, restartWays } from './restarts.ts';
+export { LONG_BOOT, lastingPaths, type RestartWay, restartWays } from './restarts.ts';
 export { parameterScenario, routeScenario } from './routes.ts';
 export {
   type Action,

@@ -11,8 +11,18 @@ export type RestartWay =
   /** A new container gets the volumes of one that was stopped. */
   | 'replaced';
 
-/** Instructions of a boot beyond which fewer are compared, and only the first way is tried. */
-export const LONG_BOOT = 400_000_000;
+/** Instructions of a boot beyond which fewer are compared. */
+export const LONG_BOOT = 150_000_000;
+/** Beyond which only the first way of starting again is tried. */
+const VERY_LONG_BOOT = 400_000_000;
+
+/** Files that a run changed and that a later start of the container finds. */
+export function lastingPaths(steps: readonly Step[], launch: Launch): readonly string[] {
+  const written = steps.flatMap((step) =>
+    step.kind === 'effect' && step.event.result >= 0 ? changedPaths(step.event.effect) : [],
+  );
+  return [...new Set(written)].filter((path) => !isTransient(path, launch));
+}
 
 /** Ways that can lead to another start than the first, by what a run wrote. */
 export function restartWays(
@@ -20,12 +30,9 @@ export function restartWays(
   launch: Launch,
   instructions: number,
 ): readonly RestartWay[] {
-  const written = steps.flatMap((step) =>
-    step.kind === 'effect' && step.event.result >= 0 ? changedPaths(step.event.effect) : [],
-  );
-  const lasting = written.filter((path) => !isTransient(path, launch));
+  const lasting = lastingPaths(steps, launch);
   if (lasting.length === 0) return [];
-  if (instructions > LONG_BOOT) return ['stopped'];
+  if (instructions > VERY_LONG_BOOT) return ['stopped'];
   const kept = keptPaths(launch);
   const inVolumes = lasting.some((path) => kept.some((volume) => isBelow(path, volume)));
   return inVolumes ? ['stopped', 'killed', 'replaced'] : ['stopped', 'killed'];
@@ -41,7 +48,8 @@ function changedPaths({ op, access, resource }: Effect): string[] {
   if (resource.kind !== 'file' || resource.type === 'p' || resource.type === '?') return [];
   const changes =
     CHANGING.has(op) || (op === 'OPEN' && /[ct]/.test(access)) || (op === 'BIND' && resource.type === 'u');
-  return changes ? [resource.path] : [];
+  if (!changes) return [];
+  return resource.to === undefined ? [resource.path] : [resource.path, resource.to];
 }
 
 const CHANGING: ReadonlySet<string> = new Set([
@@ -66,5 +74,6 @@ function isTransient(path: string, { mounts }: Launch): boolean {
   return !path.startsWith('/') || ['/dev', '/proc', '/sys', ...fresh].some((place) => isBelow(path, place));
 }
 
-const isBelow = (path: string, directory: string): boolean =>
+/** Whether the path is this one, or below it where it is a directory. */
+export const isBelow = (path: string, directory: string): boolean =>
   path === directory || path.startsWith(directory.endsWith('/') ? directory : `${directory}/`);

@@ -37,6 +37,8 @@ export interface RunOptions {
   readonly maxInstructions: number;
   /** How far virtual time may jump beyond now, in ns; default 10 s. */
   readonly horizon?: bigint;
+  /** Asked after every turn of the tasks: whether the owner has seen enough, which then counts as repeating. */
+  readonly enough?: (() => boolean) | undefined;
 }
 
 /** What a task waits for. */
@@ -53,7 +55,7 @@ export interface Waiting {
 
 /**
  * quiescent: every task waits for the environment, or for a timer beyond the horizon, or the container only repeats
- * itself (`repeating`). exited: pid 1 is gone, with this wait status. budget: instructions ran out.
+ * itself, or shows nothing new to its owner (`repeating`). exited: pid 1 is gone, with this wait status. budget: instructions ran out.
  */
 export type RunStop =
   | { readonly kind: 'quiescent'; readonly repeating: boolean; readonly waiting: readonly Waiting[] }
@@ -82,6 +84,7 @@ export function run(kernel: Kernel, options: RunOptions): RunStop {
     expireTimers(kernel);
     const used = round(kernel, left);
     left -= used;
+    if (options.enough?.() === true) return { kind: 'quiescent', repeating: true, waiting: waiting(kernel) };
     if (used > 0 || kernel.hooks.onIdle?.(kernel) === true) continue;
     const next = nextExpiry(kernel);
     if (next === undefined || next > limit)

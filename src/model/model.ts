@@ -8,6 +8,8 @@ import {
   knownTexts,
   type Launch,
   LONG_BOOT,
+  lastingPaths,
+  type RestartWay,
   restartWays,
   type ScenarioTrace,
   type Step,
@@ -24,7 +26,8 @@ import { policyLinks } from './links.ts';
 import { Novelty } from './novelty.ts';
 import { Orders } from './orders.ts';
 import { ProgramTable } from './programs.ts';
-import { type Served, serveAll } from './serve.ts';
+import { longQuiet } from './quiet.ts';
+import { bootRun, type Served, serveAll } from './serve.ts';
 import type { Run } from './tasks.ts';
 
 export interface ModelOptions {
@@ -77,7 +80,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
         symbolic: options.symbolic ?? 0,
         onProgress: (pass, done, of) => options.onProgress?.({ pass, done, of }),
       })
-    : { rows: [], warmUp: [], tried: 0 };
+    : { rows: [], warmUps: [], tried: 0 };
   options.onProgress?.({ pass: 'graph', done: 0, of: 1 });
   const programs = new ProgramTable(image.tree);
   const builder = new GraphBuilder((path) => programs.index(path));
@@ -89,7 +92,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
   const effects = [
     ...explorers.map((explorer) => explorer.boot.steps),
     ...restarts.flatMap((row) => row.map((boot) => boot.steps)),
-    ...serve.warmUp.map(({ steps }) => steps),
+    ...serve.warmUps.flat().map(({ steps }) => steps),
     ...serve.rows.flatMap(({ traces }) => traces.map((trace) => trace.steps)),
   ];
   const plain: Policy = {
@@ -179,13 +182,20 @@ function restartAll(explorers: readonly Explorer[], options: ModelOptions): Boot
   const count = Math.min(isLong(first) ? 1 : RESTARTED, explorers.length);
   const ways = restartWays(first.boot.steps, first.launch, first.boot.instructions);
   const novelty = new Novelty(first.boot.steps, [...knownTexts(first.environment), ...first.launch.unknown]);
+  const { stopSignal } = options;
+  const restart = (explorer: Explorer, way: RestartWay): BootResult | undefined =>
+    explorer.restart(way, {
+      stopSignal,
+      written: lastingPaths(explorer.boot.steps, explorer.launch),
+      ...(isLong(first) ? { enough: longQuiet(novelty.followStart()) } : {}),
+    });
   return ways.flatMap((way, done) => {
     options.onProgress?.({ pass: 'boot again', done, of: ways.length });
-    const again = first.restart(way, options.stopSignal);
+    const again = restart(first, way);
     // one that did not end says nothing of what corresponds to what
     if (again === undefined || !novelty.isNewStart(again.steps)) return [];
     const others = explorers.slice(1, count);
-    const row = [again, ...others.flatMap((explorer) => explorer.restart(way, options.stopSignal) ?? [])];
+    const row = [again, ...others.flatMap((explorer) => restart(explorer, way) ?? [])];
     return row.length === count ? [row] : [];
   });
 }
@@ -216,21 +226,13 @@ function foldRuns(
   builder: GraphBuilder,
   explorers: readonly Explorer[],
   restarts: readonly (readonly BootResult[])[],
-  { rows, warmUp }: Served,
+  { rows, warmUps }: Served,
 ): void {
   const orders = new Orders();
   const endpoints = new Endpoints();
   const notes: Notes = { orders, endpoints };
   const boots = explorers.map(({ boot }) => eventsOf(boot.steps));
-  const runs = explorers.map(
-    (explorer, i): Run => ({
-      before: [],
-      events: boots[i],
-      known: [...knownTexts(explorer.environment), ...explorer.launch.unknown],
-      chosen: '',
-      entered: new Map(),
-    }),
-  );
+  const runs = explorers.map(bootRun);
   const align = (traces: readonly ScenarioTrace[], before: readonly (readonly EffectEvent[])[]) =>
     alignRuns(
       traces.map((trace, i) => ({
@@ -247,9 +249,12 @@ function foldRuns(
   const againPatterns = restarts.map((row) =>
     alignRuns([...runs, ...row.map((boot, i): Run => ({ ...runs[i], events: eventsOf(boot.steps) }))], notes),
   );
-  const warmPatterns = align(warmUp, boots);
-  const beforeWarm = warmUp.map((trace, i) => [...boots[i], ...eventsOf(trace.steps)]);
-  const rowPatterns = rows.map(({ traces, warm }) => align(traces, warm ? beforeWarm : boots));
+  // by stage of warming up, what went before
+  const before = [boots];
+  for (const traces of warmUps)
+    before.push(traces.map(({ steps }, i) => [...before[before.length - 1][i], ...eventsOf(steps)]));
+  const warmPatterns = warmUps.map((traces, stage) => align(traces, before[stage]));
+  const rowPatterns = rows.map(({ traces, stage, settled }) => settled ?? align(traces, before[stage]));
   endpoints.settle();
   orders.settle();
 
@@ -277,9 +282,12 @@ function foldRuns(
       return places;
     });
   };
-  const afterWarmUp = fold(warmUp, afterBoot, warmPatterns);
-  rows.forEach(({ traces, warm }, i) => {
-    fold(traces, warm ? afterWarmUp : afterBoot, rowPatterns[i]);
+  const after = [afterBoot];
+  warmUps.forEach((traces, stage) => {
+    after.push(fold(traces, after[stage], warmPatterns[stage]));
+  });
+  rows.forEach(({ traces, stage }, i) => {
+    fold(traces, after[stage], rowPatterns[i]);
   });
 }
 

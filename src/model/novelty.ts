@@ -36,6 +36,25 @@ export class Novelty {
     return this.walk(steps, this.start, chosen, keep).fresh;
   }
 
+  /** Runs begin where they do here, but nothing was seen in any of them. */
+  unseen(): Novelty {
+    const fresh = new Novelty([], this.known);
+    fresh.start = this.start;
+    return fresh;
+  }
+
+  /** Whether the next step of a run is new, to be asked for one after the other; none of them is known afterwards. */
+  follow(chosen = ''): (step: Step) => boolean {
+    const contexts = new Map(this.start);
+    return (step) => !this.seen.has(this.pairOf(step, contexts, chosen));
+  }
+
+  /** As `follow`, of another start. */
+  followStart(): (step: Step) => boolean {
+    const contexts = new Map<number, string>();
+    return (step) => !this.seen.has(this.pairOf(step, contexts, ''));
+  }
+
   /** Whether another start has something new; from now on it is known. */
   isNewStart(steps: readonly Step[]): boolean {
     return this.walk(steps, new Map(), '').fresh;
@@ -50,18 +69,23 @@ export class Novelty {
     const contexts = new Map(before);
     let fresh = false;
     for (const step of steps) {
-      const tid = step.kind === 'effect' ? step.event.tid : step.tid;
-      const context = this.contextOf(step, chosen);
-      const pair = `${contexts.get(tid) ?? 'start'}\n${context}`;
-      if (!this.seen.has(pair)) {
-        if (keep) this.seen.add(pair);
-        fresh = true;
-      }
-      contexts.set(tid, context);
-      if (step.kind === 'effect' && step.event.effect.op === 'CLONE' && step.event.result > 0)
-        contexts.set(step.event.result, `child ${context}`);
+      const pair = this.pairOf(step, contexts, chosen);
+      if (this.seen.has(pair)) continue;
+      if (keep) this.seen.add(pair);
+      fresh = true;
     }
     return { fresh, contexts };
+  }
+
+  /** The context before a step and its own, which is the context from now on. */
+  private pairOf(step: Step, contexts: Map<number, string>, chosen: string): string {
+    const tid = step.kind === 'effect' ? step.event.tid : step.tid;
+    const context = this.contextOf(step, chosen);
+    const pair = `${contexts.get(tid) ?? 'start'}\n${context}`;
+    contexts.set(tid, context);
+    if (step.kind === 'effect' && step.event.effect.op === 'CLONE' && step.event.result > 0)
+      contexts.set(step.event.result, `child ${context}`);
+    return pair;
   }
 
   private contextOf(step: Step, chosen: string): string {

@@ -8,6 +8,7 @@ import {
   DEFAULT_BUDGETS,
   ENVIRONMENTS,
   Explorer,
+  lastingPaths,
   plainLaunch,
   restartWays,
 } from '../../src/explore/index.ts';
@@ -48,15 +49,35 @@ test('a container that is started again', (t) => {
   const explorer = bootWith(ENTRY, ['/data']);
   assert.equal(explorer.boot.output, '');
   assert.deepEqual(waysOf(explorer), ['stopped', 'killed', 'replaced']);
-  const stopped = explorer.restart('stopped', 15);
+  const stopped = explorer.restart('stopped', { stopSignal: 15 });
   assert.equal(stopped?.output, 'have first\n');
   assert.ok(effects(stopped).includes('OPEN r /data/db'));
-  assert.equal(explorer.restart('killed', 15)?.output, 'have first\nstale\n');
+  assert.equal(explorer.restart('killed', { stopSignal: 15 })?.output, 'have first\nstale\n');
   // a new container has the volume, not the rest
-  assert.equal(explorer.restart('replaced', 15)?.output, 'have first\n');
-  assert.equal(bootWith(ENTRY).restart('replaced', 15)?.output, '');
+  assert.equal(explorer.restart('replaced', { stopSignal: 15 })?.output, 'have first\n');
+  assert.equal(bootWith(ENTRY).restart('replaced', { stopSignal: 15 })?.output, '');
   // the first boot is as it was
-  assert.equal(explorer.restart('killed', 15)?.output, 'have first\nstale\n');
+  assert.equal(explorer.restart('killed', { stopSignal: 15 })?.output, 'have first\nstale\n');
+});
+
+test('a later start is left when what was there has been looked at, and enough was seen', (t) => {
+  if (!['/bin/dash', '/bin/rm', '/bin/sleep'].every((path) => existsSync(path)))
+    return t.skip('needs dash, rm and sleep');
+  const explorer = bootWith(ENTRY, ['/data']);
+  const written = lastingPaths(explorer.boot.steps, explorer.launch);
+  assert.deepEqual([...written].sort(), ['/data/db', '/pid']);
+  const enough = (): boolean => true;
+  const cuts = (): string[] =>
+    [...explorer.cuts.values()].map(({ cut }) => cut.what).filter((what) => what.startsWith('start again'));
+  const whole = explorer.restart('killed', { stopSignal: 15, written });
+  assert.deepEqual(cuts(), []);
+  const left = explorer.restart('killed', { stopSignal: 15, written, enough });
+  assert.deepEqual(cuts(), ['start again (killed)']);
+  assert.ok(effects(left).includes('OPEN r /data/db'));
+  assert.ok((left?.instructions ?? 0) < (whole?.instructions ?? 0));
+  // one that never looks at something goes on
+  const never = { stopSignal: 15, written: [...written, '/bin/rm'], enough };
+  assert.deepEqual(effects(explorer.restart('killed', never)), effects(whole));
 });
 
 test('what leaves no files need not be started again', (t) => {

@@ -66,3 +66,18 @@ test('what boot did is known in its order', () => {
   assert.ok(!novelty.isNew(run([])));
   assert.ok(novelty.isNew(run([open('/boot', 0)])));
 });
+
+test('steps that are followed one by one', () => {
+  const novelty = new Novelty([open('/boot', 0)], []);
+  assert.ok(novelty.isNew(run([open('/a')])));
+  const answers = (steps: readonly Step[], from = novelty): readonly boolean[] => steps.map(from.follow());
+  assert.deepEqual(answers([open('/a'), open('/b', 2), open('/b', 2)]), [false, true, true]);
+  // what is asked about does not become known
+  assert.deepEqual(answers([open('/a'), open('/b', 2)]), [false, true]);
+  assert.deepEqual([open('/boot', 0), open('/a')].map(novelty.followStart()), [false, false]);
+  // nothing was seen, but runs begin at the same place
+  const unseen = novelty.unseen();
+  assert.deepEqual(answers([open('/a')], unseen), [true]);
+  assert.ok(unseen.isNew(run([open('/a')])));
+  assert.deepEqual(answers([open('/a')], unseen), [false]);
+});

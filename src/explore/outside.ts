@@ -11,7 +11,7 @@ const WAYS: readonly (readonly [how: Outside, name: string])[] = [
 ];
 
 /** Virtual time after it, in ms: enough for timeouts of one try, and of all. */
-const PATIENCE = [5_000, 30_000, 120_000];
+const PATIENCE = [5_000, 30_000];
 
 /** The scenario, with what may come of its requests to the outside; time passes then. */
 export function outsideScenarios({ name, actions }: Scenario): Scenario[] {

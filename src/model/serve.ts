@@ -4,6 +4,7 @@
 
 import { resourceTexts } from '../effect/index.ts';
 import {
+  type Attempt,
   askingForNames,
   chainScenario,
   connectionScenarios,
@@ -15,6 +16,7 @@ import {
   type Explorer,
   inTurn,
   knownTexts,
+  LONG_BOOT,
   launchScenarios,
   NameSearch,
   outsideScenarios,
@@ -36,19 +38,26 @@ import {
   wordScenarios,
 } from '../explore/index.ts';
 import type { Listener } from '../linux/index.ts';
+import type { EventPatterns } from './generalize.ts';
 import { Novelty } from './novelty.ts';
+import { longQuiet } from './quiet.ts';
+import { gotReady, mayReady } from './ready.ts';
+import { Settled } from './settled.ts';
+import type { Run } from './tasks.ts';
 
 /** Traces of one scenario that showed something, one an environment. */
 export interface ServedRow {
   readonly traces: readonly ScenarioTrace[];
-  /** It began after the warming up, not after boot. */
-  readonly warm: boolean;
+  /** After how many stages of warming up it began; 0: after boot. */
+  readonly stage: number;
+  /** Of the only trace, where no other environment was needed: its patterns. */
+  readonly settled?: EventPatterns;
 }
 
 export interface Served {
   readonly rows: readonly ServedRow[];
-  /** One trace an environment; empty where there was none. */
-  readonly warmUp: readonly ScenarioTrace[];
+  /** Stages one after the other: one trace an environment. */
+  readonly warmUps: readonly (readonly ScenarioTrace[])[];
   /** Scenarios that were played, with those that showed nothing new. */
   readonly tried: number;
 }
@@ -73,9 +82,9 @@ interface Listening {
 /** Names that are there, tried per place; and once some were, with what else leads there. */
 const MAX_NAMES = 6;
 const MORE_NAMES = 2;
-/** Warming up is worth it where it makes scenarios so many times shorter, and saves so many instructions. */
-const WARMER = 2;
-const WARM_SAVING = 10_000_000;
+/** Scenarios that did not make the service ready although they took long, after which no other one is expected to. */
+const FAILED_STAGES = 3;
+const MAX_STAGES = 8;
 
 /** Scenarios in which the service turns to others outside, that are tried with what may come of it. */
 const MAX_OUTWARD = 4;
@@ -86,7 +95,14 @@ const COSTLY = 50_000_000;
 const signalOf = ({ actions }: Scenario): number | undefined =>
   actions.flatMap((action) => (action.do === 'signal' ? [action.signal] : []))[0];
 
-const NOTHING: Served = { rows: [], warmUp: [], tried: 0 };
+/** The service is signalled before anything else happens. */
+const isSignalledFirst = ({ actions }: Scenario): boolean => actions[0].do === 'signal';
+
+/** Time passes in it in which services give clients up. */
+const waitsLong = ({ actions }: Scenario): boolean =>
+  actions.some((action) => action.do === 'wait' && action.ms > 20_000);
+
+const NOTHING: Served = { rows: [], warmUps: [], tried: 0 };
 
 /** Lets the environment act on what the boots left. */
 export function serveAll(explorers: readonly Explorer[], options: ServeOptions): Served {
@@ -100,7 +116,13 @@ class Serving {
   private readonly novelty: Novelty;
   private readonly listeners: readonly Listening[];
   private readonly rows: ServedRow[] = [];
-  private warmUp: readonly ScenarioTrace[] = [];
+  private readonly stages: (readonly ScenarioTrace[])[] = [];
+  /** Where scenarios that take long are compared only if something in them is not settled. */
+  private readonly settled: Settled | undefined;
+  /** Pairs of steps that were seen while serving. */
+  private readonly serving: Novelty;
+  private failedStages = 0;
+  private readonly costly = new Set<number>();
   /** Places whose names were asked for. */
   private readonly asked = new Set<string>();
   /** First forms, with what the service looked for. */
@@ -124,6 +146,8 @@ class Serving {
     this.options = options;
     const known = [...knownTexts(first.environment), ...first.launch.unknown];
     this.novelty = new Novelty(first.boot.steps, known);
+    this.serving = this.novelty.unseen();
+    if (first.boot.instructions > LONG_BOOT) this.settled = new Settled(explorers.map(bootRun));
     const { listeners } = first.boot;
     // Scenarios name listeners by index: what every boot has at the same index.
     this.listeners = listeners.flatMap((listener, index): Listening[] =>
@@ -140,6 +164,7 @@ class Serving {
     this.spent = first.served;
     const representatives = this.firstForms();
     this.getReady(representatives);
+    this.playClientSignals();
     for (const { scenario, search } of this.searched) this.tryNames(scenario, search);
     this.tryDialogues();
     this.goOnAfter(survived, representatives);
@@ -149,42 +174,111 @@ class Serving {
     this.tryOutside();
     this.trySymbolic([...representatives.map(({ scenario }) => scenario), ...this.spoken]);
     if (this.leftOut > 0) first.cutServing(this.leftOut, options.budget);
-    return { rows: this.rows, warmUp: this.warmUp, tried: this.tried };
+    return { rows: this.rows, warmUps: this.stages, tried: this.tried };
   }
 
-  /** Scenarios without payloads; the signals that the service survived. */
+  /** Scenarios without payloads, but for signals with clients; the signals that the service survived. */
   private playPlain(): Scenario[] {
+    const { first, options } = this;
+    const streams = this.streams();
+    const scenarios = [
+      ...TIME_SCENARIOS,
+      ...streams.flatMap(connectionScenarios),
+      ...launchScenarios(first.launch, first.boot.listeners),
+    ];
+    const signals = signalScenarios(streams[0], options.stopSignal).filter(isSignalledFirst);
+    this.planned += scenarios.length + signals.length;
+    for (const scenario of scenarios)
+      this.playEverywhere(scenario, scenario.actions[0].do === 'connect' && !waitsLong(scenario));
+    const before = first.served;
     const survived: Scenario[] = [];
-    const costly = new Set<number>();
-    for (const scenario of this.plain()) {
-      this.tick();
+    let leftOut = 0;
+    for (const scenario of signals) {
+      if (first.served - before > options.budget) {
+        leftOut++;
+        continue;
+      }
+      const trace = this.playSignal(scenario);
       const signal = signalOf(scenario);
-      // what takes long is not tried again with clients
-      if (signal !== undefined && costly.has(signal)) continue;
-      const traces = this.explorers.map((explorer) => explorer.play(scenario));
-      if (this.add(traces) && this.turnsOutside(traces[0].steps)) this.outward.push(scenario);
-      if (signal === undefined) continue;
-      if (traces[0].instructions > COSTLY) costly.add(signal);
-      else if (scenario.actions[0].do === 'signal' && !traces[0].ended) survived.push(scenario);
+      if (trace.instructions > COSTLY && signal !== undefined) this.costly.add(signal);
+      else if (!trace.ended) survived.push(scenario);
     }
+    if (leftOut > 0) first.cutServing(leftOut, options.budget, 'signals');
     return survived;
+  }
+
+  /** On the service as it was after boot. What only does again what was seen is left. */
+  private playSignal(scenario: Scenario): ScenarioTrace {
+    this.tick();
+    const trace = this.first.play(scenario, { enough: longQuiet(this.serving.follow()) });
+    this.keep(scenario, trace, 0, () => this.others((explorer) => explorer.play(scenario)));
+    return trace;
+  }
+
+  /** Signals to a service that serves; what takes long is not tried again with clients. */
+  private playClientSignals(): void {
+    const { first, options } = this;
+    const scenarios = signalScenarios(this.streams()[0], options.stopSignal).filter((scenario) => {
+      const signal = signalOf(scenario);
+      return !isSignalledFirst(scenario) && signal !== undefined && !this.costly.has(signal);
+    });
+    this.planned += scenarios.length;
+    const before = first.served;
+    for (const scenario of scenarios) this.playEverywhere(scenario, false);
+    this.spent += first.served - before;
+  }
+
+  private streams(): readonly number[] {
+    return this.listeners.filter(({ stream }) => stream).map(({ index }) => index);
+  }
+
+  /** On the service as it is by now, whatever the budget. */
+  private playEverywhere(scenario: Scenario, mayStay: boolean): void {
+    this.tick();
+    const attempt = this.first.attempt(scenario);
+    if (mayStay && this.stays(attempt, scenario)) return;
+    attempt.drop();
+    const warm = this.isWarm;
+    this.keep(scenario, attempt.trace, this.stages.length, () =>
+      this.others((explorer) => explorer.play(scenario, { warm })),
+    );
+  }
+
+  private others(play: (explorer: Explorer, environment: number) => ScenarioTrace): ScenarioTrace[] {
+    return this.explorers.slice(1).map((explorer, i) => play(explorer, i + 1));
+  }
+
+  /** The scenario's row: `others` are played where something in it may be the environment's. */
+  private keep(
+    scenario: Scenario,
+    trace: ScenarioTrace,
+    stage: number,
+    others: () => readonly ScenarioTrace[],
+  ): void {
+    this.tried++;
+    if (this.novelty.isNew(trace) && this.turnsOutside(trace.steps)) this.outward.push(scenario);
+    this.addRow(trace, stage, others);
+  }
+
+  private addRow(trace: ScenarioTrace, stage: number, others: () => readonly ScenarioTrace[]): void {
+    this.serving.isNew(trace);
+    const settled = this.settled?.patternsOf(trace);
+    if (settled !== undefined) {
+      this.rows.push({ traces: [trace], stage, settled });
+      return;
+    }
+    const traces = [trace, ...others()];
+    this.settled?.compared(traces, this.before(stage));
+    this.rows.push({ traces, stage });
+  }
+
+  /** Steps between boot and a stage, by environment. */
+  private before(stage: number): readonly (readonly Step[])[] {
+    return this.explorers.map((_, i) => this.stages.slice(0, stage).flatMap((traces) => traces[i].steps));
   }
 
   private get limit(): number {
     return this.spent + this.options.budget;
-  }
-
-  private plain(): Scenario[] {
-    const { first, listeners, options } = this;
-    const streams = listeners.filter(({ stream }) => stream).map(({ index }) => index);
-    const plain = [
-      ...TIME_SCENARIOS,
-      ...streams.flatMap(connectionScenarios),
-      ...signalScenarios(streams[0], options.stopSignal),
-      ...launchScenarios(first.launch, first.boot.listeners),
-    ];
-    this.planned += plain.length;
-    return plain;
   }
 
   /**
@@ -221,25 +315,56 @@ class Serving {
   }
 
   /**
-   * Programs that compile or load what they need when it is first needed (interpreters, just-in-time compilers) take long
-   * for every first request. Where one of each kind makes the next ones much shorter, the rest begins after them.
+   * Whether the scenario made the service ready (ready.ts); then all that follows begins after it, under every
+   * environment, and the attempt is used up.
    */
+  private stays(
+    attempt: Attempt,
+    scenario: Scenario,
+    name?: (environment: number) => string | undefined,
+  ): boolean {
+    if (this.failedStages >= FAILED_STAGES || this.stages.length >= MAX_STAGES) return false;
+    if (!mayReady(attempt)) return false;
+    if (gotReady(attempt)) {
+      this.stay(attempt, scenario, name);
+      return true;
+    }
+    this.failedStages++;
+    return false;
+  }
+
+  private stay(
+    attempt: Attempt,
+    scenario: Scenario,
+    name?: (environment: number) => string | undefined,
+  ): void {
+    attempt.adopt();
+    const traces = [
+      attempt.trace,
+      ...this.others((explorer, i) => explorer.warmUp(scenario, { name: name?.(i) })),
+    ];
+    this.tried++;
+    this.serving.isNew(attempt.trace);
+    this.settled?.compared(traces, this.before(this.stages.length));
+    this.stages.push(traces);
+    // and again, to see whether it did
+    this.spent += 2 * attempt.trace.instructions;
+    this.novelty.goOn(attempt.trace);
+  }
+
+  /** Where one request of each kind makes the next ones much shorter, the rest begins after them. */
   private getReady(representatives: readonly Representative[]): void {
-    const { first, explorers } = this;
+    const { first } = this;
     const lasting = representatives.filter(({ trace }) => !trace.ended);
     const cold = lasting.reduce((sum, { trace }) => sum + trace.instructions, 0);
-    if (cold < WARM_SAVING || first.served > this.limit) return;
+    if (lasting.length === 0 || first.served > this.limit) return;
     const scenario = inTurn(
       'one of each kind',
       lasting.map((each) => each.scenario),
     );
-    const trace = first.warmUp(scenario);
-    if (trace.ended) return;
-    const again = first.play(scenario, { warm: true });
-    if (again.ended || again.instructions * WARMER > cold || cold - again.instructions < WARM_SAVING) return;
-    this.warmUp = [trace, ...explorers.slice(1).map((explorer) => explorer.warmUp(scenario))];
-    this.tried++;
-    this.novelty.goOn(trace);
+    const attempt = first.attempt(scenario);
+    if (gotReady(attempt, cold)) this.stay(attempt, scenario);
+    else attempt.drop();
   }
 
   /** What clients of well-known protocols say. */
@@ -363,22 +488,15 @@ class Serving {
     }
     if (!this.novelty.isNew(trace)) return;
     const others = this.explorers.slice(1).map((explorer) => explorer.play(scenario));
-    this.rows.push({ traces: [trace, ...others], warm: false });
+    this.rows.push({ traces: [trace, ...others], stage: 0 });
   }
 
   private get isWarm(): boolean {
-    return this.warmUp.length > 0;
+    return this.stages.length > 0;
   }
 
   private tick(): void {
     this.options.onProgress('serve', this.tried, Math.max(this.planned, this.tried));
-  }
-
-  /** Keeps them; whether they show anything new. */
-  private add(traces: readonly ScenarioTrace[]): boolean {
-    this.tried++;
-    this.rows.push({ traces, warm: this.isWarm });
-    return this.novelty.isNew(traces[0]);
   }
 
   /** Plays under the first environment, and under the others where that showed anything new; undefined: not any more. */
@@ -387,19 +505,25 @@ class Serving {
     search?: NameSearch,
     nameOf: (environment: number) => string | undefined = () => undefined,
   ): ScenarioTrace | undefined {
-    const { first, explorers, isWarm: warm } = this;
+    const { first, isWarm: warm } = this;
     if (first.served > this.limit) {
       this.leftOut++;
       return undefined;
     }
     this.tick();
-    const trace = first.play(scenario, { search, name: nameOf(0), warm });
+    const attempt = first.attempt(scenario, { search, name: nameOf(0) });
+    const { trace } = attempt;
+    if (this.stays(attempt, scenario, nameOf)) {
+      if (this.turnsOutside(trace.steps)) this.outward.push(scenario);
+      return trace;
+    }
+    attempt.drop();
     this.tried++;
     if (this.novelty.isNew(trace)) {
       if (this.turnsOutside(trace.steps)) this.outward.push(scenario);
-      const others = explorers.slice(1);
-      const traces = others.map((explorer, i) => explorer.play(scenario, { name: nameOf(i + 1), warm }));
-      this.rows.push({ traces: [trace, ...traces], warm });
+      this.addRow(trace, this.stages.length, () =>
+        this.others((explorer, i) => explorer.play(scenario, { name: nameOf(i), warm })),
+      );
     }
     return trace;
   }
@@ -433,6 +557,15 @@ interface Representative {
   /** Further forms: in pieces, with another client. */
   readonly others: readonly Scenario[];
 }
+
+/** A boot as a run to be compared. */
+export const bootRun = ({ boot, environment, launch }: Explorer): Run => ({
+  before: [],
+  events: boot.steps.flatMap((step) => (step.kind === 'effect' ? [step.event] : [])),
+  known: [...knownTexts(environment), ...launch.unknown],
+  chosen: '',
+  entered: new Map(),
+});
 
 function twinOf(listeners: readonly Listener[], index: number): number | undefined {
   const { protocol, port } = listeners[index];

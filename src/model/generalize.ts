@@ -35,7 +35,7 @@ export function generalizeTexts(texts: readonly string[], chosen: readonly strin
   if (texts.every((text) => text === first)) {
     // one name only was there to be chosen, so all runs chose it
     const [name = ''] = chosen;
-    return chosen.every((other) => other === name) ? withoutKnown(first, [], name) : literal(first);
+    return chosen.every((other) => other === name) ? withoutKnown(first, [], name) : fixedText(first);
   }
   const pieces = texts.map((text, i) =>
     chosen[i] === undefined || chosen[i] === '' ? [text] : text.split(chosen[i]),
@@ -58,11 +58,39 @@ export function generalizeTexts(texts: readonly string[], chosen: readonly strin
   )
     suffix++;
   const middles = texts.map((text) => text.slice(prefix, text.length - suffix));
+  const narrow = middles.map(middleClass).reduce(widerClass);
   const parts: PatternPart[] = [];
   if (prefix > 0) parts.push({ kind: 'literal', text: first.slice(0, prefix) });
-  parts.push({ kind: 'class', class: middles.map(middleClass).reduce(widerClass) });
+  parts.push({ kind: 'class', class: isRandom(middles, narrow) ? '*' : narrow });
   if (suffix > 0) parts.push({ kind: 'literal', text: first.slice(first.length - suffix) });
   return patternOf(parts);
+}
+
+/** As long are names that are made at random to be unlike any other. */
+const RANDOM_LENGTH = 8;
+
+/** Such names have marks beside letters and digits where a program likes; a few of them may happen to have none. */
+const isRandom = (middles: readonly string[], narrow: PatternClass): boolean =>
+  narrow === '[0-9A-Za-z]+' &&
+  middles.every(({ length }) => length >= RANDOM_LENGTH && length === middles[0].length);
+
+/** Numbers of 14 and 15 digits, as addresses of programs, libraries, heaps and stacks are in decimal. */
+const ADDRESS = /(?<!\d)(\d{14,15})(?!\d)/;
+const isAddress = (digits: string): boolean => {
+  const value = Number(digits);
+  return value >= 0x5500_0000_0000 && value < 0x8000_0000_0000;
+};
+
+/** A text that is the same everywhere; addresses in it are others on hosts, which lay memory out at random. */
+export const fixedText = (text: string): Pattern => patternOf(fixedParts(text));
+
+function fixedParts(text: string): PatternPart[] {
+  return text.split(ADDRESS).flatMap((piece, i): PatternPart[] => {
+    if (piece === '') return [];
+    return i % 2 === 1 && isAddress(piece)
+      ? [{ kind: 'class', class: '[0-9]+' }]
+      : [{ kind: 'literal', text: piece }];
+  });
 }
 
 /** Part of an endpoint: an address or port that the environment decides has no digits to keep. */
@@ -178,7 +206,7 @@ function patternsOfRow(row: Row, runs: readonly Run[], into: EventPatterns): voi
 
 /** The text with every known value of the environment replaced by a class, and what clients chose by any name. */
 export function withoutKnown(text: string, known: readonly string[], chosen = ''): Pattern {
-  let parts: PatternPart[] = [{ kind: 'literal', text }];
+  let parts = fixedParts(text);
   for (const value of [chosen, ...known]) {
     if (value.length < 3 || !text.includes(value)) continue;
     parts = parts.flatMap((part) => {

@@ -1,10 +1,21 @@
 // What is settled about texts by runs that were compared: those that every environment had, and the patterns that stand
 // at places of the program. A run under one environment in which nothing is left to settle need not be compared, where
 // that takes long.
-import { isLiteral, literal, matcher, type Pattern, resourceShape, resourceTexts } from '../effect/index.ts';
+import {
+  classOf,
+  isLiteral,
+  matcher,
+  type Pattern,
+  type PatternPart,
+  patternOf,
+  patternParts,
+  resourceShape,
+  resourceTexts,
+  widerClass,
+} from '../effect/index.ts';
 import type { ScenarioTrace, Step } from '../explore/index.ts';
 import type { EffectEvent } from '../linux/index.ts';
-import { alignRuns, type EventPatterns, withoutKnown } from './generalize.ts';
+import { alignRuns, type EventPatterns, fixedText, withoutKnown } from './generalize.ts';
 import { stackKey } from './stack.ts';
 import type { Run } from './tasks.ts';
 
@@ -39,7 +50,8 @@ export class Settled {
     const ofFirst = new Set(runs[0].events);
     for (const [event, list] of alignRuns(runs))
       list.forEach((pattern, i) => {
-        if (isLiteral(pattern)) return;
+        // what may be anything says nothing
+        if (isLiteral(pattern) || pattern.includes('**')) return;
         const text = textsOf(event)[i];
         if (ofFirst.has(event) && !this.texts.has(text)) this.texts.set(text, pattern);
         const key = placeKey(event, i);
@@ -67,9 +79,11 @@ export class Settled {
   private patternOf(event: EffectEvent, i: number, text: string, chosen: string): Pattern | undefined {
     const { kind } = event.effect.resource;
     // signals and identities are what the program says they are
-    if (kind === 'task' || kind === 'id' || this.literals.has(text)) return literal(text);
-    for (const pattern of this.patterns.get(placeKey(event, i)) ?? [])
-      if (matcher(pattern)(text)) return pattern;
+    if (kind === 'task' || kind === 'id' || this.literals.has(text)) return fixedText(text);
+    for (const pattern of this.patterns.get(placeKey(event, i)) ?? []) {
+      const found = matcher(pattern)(text) ? pattern : widened(pattern, text);
+      if (found !== undefined) return found;
+    }
     const same = kind === 'net' ? undefined : this.texts.get(text);
     if (same !== undefined) return same;
     const plain = withoutKnown(text, this.boots[0].known, chosen);
@@ -85,4 +99,21 @@ const textsOf = ({ effect }: EffectEvent): readonly string[] => resourceTexts(ef
 /** Where in the program an effect is, and which text of its resource. */
 function placeKey({ exe, effect, stack }: EffectEvent, text: number): string {
   return `${exe} ${effect.op} ${effect.access} ${resourceShape(effect.resource)} ${text} ${stackKey(stack)}`;
+}
+
+/** The pattern with its only class so wide that it matches, where the text is as the pattern before and after that. */
+function widened(pattern: Pattern, text: string): Pattern | undefined {
+  const parts = patternParts(pattern) ?? [];
+  const at = parts.findIndex(({ kind }) => kind === 'class');
+  const [before, after] = [parts.slice(0, at), parts.slice(at + 1)].map((side) =>
+    side.map((part) => (part.kind === 'literal' ? part.text : undefined)),
+  );
+  const only = parts[at];
+  if (only?.kind !== 'class' || before.length === 0 || after.includes(undefined)) return undefined;
+  const [prefix, suffix] = [before.join(''), after.join('')];
+  if (!text.startsWith(prefix) || !text.slice(prefix.length).endsWith(suffix)) return undefined;
+  const middle = text.slice(prefix.length, text.length - suffix.length);
+  if (!/^[\w-]+$/.test(middle)) return undefined;
+  const wider: PatternPart = { kind: 'class', class: widerClass(only.class, classOf(middle)) };
+  return patternOf([...parts.slice(0, at), wider, ...parts.slice(at + 1)]);
 }

@@ -24,11 +24,29 @@ test('what differs becomes a class, what is the same stays', () => {
     [['40312', '51747'], '[0-9]+'],
     [['aXbc', 'aYbc', 'aZbc'], 'a[0-9A-Za-z]+bc'],
     [['aa', 'aaa'], 'aa*'],
+    // made at random: others of their kind may have marks
+    [['/tmp/q28yw7gg', '/tmp/x0bn4klp'], '/tmp/*'],
+    [['/tmp/q28yw7g', '/tmp/x0bn4kl'], '/tmp/[0-9A-Za-z]+'],
+    [['/tmp/00af3377', '/tmp/1b22c9d0'], '/tmp/[0-9a-f]+'],
   ];
   for (const [texts, expected] of cases) {
     const pattern = generalizeTexts(texts);
     assert.equal(pattern, expected);
     for (const text of texts) assert.ok(matcher(pattern)(text), `${pattern} matches ${text}`);
+  }
+});
+
+test('addresses are never literal, other numbers are', () => {
+  const cases = [
+    ['/a.pyc.140737331299216', '/a.pyc.[0-9]+'],
+    ['/a.93824992231424-140737331299216', '/a.[0-9]+-[0-9]+'],
+    ['/log.17000000001234', '/log.17000000001234'],
+    ['/log.1700000000123456789', '/log.1700000000123456789'],
+    ['/plain', '/plain'],
+  ];
+  for (const [text, expected] of cases) {
+    assert.equal(generalizeTexts([text, text]), expected);
+    assert.equal(withoutKnown(text, []), expected);
   }
 });
 

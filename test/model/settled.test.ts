@@ -55,6 +55,8 @@ test('what differed is a pattern at its place only', () => {
   const pattern = ['/tmp/w-[0-9A-Za-z]+'];
   assert.deepEqual(patternsIn(settled(), trace([open('/tmp/w-77aa', 2)], 'token')), pattern);
   assert.equal(patternsIn(settled(), trace([open('/tmp/w-77aa', 5)], 'token')), undefined);
+  // which may be wider than what was seen of it
+  assert.deepEqual(patternsIn(settled(), trace([open('/tmp/w-q_z1', 2)], 'token')), ['/tmp/w-*']);
   // or wherever the same name comes again
   assert.deepEqual(patternsIn(settled(), trace([open('/tmp/w-qzk1', 5)], 'token')), pattern);
   assert.equal(patternsIn(settled(), trace([open('/tmp/v-77aa', 2)], 'token')), undefined);

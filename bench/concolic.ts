@@ -132,7 +132,9 @@ function allPaths(tree: Tree): { readonly paths: number; readonly seconds: numbe
       { do: 'close', id: 'a' },
     ],
   } as const;
-  search.search([seed], (_scenario, { answers }) => seen.add(answers.join()));
+  search.search([seed], ({ trace }) => {
+    seen.add(trace.answers.join());
+  });
   const { user, system } = process.cpuUsage(from);
   return { paths: seen.size, seconds: (user + system) / 1e6 };
 }

@@ -7,15 +7,18 @@ import {
   callStack,
   createKernel,
   type EffectEvent,
+  type Frame,
   frameAt,
   type Kernel,
   type KernelHooks,
   type KernelOptions,
   type Listener,
   type Machine,
+  type Outside,
   type RunStop,
   readFileStart,
   restartKernel,
+  type SyscallRow,
   sendSignal,
   snapshot,
   type Task,
@@ -27,6 +30,7 @@ import { knownWords } from './known-words.ts';
 import type { Launch } from './launch.ts';
 import { routesIn, targetOf } from './live-texts.ts';
 import { type NamePlace, type NameSearch, namesAt } from './names.ts';
+import { Remotes } from './remotes.ts';
 import { isBelow, keptPaths, type RestartWay } from './restarts.ts';
 import { knownRoutes, quotedNames, speaksHttp } from './routes.ts';
 import { type Action, encodePayload, type Listening, type Scenario } from './scenario.ts';
@@ -76,6 +80,8 @@ export class Explorer {
   readonly boot: BootResult;
   private readonly budgets: Budgets;
   private readonly tree: Tree;
+  /** What came of what the boot sent outside. */
+  readonly outside: Outside;
   private readonly syscallsServing = new Set<number>();
   /** After the warming up. */
   private ready: Kernel | undefined;
@@ -87,6 +93,8 @@ export class Explorer {
     launch: Launch;
     machine: Machine;
     budgets: Budgets;
+    /** What comes of what the container sends outside; default: it is answered. */
+    outside?: Outside;
   }) {
     this.launch = options.launch;
     this.environment = options.launch.environment;
@@ -103,8 +111,18 @@ export class Explorer {
         at: undefined,
       });
     this.machine = options.machine;
+    this.outside = options.outside ?? 'answers';
     this.booted = createKernel(this.kernelOptions(recorder));
-    this.boot = this.start(this.booted, recorder);
+    this.boot = this.start(this.booted, recorder, this.outside);
+  }
+
+  /** A boot of its own, where that comes of what the container sends outside. */
+  bootWhere(outside: Outside): BootResult {
+    const recorder = new StepRecorder(this.cuts);
+    const kernel = createKernel(this.kernelOptions(recorder));
+    const boot = this.start(kernel, recorder, outside);
+    kernel.release();
+    return boot;
   }
 
   private kernelOptions(hooks: KernelHooks): KernelOptions {
@@ -120,7 +138,14 @@ export class Explorer {
   }
 
   /** Starts the entrypoint and lets it come to rest. */
-  private start(kernel: Kernel, recorder: StepRecorder, enough?: () => boolean): BootResult {
+  private start(
+    kernel: Kernel,
+    recorder: StepRecorder,
+    outside: Outside,
+    enough?: () => boolean,
+  ): BootResult {
+    if (this.environment.values.nameserver !== '') world.setOutside(kernel, outside);
+    recorder.remotes = new Remotes(this.environment, kernel);
     const task = kernel.spawnInit(this.launch.spec);
     const first = { tid: task.tid, exe: task.process.exe, args: task.process.argv.slice(1) };
     const { boot, bootHorizon } = this.budgets;
@@ -168,7 +193,7 @@ export class Explorer {
     const { engine } = this.machine;
     const before = engine.executed;
     let left = false;
-    const boot = this.start(kernel, looked, () => {
+    const boot = this.start(kernel, looked, this.outside, () => {
       left ||= looked.left.size === 0 && enough?.(looked.steps, engine.executed - before) === true;
       return left;
     });
@@ -181,6 +206,8 @@ export class Explorer {
   trail(): readonly Stopped[] {
     const trail = new Trail();
     const kernel = createKernel(this.kernelOptions(trail));
+    if (this.environment.values.nameserver !== '') world.setOutside(kernel, this.outside);
+    trail.remotes = new Remotes(this.environment, kernel);
     kernel.spawnInit(this.launch.spec);
     kernel.run({ maxInstructions: this.budgets.boot, horizon: this.budgets.bootHorizon });
     const stopped = trail.stopped(kernel);
@@ -245,11 +272,15 @@ export class Explorer {
     scenario: Scenario,
     options: PlayOptions,
   ): [trace: ScenarioTrace, left: Kernel, complete: boolean] {
-    const recorder = new StepRecorder(this.cuts, options.search);
     const { symbolic } = options;
+    const recorder =
+      symbolic === undefined
+        ? new StepRecorder(this.cuts, options.search)
+        : new SymbolicRecorder(this.cuts, symbolic, options.search);
     const machine = symbolic === undefined ? this.machine : { ...this.machine, engine: symbolic.engine };
     const kernel = snapshot(base, recorder, machine);
     kernel.syscallsUsed.clear();
+    recorder.remotes = new Remotes(this.environment, kernel);
     const player = new Player(kernel, this.boot.listeners, this.launch, recorder, options);
     const { engine } = this.machine;
     const before = engine.executed;
@@ -311,21 +342,14 @@ export class Explorer {
     new StepRecorder(this.cuts).onCut({ kind: 'budget', what, consequence, exe: '', at: undefined });
   }
 
-  /** Branches on inputs of which a search on symbolic inputs did not see both sides: how often each, by address. */
-  cutSymbolic(left: ReadonlyMap<number, number>): void {
+  /** What a search on symbolic inputs left, by program points of the booted processes. */
+  cutSymbolic(left: readonly SymbolicCut[]): void {
     const recorder = new StepRecorder(this.cuts);
-    for (const at of left.keys()) {
-      const running = [...this.booted.processes.values()].filter(
-        ({ exitStatus }) => exitStatus === undefined,
-      );
-      const frame = running.flatMap((process) => frameAt(process, at) ?? []).at(0);
-      recorder.onCut({
-        kind: 'budget',
-        what: 'branch on input',
-        consequence: 'its other side was not tried',
-        exe: frame?.module ?? '',
-        at: frame,
-      });
+    const running = [...this.booted.processes.values()].filter(({ exitStatus }) => exitStatus === undefined);
+    for (const { kind, what, consequence, at } of left) {
+      const frame =
+        typeof at === 'number' ? running.flatMap((process) => frameAt(process, at) ?? []).at(0) : at;
+      recorder.onCut({ kind, what, consequence, exe: frame?.module ?? '', at: frame });
     }
   }
 
@@ -412,12 +436,21 @@ export class Explorer {
   }
 }
 
+/** Where a search on symbolic inputs stops short (symbolic-cuts.ts). */
+export interface SymbolicCut extends Pick<Cut, 'kind' | 'what' | 'consequence'> {
+  /** An address in the booted processes, or a frame. */
+  readonly at: number | Frame | undefined;
+}
+
 /** A run on symbolic inputs (symbolic.ts). */
 export interface SymbolicPlay {
   /** Runs the copy; of the memory of the explorer's machine. */
   readonly engine: Engine;
   /** Called with every message before it is sent: what is sent in its place, with shadows. */
   send(bytes: Uint8Array): Uint8Array;
+  /** Told of every system call before anything is done, and of every effect. */
+  onCall(task: Task, row: SyscallRow, args: readonly bigint[]): void;
+  onEffect(event: EffectEvent): void;
 }
 
 /** Whether these steps of a run, in so many instructions, are all that need be seen of it. */
@@ -513,6 +546,12 @@ class StepRecorder implements KernelHooks {
     this.search?.looked(path);
   }
 
+  /** Who answers from outside. */
+  remotes: Remotes | undefined;
+  onIdle(kernel: Kernel): boolean {
+    return this.remotes?.act(kernel) ?? false;
+  }
+
   /** Notes where every blocked task waits. */
   waits(kernel: Kernel): void {
     for (const task of kernel.tasks.values()) {
@@ -537,6 +576,29 @@ class LookedRecorder extends StepRecorder {
   override onPath(task: Task, path: string): void {
     super.onPath(task, path);
     if (this.left.size > 0) for (const one of this.left) if (isBelow(path, one)) this.left.delete(one);
+  }
+}
+
+/** Tells a run on symbolic inputs as well. */
+class SymbolicRecorder extends StepRecorder {
+  private readonly play: SymbolicPlay;
+
+  constructor(
+    cuts: Map<string, { readonly cut: Cut; count: number }>,
+    play: SymbolicPlay,
+    search: NameSearch | undefined,
+  ) {
+    super(cuts, search);
+    this.play = play;
+  }
+
+  override onEffect(event: EffectEvent): void {
+    super.onEffect(event);
+    this.play.onEffect(event);
+  }
+
+  onSyscallEntry(task: Task, row: SyscallRow, args: readonly bigint[]): void {
+    this.play.onCall(task, row, args);
   }
 }
 
@@ -568,7 +630,7 @@ class Player {
   act(action: Action): bigint {
     switch (action.do) {
       case 'connect':
-        this.connect(action.id, this.listeners[action.listener]);
+        this.connect(action.id, this.listeners[action.listener], action.within);
         return 0n;
       case 'connect-opened': {
         const known = new Set(this.listeners.map((listener) => JSON.stringify(listener)));
@@ -632,8 +694,10 @@ class Player {
     }
   }
 
-  private connect(name: string, listener: Listener): void {
-    const id = world.connect(this.kernel, listener, this.client());
+  private connect(name: string, listener: Listener, within = false): void {
+    const client = this.client();
+    const from = within ? { ...client, address: '127.0.0.1' } : client;
+    const id = world.connect(this.kernel, listener, from);
     // Nobody listens any more: what the scenario does on this connection does not happen.
     if (id !== undefined) this.connections.set(name, id);
   }

@@ -23,6 +23,7 @@ export {
   connectionScenarios,
   datagramScenarios,
   encodePayload,
+  fromWithin,
   inTurn,
   PAYLOADS,
   type Payload,
@@ -34,10 +35,14 @@ export {
 } from './scenario.ts';
 export {
   type SymbolicBudgets,
+  type SymbolicRun,
   SymbolicSearch,
   type SymbolicStatistics,
   symbolicBudgets,
 } from './symbolic.ts';
+export type { ExploredPatterns } from './symbolic-events.ts';
 export { plainSeeds, seedOf, withOwnText } from './symbolic-input.ts';
-export type { EntryStep, EnvironmentTrace, ScenarioTrace, Step, WaitStep } from './trace.ts';
+export type { TextPatterns } from './symbolic-resource.ts';
+export { coversPattern, joinedPattern, PatternUnion } from './symbolic-union.ts';
+export type { EntryStep, ScenarioTrace, Step, WaitStep } from './trace.ts';
 export type { Stopped } from './trail.ts';

@@ -69,6 +69,60 @@ export function knownWords(
   });
 }
 
+/** Words that are said on one connection. */
+const BATCH = 32;
+
+/**
+ * Of many words those that may be known: said one after the other on one connection, they are answered otherwise than
+ * made-up ones. None where made-up words are not answered alike, or one ends the connection.
+ */
+export function likelyWords(
+  listener: Listening,
+  words: readonly string[],
+  play: (scenario: Scenario) => ScenarioTrace | undefined,
+): readonly string[] {
+  const said = (batch: readonly string[]): string | undefined => {
+    const { index } = listener;
+    const trace = play({
+      name: `whether any of ${batch.length} words is known`,
+      actions: [
+        { do: 'connect', listener: index, id: 'a' },
+        { do: 'send', id: 'a', payload: batch.map((word) => `${word}\r\n`).join('') },
+        { do: 'close', id: 'a' },
+      ],
+    });
+    return trace === undefined || trace.ended ? undefined : without(trace.answers[0], batch);
+  };
+  const unknown = (batch: readonly string[], letters: string): string | undefined =>
+    said(batch.map((word) => madeUp(word, letters)));
+  const first = words.slice(0, BATCH);
+  const answer = unknown(first, STAND_INS[0]);
+  const lines = answer?.split('\n').length ?? 0;
+  if (!listener.stream || lines < first.length || answer !== unknown(first, STAND_INS[1])) return [];
+  const known = (batch: readonly string[]): readonly string[] => {
+    if (said(batch) === unknown(batch, STAND_INS[0])) return [];
+    if (batch.length === 1) return batch;
+    const half = batch.length >> 1;
+    return [...known(batch.slice(0, half)), ...known(batch.slice(half))];
+  };
+  const out: string[] = [];
+  for (let i = 0; i < words.length; i += BATCH) out.push(...known(words.slice(i, i + BATCH)));
+  return out;
+}
+
+/** A text without these words, each taken out where it comes after the one before. */
+function without(text: string, words: readonly string[]): string {
+  let out = '';
+  let at = 0;
+  for (const word of words) {
+    const found = text.indexOf(word, at);
+    if (found < 0) continue;
+    out += text.slice(at, found);
+    at = found + word.length;
+  }
+  return out + text.slice(at);
+}
+
 function alike(a: ScenarioTrace, wordA: string, b: ScenarioTrace, wordB: string): boolean {
   return (
     a.ended === b.ended &&

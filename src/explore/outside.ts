@@ -8,6 +8,7 @@ const WAYS: readonly (readonly [how: Outside, name: string])[] = [
   ['silent', 'nobody outside answers'],
   ['refuses', 'everybody outside refuses'],
   ['unreachable', 'nobody outside can be reached'],
+  ['denies', 'nothing outside is known'],
 ];
 
 /** Virtual time after it, in ms: enough for timeouts of one try, and of all. */

@@ -7,7 +7,8 @@ import type { Outside } from '../linux/index.ts';
 export type Payload = string;
 
 export type Action =
-  | { readonly do: 'connect'; readonly listener: number; readonly id: string }
+  /** `within`: from inside the container (its health checks, a proxy beside it), else from afar. */
+  | { readonly do: 'connect'; readonly listener: number; readonly id: string; readonly within?: boolean }
   /** To what the service listens at now and did not after boot. */
   | { readonly do: 'connect-opened'; readonly id: string }
   | { readonly do: 'send'; readonly id: string; readonly payload: Payload }
@@ -208,6 +209,12 @@ export function chainScenario(scenarios: readonly Scenario[]): Scenario {
 export const inTurn = (name: string, scenarios: readonly Scenario[]): Scenario => ({
   name,
   actions: scenarios.map(({ actions }) => actions).flatMap(numbered),
+});
+
+/** The same with clients inside the container: names and rights of their addresses are others. */
+export const fromWithin = ({ name, actions }: Scenario): Scenario => ({
+  name: `${name}, from within`,
+  actions: actions.map((action) => (action.do === 'connect' ? { ...action, within: true } : action)),
 });
 
 /** Actions with connections of their own. */

@@ -7,6 +7,9 @@ import { unfolded } from './symbolic-conditions.ts';
 /** Conditions that one run notes; what is decided after that is not turned around. */
 const MAX_CONSTRAINTS = 6000;
 
+/** Bytes between the addresses that an access may have, of those that are ends of texts. */
+const NEAR = 64n;
+
 export interface Decision extends Constraint {
   /** How often this run was here before, with the same stack. */
   readonly occurrence: number;
@@ -16,20 +19,50 @@ export interface Decision extends Constraint {
   readonly layout: number;
 }
 
+/** A value that went on without an expression. */
+export interface Loss {
+  readonly what: string;
+  /** Address of the instruction. */
+  readonly at: number;
+  count: number;
+}
+
 export class RunPath implements PathListener {
   readonly decisions: Decision[] = [];
-  /** By what was lost: how often. */
-  readonly losses = new Map<string, number>();
+  /** What was lost where, and how often. */
+  readonly losses = new Map<string, Loss>();
   /** Decisions beyond the limit. */
   dropped = 0;
   private readonly x: Expressions;
   private readonly seen = new Map<string, number>();
   private condition: PathCondition;
   private layout = 0;
+  /** Of `without`, and the decisions that are in it. */
+  private unpinned: PathCondition;
+  private unpinnedCount = 0;
 
   constructor(x: Expressions) {
     this.x = x;
     this.condition = PathCondition.start(x);
+    this.unpinned = this.condition;
+  }
+
+  /**
+   * What held so far, without the addresses that the run went on with as they were: other inputs that go this way have
+   * others. Those that can only lie near each other stay: they are ends of texts.
+   */
+  withoutAddresses(): PathCondition {
+    for (; this.unpinnedCount < this.decisions.length; this.unpinnedCount++) {
+      const { kind, expression, value } = this.decisions[this.unpinnedCount];
+      if (kind === 'address' && !this.isNear(expression)) continue;
+      this.unpinned = this.unpinned.and(holds(this.x, expression, value)) ?? this.unpinned;
+    }
+    return this.unpinned;
+  }
+
+  private isNear(expression: Expression): boolean {
+    const { min, max } = this.x.range(expression);
+    return max - min <= NEAR;
   }
 
   onConstraint(constraint: Constraint): void {
@@ -76,8 +109,11 @@ export class RunPath implements PathListener {
     return values;
   }
 
-  onLoss(what: string): void {
-    this.losses.set(what, (this.losses.get(what) ?? 0) + 1);
+  onLoss(what: string, at: number): void {
+    const key = `${at} ${what}`;
+    const known = this.losses.get(key);
+    if (known === undefined) this.losses.set(key, { what, at, count: 1 });
+    else known.count++;
   }
 }
 

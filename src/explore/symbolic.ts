@@ -6,8 +6,11 @@
 import { type Expression, Expressions, type PathCondition } from '../expr/index.ts';
 import { type ConcolicEngine, createConcolicEngine, Shadows } from '../machine/index.ts';
 import { Solver } from '../solve/index.ts';
-import type { Explorer } from './explorer.ts';
+import type { Explorer, SymbolicCut } from './explorer.ts';
+import type { NameSearch } from './names.ts';
 import type { Scenario } from './scenario.ts';
+import { SymbolicCuts } from './symbolic-cuts.ts';
+import { type ExploredPatterns, SymbolicEvents } from './symbolic-events.ts';
 import { changedInput, InputVariables, inputOf, type SymbolicInput, scenarioOf } from './symbolic-input.ts';
 import { type Decision, holds, RunPath } from './symbolic-path.ts';
 import { PlaceQueue } from './symbolic-queue.ts';
@@ -102,8 +105,11 @@ export class SymbolicSearch {
   /** Values gone on with, by number of the place in this layout. */
   private readonly values = new Map<number, Set<bigint>>();
   private readonly sent = new Set<string>();
-  /** What was lost for want of an expression, by name. */
-  readonly losses = new Map<string, number>();
+  private readonly cutPlaces = new SymbolicCuts();
+  /** Branches that were open when expressions were forgotten. */
+  private readonly forgotten = new Set<number>();
+  /** By number of a call: no value but those known can be there. */
+  private readonly settled: boolean[] = [];
 
   constructor(explorer: Explorer, budgets: SymbolicBudgets = symbolicBudgets(DEFAULT_PLAYS)) {
     this.explorer = explorer;
@@ -114,13 +120,28 @@ export class SymbolicSearch {
   }
 
   /** Runs the seeds and what comes of them; `found` is told of every run. */
-  search(seeds: readonly Scenario[], found: (scenario: Scenario, trace: ScenarioTrace) => void): void {
-    const { pool } = this.explorer.machine.memory;
-    pool.shadows = new Shadows();
-    try {
+  search(seeds: readonly Scenario[], found: Found): void {
+    this.withShadows(() => {
       for (const seed of seeds) if (!this.spent) this.play(inputOf(seed, this.token), found, undefined);
       for (let next = this.queue.take(); next !== undefined && !this.spent; next = this.queue.take())
         this.turn(next, found);
+    });
+  }
+
+  /** One more run, as it is given, whatever the budgets say. */
+  replay(scenario: Scenario, search?: NameSearch): SymbolicRun {
+    return this.withShadows(() => {
+      const { run, path } = this.run(inputOf(scenario, this.token), scenario.name, search);
+      this.cutPlaces.lost(path.losses.values());
+      return run;
+    });
+  }
+
+  private withShadows<T>(use: () => T): T {
+    const { pool } = this.explorer.machine.memory;
+    pool.shadows = new Shadows();
+    try {
+      return use();
     } finally {
       pool.shadows = undefined;
       this.statistics.nodes = this.x.count;
@@ -128,15 +149,22 @@ export class SymbolicSearch {
     }
   }
 
-  /** Decisions that were not turned around, by program point. */
-  left(): ReadonlyMap<number, number> {
-    const out = new Map<number, number>();
-    for (const candidate of this.queue.items()) {
-      const { at, kind } = candidate.decision;
-      const open = kind === 'branch' && this.seen[candidate.keys.call] !== true;
-      if (open && this.triedAt(candidate.keys.call) === 0) out.set(at, (out.get(at) ?? 0) + 1);
-    }
-    return out;
+  /** What was lost for want of an expression, by name. */
+  get losses(): ReadonlyMap<string, number> {
+    return this.cutPlaces.lossCounts();
+  }
+
+  /** Where the search stopped short. */
+  cuts(): readonly SymbolicCut[] {
+    const branches = new Set([...this.forgotten, ...this.open()]);
+    return this.cutPlaces.all(branches, (call) => this.settled[call] === true);
+  }
+
+  /** Addresses of branches that wait, of which the other side was neither seen nor tried. */
+  private *open(): Iterable<number> {
+    for (const { decision, keys } of this.queue.items())
+      if (decision.kind === 'branch' && this.seen[keys.call] !== true && this.triedAt(keys.call) === 0)
+        yield decision.at;
   }
 
   /** Ends the search after the run at hand: who listens has found what it looks for. */
@@ -188,6 +216,7 @@ export class SymbolicSearch {
     const values = witness(this.solver, decision.before, condition, input);
     if (values === 'unsat' || values === 'unknown') {
       this.statistics[values]++;
+      if (values === 'unsat' && decision.kind !== 'branch') this.settled[keys.call] = true;
       return;
     }
     this.play(changedInput(this.x, input, values), found, decision);
@@ -226,23 +255,40 @@ export class SymbolicSearch {
     if (this.sent.has(key)) return;
     this.sent.add(key);
     if (this.x.count > MAX_NODES) this.forget();
-    const { explorer, statistics } = this;
-    const scenario = scenarioOf(input, `symbolic ${statistics.plays}`, this.token);
+    const { run, path } = this.run(input, `symbolic ${this.statistics.plays}`);
+    if (meant !== undefined && !wentThere(path, meant)) this.statistics.astray++;
+    this.cutPlaces.lost(path.losses.values());
+    this.cutPlaces.beyond(path.dropped);
+    this.note(path, input);
+    found(run);
+  }
+
+  private run(
+    input: SymbolicInput,
+    name: string,
+    search?: NameSearch,
+  ): { readonly run: SymbolicRun; readonly path: RunPath } {
+    const { explorer, statistics, engine, solver } = this;
+    const scenario = scenarioOf(input, name, this.token);
     const path = new RunPath(this.x);
-    const { engine } = this;
     const [executed, stepped] = [engine.executed, engine.stepped];
     engine.begin(this.x, path);
     const variables = new InputVariables(this.x);
+    const events = new SymbolicEvents(engine, () => ({ solver, path: path.withoutAddresses() }));
     const trace = explorer.play(scenario, {
-      symbolic: { engine, send: (bytes) => variables.send(bytes) },
+      search,
+      symbolic: {
+        engine,
+        send: (bytes) => variables.send(bytes),
+        onCall: (task, row, args) => events.onCall(task, row, args),
+        onEffect: (event) => events.onEffect(event),
+      },
     });
     statistics.plays++;
     statistics.instructions += engine.executed - executed;
     statistics.stepped += engine.stepped - stepped;
-    if (meant !== undefined && !wentThere(path, meant)) statistics.astray++;
-    for (const [what, count] of path.losses) this.losses.set(what, (this.losses.get(what) ?? 0) + count);
-    this.note(path, input);
-    found(scenario, trace);
+    for (const event of events.climbing) this.cutPlaces.climbs(event);
+    return { run: { scenario, trace, patterns: events.patterns }, path };
   }
 
   /** What the run saw is seen; its decisions wait to be turned around. */
@@ -256,6 +302,7 @@ export class SymbolicSearch {
         return { decision, input, keys: numbers.of(decision, value === 1n ? '-' : '+'), hopeless: false };
       }
       const keys = numbers.of(decision, '');
+      this.cutPlaces.pins(kind, decision.at, keys.call);
       this.values.set(keys.layout, (this.values.get(keys.layout) ?? new Set()).add(value));
       const hopeless = kind === 'address' && x.variables(expression).length > MAX_ADDRESS_VARIABLES;
       return { decision, input, keys, hopeless };
@@ -265,13 +312,21 @@ export class SymbolicSearch {
 
   /** Starts over with expressions; what waits refers to the old ones. */
   private forget(): void {
+    for (const at of this.open()) this.forgotten.add(at);
     this.queue.clear();
     this.x = new Expressions();
     this.solver = new Solver(this.x, SOLVER);
   }
 }
 
-type Found = (scenario: Scenario, trace: ScenarioTrace) => void;
+/** A run, and what the resources of its effects can be where clients' bytes came into them. */
+export interface SymbolicRun {
+  readonly scenario: Scenario;
+  readonly trace: ScenarioTrace;
+  readonly patterns: ExploredPatterns;
+}
+
+type Found = (run: SymbolicRun) => void;
 
 /** Numbers of the keys of one side of a branch: of the program point, the call, the round of a loop, the layout of the input. */
 interface Keys {

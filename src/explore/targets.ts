@@ -1,5 +1,5 @@
 // Request targets that a configuration names: paths in the text files that a service read while it started, which are
-// no paths of its file system (`location /up`, `ScriptAlias /cgi-bin/`). Probes ask for them (until symbolic input finds
+// no paths of its file system (`location /up`, `ScriptAlias /cgi-bin/`), and any file with an ending that it names. Probes ask for them (until symbolic input finds
 // them by itself).
 import { decodeText } from '../bytes/index.ts';
 import { takeTurns } from './names.ts';
@@ -12,6 +12,10 @@ const MAX_OF_DIRECTORY = 4;
 export const MAX_CONFIG_BYTES = 128 * 1024;
 
 const PATH = /(?:^|[\s"'=(^])(\/(?:[\w.~%+-]+\/?)+)/g;
+
+/** Endings of names that have a meaning: `~ \.php$`, `\.(?:cgi|pl)$`, `*.jsp`. */
+const ENDING = /\\\.\(?(?:\?:)?((?:\w+\|)*\w+)\)?\$|[\s"'/]\*\.(\w+)/g;
+const MAX_ENDINGS = 3;
 
 /** Distinct targets, some of every directory that is named; `isFile` says what is there in the file system. */
 export function requestTargets(
@@ -29,6 +33,11 @@ export function requestTargets(
         const group = groups.get(directory) ?? new Set();
         groups.set(directory, group.add(path));
       }
+      for (const [, several, one] of line.matchAll(ENDING))
+        for (const ending of (several ?? one).split('|').slice(0, MAX_ENDINGS)) {
+          const group = groups.get('*') ?? new Set();
+          groups.set('*', group.add(`/{token}.${ending}`));
+        }
     }
   }
   return takeTurns(

@@ -37,9 +37,3 @@ export interface ScenarioTrace {
   /** That it took, all tasks together. */
   readonly instructions: number;
 }
-
-/** A boot and everything that was tried on it. */
-export interface EnvironmentTrace {
-  readonly boot: readonly Step[];
-  readonly scenarios: readonly ScenarioTrace[];
-}

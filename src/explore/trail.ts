@@ -13,6 +13,7 @@ import {
   type SyscallRow,
   type Task,
 } from '../linux/index.ts';
+import type { Remotes } from './remotes.ts';
 
 /** A process that ended badly, or that still ran when the boot was given up. */
 export interface Stopped {
@@ -44,6 +45,12 @@ export class Trail implements KernelHooks {
   }
 
   onCut(_cut: Cut): void {}
+
+  /** Who answers from outside. */
+  remotes: Remotes | undefined;
+  onIdle(kernel: Kernel): boolean {
+    return this.remotes?.act(kernel) ?? false;
+  }
 
   onSyscallEntry(task: Task, row: SyscallRow, args: readonly bigint[]): void {
     this.begun.set(task.tid, formatArguments(task, row, args));

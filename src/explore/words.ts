@@ -77,7 +77,8 @@ function collect(bytes: Uint8Array, into: Set<string>): void {
   }
 }
 
-function commandOf(text: string): string | undefined {
+/** The word that a text is, or begins with before an argument; undefined where it is none. */
+export function commandOf(text: string): string | undefined {
   const found = /^([A-Za-z][A-Za-z_-]*)(?:$|:?\s*$| %)/.exec(text);
   const word = found?.[1];
   return word !== undefined && word.length >= SHORTEST && word.length <= LONGEST ? word : undefined;

@@ -4,6 +4,7 @@ import { bitwise, signKnown } from './bitwise.ts';
 import type { Expressions } from './expressions.ts';
 import { highMask, lowMask } from './facts.ts';
 import { type Expression, OP } from './ops.ts';
+import { quotient, remainderOf, sumOfMultiples } from './quotient.ts';
 import { shift } from './shift.ts';
 
 const isZero = (x: Expressions, c: Expression): boolean => x.nodes.isZero(c);
@@ -20,6 +21,8 @@ function add(x: Expressions, a: Expression, b: Expression, width: number): Expre
       return add(x, s.as[a], x.fold(OP.add, width, s.bs[a], b), width);
     if (s.opOf(a) === OP.select && x.isConstant(s.bs[a]) && x.isConstant(s.cs[a]))
       return x.select(s.as[a], x.fold(OP.add, width, s.bs[a], b), x.fold(OP.add, width, s.cs[a], b));
+    if (takesOnes(x, a, b, width))
+      return bitwise.and(x, a, x.constantBig(width, ~x.knownBits(a).ones), width);
     if (s.opOf(a) === OP.not && isOne(x, b)) return sub(x, x.constant(width, 0), s.as[a], width);
   } else {
     if (a === b && width > 1) return shift.shl(x, a, x.constant(width, 1), width);
@@ -34,11 +37,20 @@ function add(x: Expressions, a: Expression, b: Expression, width: number): Expre
         if (isZero(x, s.as[p])) return sub(x, q, s.bs[p], width);
       }
     }
+    const sum = sumOfMultiples(x, a, b, width);
+    if (sum !== 0) return sum;
     if (a > b) [a, b] = [b, a];
   }
   if (width === 1) return bitwise.xor(x, a, b, width);
   if (disjoint(x, a, b, width)) return bitwise.or(x, a, b, width);
   return x.make(OP.add, width, 0, a, b, 0);
+}
+
+/** Whether a constant takes away just the bits that are always 1: a base that an index was joined to. */
+function takesOnes(x: Expressions, a: Expression, b: Expression, width: number): boolean {
+  const s = x.nodes;
+  if (width > 64 || (s.ones0[a] | s.ones1[a]) === 0) return false;
+  return (-s.ones0[a] | 0) === s.as[b] && BigInt.asUintN(width, x.knownBits(a).ones + x.value(b)) === 0n;
 }
 
 const isOne = (x: Expressions, c: Expression): boolean => x.nodes.smallOf(c) === 1;
@@ -80,7 +92,8 @@ function sub(x: Expressions, a: Expression, b: Expression, width: number): Expre
     if (isZero(x, s.as[b])) return add(x, a, s.bs[b], width);
     if (s.as[b] === a) return s.bs[b];
   }
-  return x.make(OP.sub, width, 0, a, b, 0);
+  const rest = remainderOf(x, a, b, width);
+  return rest !== 0 ? rest : x.make(OP.sub, width, 0, a, b, 0);
 }
 
 /** k where the constant is 2 ** k, else -1. */
@@ -121,6 +134,8 @@ function mulhu(x: Expressions, a: Expression, b: Expression, width: number): Exp
   const k = powerOf(x, b);
   if (k === 0) return x.constant(width, 0);
   if (k > 0) return shift.shr(x, a, x.constantBig(width, BigInt(width - k)), width);
+  const whole = x.isConstant(b) && width <= 64 ? quotient(x, a, x.value(b), width, false) : 0;
+  if (whole !== 0) return whole;
   if (!x.isConstant(b) && a > b) [a, b] = [b, a];
   return x.make(OP.mulhu, width, 0, a, b, 0);
 }
@@ -143,6 +158,11 @@ function quotu(x: Expressions, a: Expression, b: Expression, width: number): Exp
   if (k === 0) return a;
   if (k > 0) return shift.shr(x, a, x.constantBig(width, BigInt(k)), width);
   if (s.max[a] < s.min[b]) return x.constant(width, 0);
+  if (s.opOf(a) === OP.quotu && x.isConstant(b) && x.isConstant(s.bs[a])) {
+    const both = x.value(s.bs[a]) * x.value(b);
+    if (both > 0n && both >> BigInt(Math.min(width, 64)) === 0n)
+      return quotu(x, s.as[a], x.constantBig(width, both), width);
+  }
   const narrow = narrowed(x, OP.quotu, a, b, width);
   return narrow !== 0 ? narrow : x.make(OP.quotu, width, 0, a, b, 0);
 }

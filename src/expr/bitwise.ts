@@ -50,6 +50,10 @@ function withConstant(x: Expressions, name: Name, a: Expression, c: Expression, 
   if (name === 'and') {
     // bits that the mask drops are 0 already
     if ((s.zeros0[a] | c0 | ~lowMask(width)) === -1 && (s.zeros1[a] | c1 | ~highMask(width)) === -1) return a;
+    // bits that a constant sets and the mask drops again
+    const set = s.opOf(a) === OP.or && width <= 64 && x.isConstant(s.bs[a]) ? s.bs[a] : 0;
+    if (set !== 0 && ((s.as[set] & c0) | (s.bs[set] & c1)) === 0)
+      return bitwiseOf(x, 'and', s.as[a], c, width);
     const run = lowRun(c0, c1);
     if (run > 0) return x.zext(x.extract(a, 0, run), width);
     if (wholeBytes(c0) && wholeBytes(c1) && width % 8 === 0) return maskedBytes(x, a, c0, c1, width);

@@ -9,6 +9,7 @@
 import { assert, InputError } from '../bytes/index.ts';
 import { arithmetic } from './arithmetic.ts';
 import { bitwise } from './bitwise.ts';
+import { ByteSet } from './byte-set.ts';
 import { comparison } from './compare.ts';
 import { type DivisionName, divided, divideFault } from './division.ts';
 import { type Assignment, evaluateNodes } from './evaluate.ts';
@@ -269,6 +270,14 @@ export class Expressions {
   /** Byte i of a, 0 the lowest. */
   byte(a: Expression, i: number): Expression {
     return this.extract(a, 8 * i, 8);
+  }
+
+  /** Values of a table's entries, if the expression is one of eight bits; undefined for others. */
+  entriesOf(e: Expression): ByteSet | undefined {
+    const s = this.nodes;
+    if (s.opOf(e) !== OP.table || s.widthOf(e) !== 8) return undefined;
+    const values = s.tables[s.bs[e]].entries.map(Number);
+    return ByteSet.of(s.max[s.as[e]] < values.length ? values : [...values, 0]);
   }
 
   /** Entry `index` of constants of the width (at most 64 bits); 0 past their end. The array must stay as it is. */

@@ -2,6 +2,7 @@
 // extract of a concat finds its parts again, and adjacent extracts of one value become that value.
 import type { Expressions } from './expressions.ts';
 import { type Expression, OP } from './ops.ts';
+import { quotientOf } from './quotient.ts';
 
 export function extractOf(x: Expressions, a: Expression, at: number, width: number): Expression {
   const s = x.nodes;
@@ -46,6 +47,10 @@ export function extractOf(x: Expressions, a: Expression, at: number, width: numb
     case OP.sub:
     case OP.mul: {
       // low bits of sums and products come of low bits
+      if (at > 0 && at + width === s.widthOf(a)) {
+        const quotient = quotientOf(x, a, at);
+        if (quotient !== 0) return extractOf(x, quotient, 0, width);
+      }
       const [p, q] = [s.as[a], s.bs[a]];
       if (at !== 0 || !cheap(x, p, 0, width) || !cheap(x, q, 0, width)) break;
       const op = s.opOf(a);

@@ -3,6 +3,7 @@
 import { bitwise, signKnown } from './bitwise.ts';
 import type { Expressions } from './expressions.ts';
 import { type Expression, OP } from './ops.ts';
+import { quotientOf } from './quotient.ts';
 
 /** A constant count, limited to the width; -1 where it is none. */
 function countOf(x: Expressions, b: Expression, width: number): number {
@@ -40,6 +41,8 @@ function shr(x: Expressions, a: Expression, b: Expression, width: number): Expre
   if (k === width || s.isZero(a)) return x.constant(width, 0);
   if (k < 0)
     return x.isConstant(a) && x.isConstant(b) ? x.fold(OP.shr, width, a, b) : variableShift(x, OP.shr, a, b);
+  const quotient = quotientOf(x, a, k);
+  if (quotient !== 0) return quotient;
   if (byParts(x, a, k, width)) return x.zext(x.extract(a, k, width - k), width);
   const op = s.opOf(a);
   if (op === OP.zext) {

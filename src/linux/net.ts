@@ -48,8 +48,11 @@ const DATAGRAMS_KEPT = 1024;
 export const ANY = { inet: '0.0.0.0', inet6: '::' } as const;
 export const isAny = (address: string): boolean => address === ANY.inet || address === ANY.inet6;
 
-/** What comes of sending to addresses outside: nothing, an ICMP error, or no route leads there. */
-export type Outside = 'silent' | 'refuses' | 'unreachable';
+/**
+ * What comes of sending to addresses outside: nothing, an ICMP error, no route leads there; or the owner answers when
+ * every task waits (`onIdle`): with what was asked for, or that there is no such thing.
+ */
+export type Outside = 'silent' | 'refuses' | 'unreachable' | 'answers' | 'denies';
 
 export class Net {
   readonly address: string;

@@ -91,12 +91,18 @@ function unixListeners(kernel: Kernel): UnixSocket[] {
   return [...out];
 }
 
-/** The endpoint that a client addresses, and where it then calls from: loopback listeners have local clients only. */
+/**
+ * The endpoint that a client addresses, and where it then calls from: loopback listeners have local clients only, and
+ * clients within the container have an address of its own.
+ */
 function route(kernel: Kernel, listener: Listener, peer: Peer): { local: InetAddress; from: InetAddress } {
+  const { net } = kernel;
   const { address, port } = listener;
   const family = address.includes(':') && !isAny(address) ? 'inet6' : 'inet';
-  const local: InetAddress = { family, address: isAny(address) ? kernel.net.address : address, port };
-  const near = kernel.net.isLoopback(local.address);
+  const within = net.isLoopback(peer.address);
+  const own = within ? peer.address : net.address;
+  const local: InetAddress = { family, address: isAny(address) ? own : address, port };
+  const near = within || net.isLoopback(local.address);
   return { local, from: { family, address: near ? local.address : peer.address, port: peer.port } };
 }
 
@@ -219,6 +225,15 @@ function setOutside(kernel: Kernel, outside: Outside): void {
   kernel.net.outside = outside;
 }
 
+const outside = (kernel: Kernel): Outside => kernel.net.outside;
+
+/** Numbers of the connections that the container asked for and got. */
+const asked = (kernel: Kernel): number[] =>
+  [...kernel.net.connections.values()].flatMap(({ id, direction }) => (direction === 'out' ? [id] : []));
+
+/** Who the container speaks to. */
+const peerOf = (kernel: Kernel, id: number): InetAddress => connection(kernel, id).peer;
+
 /** What the container wrote to its standard output (1) or error (2): at most the first MiB. */
 function output(kernel: Kernel, stream: 1 | 2): Uint8Array {
   const file = kernel.streams[stream];
@@ -253,5 +268,8 @@ export const world = {
   sentDatagrams,
   answerDatagram,
   setOutside,
+  outside,
+  asked,
+  peerOf,
   output,
 } as const;

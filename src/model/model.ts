@@ -14,10 +14,11 @@ import {
   type ScenarioTrace,
   type Step,
   type Stopped,
+  turnsOutside,
 } from '../explore/index.ts';
 import { type Image, walk } from '../image/index.ts';
-import type { EffectEvent, Frame, Listener, Machine } from '../linux/index.ts';
-import type { Policy, PolicyCut } from '../policy/index.ts';
+import type { EffectEvent, Frame, Listener, Machine, Outside } from '../linux/index.ts';
+import type { Policy, PolicyCut, Provenance } from '../policy/index.ts';
 import { POLICY_FORMAT } from '../policy/index.ts';
 import { Endpoints } from './endpoints.ts';
 import { alignRuns, type EventPatterns, generalizeTexts, type Notes } from './generalize.ts';
@@ -28,6 +29,7 @@ import { Orders } from './orders.ts';
 import { ProgramTable } from './programs.ts';
 import { longQuiet } from './quiet.ts';
 import { bootRun, type Served, serveAll } from './serve.ts';
+import { variantsOf } from './symbolic.ts';
 import type { Run } from './tasks.ts';
 
 export interface ModelOptions {
@@ -72,7 +74,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
   const executedBefore = options.machine.engine.executed;
   const higher = hasLevels(image) ? options.higherMachine?.() : undefined;
   const explorers = bootAll(image, options, higher);
-  const restarts = restartAll(explorers, options);
+  const restarts = [...restartAll(explorers, options), ...bootsOutside(explorers, options)];
   const serve: Served = options.probes
     ? serveAll(explorers, {
         stopSignal: options.stopSignal,
@@ -161,16 +163,41 @@ const isLong = ({ boot }: Explorer): boolean => boot.instructions > LONG_BOOT;
 function bootAll(image: Image, options: ModelOptions, higher: Machine | undefined): Explorer[] {
   const { budgets } = options;
   const explorers: Explorer[] = [];
+  let outside: Outside = 'answers';
   for (const launch of options.launches) {
     options.onProgress?.({ pass: 'boot', done: explorers.length, of: options.launches.length });
     const machine = explorers.length === 1 && higher !== undefined ? higher : options.machine;
-    const explorer = new Explorer({ tree: image.tree, launch, machine, budgets });
+    const bootWhere = (where: Launch, how: Outside): Explorer =>
+      new Explorer({ tree: image.tree, launch: where, machine, budgets, outside: how });
+    let explorer = bootWhere(launch, outside);
+    const first = explorers.at(0);
+    if (first === undefined && failsFromOutside(explorer)) {
+      const alone = bootWhere(launch, 'silent');
+      if (incompleteBecause(alone) === '') [explorer, outside] = [alone, 'silent'];
+    } else if (launch.environment.values.nameserver === '' && failsFromOutside(explorer, first)) {
+      // there is nothing to compare with where a service ends without a network
+      explorer = bootWhere(connected(launch), outside);
+    }
     explorers.push(explorer);
     if (explorer.boot.stop.kind === 'budget') break;
     if (isLong(explorer) && explorers.length >= LONG_BOOTS) break;
   }
   return explorers;
 }
+
+/** The same, with a network outside. */
+function connected(launch: Launch): Launch {
+  const { environment } = launch;
+  const { gateway } = environment.values;
+  return {
+    ...launch,
+    environment: { ...environment, values: { ...environment.values, nameserver: gateway } },
+  };
+}
+
+/** Whether a boot went wrong, maybe from what came of its turning to the outside, or the first one's. */
+const failsFromOutside = (explorer: Explorer, first = explorer): boolean =>
+  incompleteBecause(explorer) !== '' && turnsOutside(first.boot.steps, first.environment.values);
 
 /** Environments under which later starts are compared; of a long boot one start, beside the first ones. */
 const RESTARTED = 2;
@@ -197,6 +224,25 @@ function restartAll(explorers: readonly Explorer[], options: ModelOptions): Boot
     const others = explorers.slice(1, count);
     const row = [again, ...others.flatMap((explorer) => restart(explorer, way) ?? [])];
     return row.length === count ? [row] : [];
+  });
+}
+
+/** What may come of what a boot asks of the outside. */
+const OUTSIDE: readonly Outside[] = ['silent', 'refuses', 'unreachable', 'denies', 'answers'];
+
+/** Boots that turn to the outside, where something else comes of that: one row each that shows something new. */
+function bootsOutside(explorers: readonly Explorer[], options: ModelOptions): BootResult[][] {
+  const [first] = explorers;
+  if (first.boot.stop.kind === 'budget' || !turnsOutside(first.boot.steps, first.environment.values))
+    return [];
+  const count = Math.min(isLong(first) ? 1 : RESTARTED, explorers.length);
+  const novelty = new Novelty(first.boot.steps, [...knownTexts(first.environment), ...first.launch.unknown]);
+  const others = OUTSIDE.filter((how) => how !== first.outside);
+  return others.flatMap((how, done) => {
+    options.onProgress?.({ pass: 'boot alone', done, of: others.length });
+    const boot = first.bootWhere(how);
+    if (!novelty.isNewStart(boot.steps)) return [];
+    return [[boot, ...explorers.slice(1, count).map((explorer) => explorer.bootWhere(how))]];
   });
 }
 
@@ -274,11 +320,12 @@ function foldRuns(
     traces: readonly ScenarioTrace[],
     starts: readonly Places[],
     patterns: EventPatterns,
+    provenance: Provenance = 'executed',
   ): Places[] => {
     const entered = entriesOf(traces);
     return traces.map((trace, i) => {
       const places = new Map(starts[i]);
-      builder.add(trace.steps, places, { phase: 'serve', patterns, orders, entered }, 'executed');
+      builder.add(trace.steps, places, { phase: 'serve', patterns, orders, entered }, provenance);
       return places;
     });
   };
@@ -286,8 +333,13 @@ function foldRuns(
   warmUps.forEach((traces, stage) => {
     after.push(fold(traces, after[stage], warmPatterns[stage]));
   });
-  rows.forEach(({ traces, stage }, i) => {
-    fold(traces, after[stage], rowPatterns[i]);
+  rows.forEach(({ traces, stage, explored }, i) => {
+    const starts = after[stage];
+    if (explored === undefined) fold(traces, starts, rowPatterns[i]);
+    // the others tell what the environment decides; what clients sent is the same in all of them
+    else
+      for (const variant of variantsOf(rowPatterns[i], explored))
+        fold(traces.slice(0, 1), starts, variant, 'explored');
   });
 }
 

@@ -1,7 +1,7 @@
 // Whether a run shows anything that earlier runs did not: an effect in a context that is new, or known ones in a new
 // order. What is not new would change nothing in the graph and need not be compared under other environments.
 import { type Pattern, resourceShape, resourceTexts } from '../effect/index.ts';
-import type { ScenarioTrace, Step } from '../explore/index.ts';
+import type { ExploredPatterns, ScenarioTrace, Step } from '../explore/index.ts';
 import { withoutKnown } from './generalize.ts';
 import { stackKey } from './stack.ts';
 
@@ -31,9 +31,9 @@ export class Novelty {
     return JSON.stringify([ended, lines, contexts]);
   }
 
-  /** Whether the run has something new; from now on it is known, unless it is only asked about. */
-  isNew({ steps, chosen }: ScenarioTrace, keep = true): boolean {
-    return this.walk(steps, this.start, chosen, keep).fresh;
+  /** Whether the run has something new; from now on it is known. `explored`: what resources can be, where that is known. */
+  isNew({ steps, chosen }: ScenarioTrace, explored?: ExploredPatterns): boolean {
+    return this.walk(steps, this.start, chosen, explored).fresh;
   }
 
   /** Runs begin where they do here, but nothing was seen in any of them. */
@@ -64,23 +64,28 @@ export class Novelty {
     steps: readonly Step[],
     before: ReadonlyMap<number, string>,
     chosen: string,
-    keep = true,
+    explored?: ExploredPatterns,
   ): { fresh: boolean; contexts: ReadonlyMap<number, string> } {
     const contexts = new Map(before);
     let fresh = false;
     for (const step of steps) {
-      const pair = this.pairOf(step, contexts, chosen);
+      const pair = this.pairOf(step, contexts, chosen, explored);
       if (this.seen.has(pair)) continue;
-      if (keep) this.seen.add(pair);
+      this.seen.add(pair);
       fresh = true;
     }
     return { fresh, contexts };
   }
 
   /** The context before a step and its own, which is the context from now on. */
-  private pairOf(step: Step, contexts: Map<number, string>, chosen: string): string {
+  private pairOf(
+    step: Step,
+    contexts: Map<number, string>,
+    chosen: string,
+    explored?: ExploredPatterns,
+  ): string {
     const tid = step.kind === 'effect' ? step.event.tid : step.tid;
-    const context = this.contextOf(step, chosen);
+    const context = this.contextOf(step, chosen, explored);
     const pair = `${contexts.get(tid) ?? 'start'}\n${context}`;
     contexts.set(tid, context);
     if (step.kind === 'effect' && step.event.effect.op === 'CLONE' && step.event.result > 0)
@@ -88,11 +93,14 @@ export class Novelty {
     return pair;
   }
 
-  private contextOf(step: Step, chosen: string): string {
+  private contextOf(step: Step, chosen: string, explored?: ExploredPatterns): string {
     if (step.kind === 'wait') return `wait ${step.syscall} ${stackKey(step.stack)}`;
     if (step.kind === 'entry') return `entry ${step.entry}`;
     const { effect, exe, result, stack } = step.event;
-    const texts = resourceTexts(effect.resource).map((text) => this.pattern(text, chosen));
+    const patterns = explored?.get(step.event);
+    const texts = resourceTexts(effect.resource).map(
+      (text, i) => patterns?.[i]?.join(' | ') ?? this.pattern(text, chosen),
+    );
     const shape = resourceShape(effect.resource);
     return `${effect.op} ${effect.access} ${shape} ${Math.min(result, 0)} ${exe} ${JSON.stringify(texts)} ${stackKey(stack)}`;
   }

@@ -13,7 +13,9 @@ import {
   datagramDialogue,
   datagramScenarios,
   dialogueScenario,
+  type ExploredPatterns,
   type Explorer,
+  fromWithin,
   inTurn,
   knownTexts,
   LONG_BOOT,
@@ -28,6 +30,7 @@ import {
   type Scenario,
   type ScenarioTrace,
   type Step,
+  type SymbolicRun,
   SymbolicSearch,
   seedOf,
   signalScenarios,
@@ -43,6 +46,7 @@ import { Novelty } from './novelty.ts';
 import { longQuiet } from './quiet.ts';
 import { gotReady, mayReady } from './ready.ts';
 import { Settled } from './settled.ts';
+import { unitedRuns } from './symbolic.ts';
 import type { Run } from './tasks.ts';
 
 /** Traces of one scenario that showed something, one an environment. */
@@ -52,6 +56,8 @@ export interface ServedRow {
   readonly stage: number;
   /** Of the only trace, where no other environment was needed: its patterns. */
   readonly settled?: EventPatterns;
+  /** Of the first trace, which was on symbolic inputs: what the resources can be that clients' bytes came into. */
+  readonly explored?: ExploredPatterns;
 }
 
 export interface Served {
@@ -386,6 +392,7 @@ class Serving {
     this.planned += survived.length;
     for (const signal of survived)
       this.tryOut(inTurn(`${signal.name}, then one of each kind`, [signal, ...lasting]));
+    if (lasting.length > 0) this.tryOut(fromWithin(inTurn('one of each kind', lasting)));
   }
 
   /** What clients of web services send to the paths that these know. */
@@ -459,15 +466,15 @@ class Serving {
       const own = [...plainSeeds(index, stream), ...of];
       options.onProgress('symbolic', 0, options.symbolic);
       for (const steps of this.earlier()) for (const text of textsOf(steps)) this.named.add(text);
-      const found: { readonly scenario: Scenario; readonly trace: ScenarioTrace }[] = [];
+      const found: SymbolicRun[] = [];
       const search = new SymbolicSearch(first, symbolicBudgets(options.symbolic));
-      search.search(own, (scenario, trace) => {
+      search.search(own, (run) => {
         options.onProgress('symbolic', search.statistics.plays, options.symbolic);
         this.tried++;
-        if (this.novelty.isNew(trace, false)) found.push({ scenario, trace });
+        if (this.novelty.isNew(run.trace, run.patterns)) found.push(run);
       });
-      for (const { scenario, trace } of found) this.addFound(scenario, trace);
-      first.cutSymbolic(search.left());
+      this.addFound(search, found);
+      first.cutSymbolic(search.cuts());
     }
   }
 
@@ -476,19 +483,38 @@ class Serving {
     return [this.first.boot.steps, ...this.rows.map(({ traces }) => traces[0].steps)];
   }
 
-  /** What names that the message gave are in new effects: any client may give others. */
-  private addFound(scenario: Scenario, trace: ScenarioTrace): void {
-    const { token } = this.first.environment;
-    const fresh = newTexts(trace, this.named).filter((text) => !text.includes(token));
-    const general = withOwnText(scenario, fresh, `${scenario.name}, own text`);
-    if (general === undefined) return;
-    if (general !== scenario) {
-      this.tryWithNames(general);
-      return;
+  /**
+   * Rows of what was found. Names in new effects that a message gave may be others with any client: the message with the
+   * clients' own text in their place is tried as well, and then with names that are there.
+   */
+  private addFound(search: SymbolicSearch, found: readonly SymbolicRun[]): void {
+    const { first, explorers } = this;
+    const { token } = first.environment;
+    const runs: SymbolicRun[] = [];
+    const others: (readonly ScenarioTrace[])[] = [];
+    const add = (run: SymbolicRun, scenario: Scenario | undefined): void => {
+      runs.push(run);
+      others.push(
+        scenario === undefined ? [] : explorers.slice(1).map((explorer) => explorer.play(scenario)),
+      );
+    };
+    for (const run of found) {
+      const fresh = newTexts(run.trace, this.named).filter((text) => !text.includes(token));
+      const general = withOwnText(run.scenario, fresh, `${run.scenario.name}, own text`);
+      add(run, general === run.scenario ? run.scenario : undefined);
+      if (general === undefined || general === run.scenario) continue;
+      if (first.served > this.limit) {
+        this.leftOut++;
+        continue;
+      }
+      const names = new NameSearch(token);
+      const again = search.replay(general, names);
+      this.tried++;
+      if (this.novelty.isNew(again.trace, again.patterns)) add(again, general);
+      this.tryNames(general, names);
     }
-    if (!this.novelty.isNew(trace)) return;
-    const others = this.explorers.slice(1).map((explorer) => explorer.play(scenario));
-    this.rows.push({ traces: [trace, ...others], stage: 0 });
+    for (const [i, { trace, patterns }] of unitedRuns(runs).entries())
+      this.rows.push({ traces: [trace, ...others[i]], stage: 0, explored: patterns });
   }
 
   private get isWarm(): boolean {

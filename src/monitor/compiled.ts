@@ -21,6 +21,8 @@ export function accessMask(access: string): number {
   return mask;
 }
 
+const READ = accessMask('r');
+
 /** Inverse of `accessMask`. */
 export const accessText = (mask: number): string =>
   [...'rwctax'].filter((_, bit) => (mask & (1 << bit)) !== 0).join('');
@@ -394,7 +396,9 @@ export function makes(edge: CompiledEdge, kind: TaskKind): boolean {
 function fits(symbol: SymbolRow, op: number, access: number, match: number): boolean {
   if (symbol.op !== op) return false;
   if (op === OP.EXEC) return symbol.fails === ((match & Match.failed) !== 0);
-  return (match & Match.anyAccess) !== 0 || symbol.access === access;
+  if ((match & Match.anyAccess) !== 0 || symbol.access === access) return true;
+  // flags as Falco's tell an opening of the path alone (O_PATH) as one to read
+  return op === OP.OPEN && symbol.access === 0 && access === READ;
 }
 
 /** The image's first word of command and the root's program are one, unless that word is a script. */

@@ -11,14 +11,14 @@ import {
   patternOf,
   widerClass,
 } from '../effect/index.ts';
-import { ByteSet, type Expression, type PathCondition } from '../expr/index.ts';
+import { ByteSet, type Expression, type Expressions, type PathCondition } from '../expr/index.ts';
 import type { Solver } from './solver.ts';
 
 /** Texts up to this number are told one by one. */
 const FEW = 8;
 
 export interface BytesPattern {
-  /** Feasible values at each position; exact unless `complete` is false. */
+  /** Feasible values at each position; of a byte that depends on others, all values of the kinds that are feasible. */
   readonly positions: readonly ByteSet[];
   /** All texts, ascending, where they are at most eight. */
   readonly texts: readonly Uint8Array[] | undefined;
@@ -32,19 +32,78 @@ export function bytesPattern(
   path: PathCondition,
   bytes: readonly Expression[],
 ): BytesPattern {
-  const x = solver.expressions;
   const positions: ByteSet[] = [];
   let complete = true;
   for (const byte of bytes) {
-    if (x.isConstant(byte)) {
-      positions.push(ByteSet.of([Number(x.value(byte))]));
-      continue;
-    }
-    const found = solver.values(path, byte, 256);
-    positions.push(found.complete ? ByteSet.of(found.values.map(Number)) : ByteSet.all);
+    const found = positionOf(solver, path, byte);
+    positions.push(found.set);
     complete &&= found.complete;
   }
   return { positions, texts: fewTexts(solver, path, bytes, positions), complete };
+}
+
+interface Position {
+  readonly set: ByteSet;
+  readonly complete: boolean;
+}
+
+/** Assignments that a question about one byte may take. */
+const QUESTION = 20_000;
+
+/** Values that patterns tell apart: of a byte that depends on others it is asked which of these can occur. */
+const KINDS: readonly (readonly (readonly [string, string])[])[] = [
+  [['0', '9']],
+  [['a', 'f']],
+  [
+    ['g', 'z'],
+    ['A', 'Z'],
+  ],
+  [['/', '/']],
+  [['.', '.']],
+  [
+    ['\0', '-'],
+    [':', '@'],
+    ['[', '`'],
+    ['{', '\xff'],
+  ],
+];
+
+function positionOf(solver: Solver, path: PathCondition, byte: Expression): Position {
+  const x = solver.expressions;
+  if (x.isConstant(byte)) return { set: ByteSet.of([Number(x.value(byte))]), complete: true };
+  const [first, ...others] = x.variables(byte);
+  const isExact = others.length === 0 && x.variableAt(first).width <= 8 && path.related([byte]).length === 0;
+  const found = solver.values(path, byte, isExact ? 256 : FEW);
+  let set = ByteSet.of(found.values.map(Number));
+  if (found.complete) return { set, complete: true };
+  const { min, max } = x.range(byte);
+  const possible = ByteSet.where((v) => v >= min && v <= max).and(x.entriesOf(byte) ?? ByteSet.all);
+  let complete = true;
+  for (const ranges of KINDS) {
+    const kind = ByteSet.where((v) => ranges.some(([low, high]) => v >= code(low) && v <= code(high))).and(
+      possible,
+    );
+    if (kind.isEmpty) continue;
+    if (!kind.and(set).isEmpty) {
+      // one of the kind can be; that others can is taken for granted
+      set = set.or(kind);
+      continue;
+    }
+    let condition = x.constant(1, 0);
+    for (const [low, high] of ranges) condition = x.or(condition, isWithin(x, byte, code(low), code(high)));
+    const answer = solver.check(path, condition, QUESTION);
+    if (answer === 'unsat') continue;
+    complete &&= answer === 'sat';
+    set = set.or(kind);
+  }
+  return { set, complete };
+}
+
+const code = (text: string): number => text.charCodeAt(0);
+
+function isWithin(x: Expressions, byte: Expression, low: number, high: number): Expression {
+  const atMost = x.binary('leu', byte, x.constant(8, high));
+  return low === 0 ? atMost : x.and(x.binary('leu', x.constant(8, low), byte), atMost);
 }
 
 /** All texts if they are few; bytes that depend on each other make fewer than the positions say. */
@@ -136,4 +195,25 @@ export function mayClimb(bytes: BytesPattern): boolean {
   const dot = (i: number): boolean => positions[i]?.has(0x2e) ?? false;
   const bound = (i: number): boolean => i < 0 || i >= positions.length || positions[i].has(0x2f);
   return positions.some((_, i) => dot(i) && dot(i + 1) && bound(i - 1) && bound(i + 2));
+}
+
+/** As `mayClimb`, of bytes that depend on each other as well: asks where the positions alone leave it open. */
+export function canClimb(
+  solver: Solver,
+  path: PathCondition,
+  bytes: readonly Expression[],
+  found: BytesPattern = bytesPattern(solver, path, bytes),
+): boolean {
+  if (!mayClimb(found) || found.texts !== undefined) return mayClimb(found);
+  const x = solver.expressions;
+  const is = (i: number, text: string): Expression =>
+    i < 0 || i >= bytes.length ? x.constant(1, 1) : x.eq(bytes[i], x.constant(8, code(text)));
+  return bytes.some((_, i) => {
+    if (i + 1 >= bytes.length) return false;
+    const parts = [is(i - 1, '/'), is(i, '.'), is(i + 1, '.'), is(i + 2, '/')];
+    return solver.feasible(
+      path,
+      parts.reduce((a, b) => x.and(a, b)),
+    );
+  });
 }

@@ -20,6 +20,12 @@ test('paths of a configuration that are no files', () => {
     ),
     ['/up', '/images/', '/cgi-bin/', '/api/v1', '/50x.html'],
   );
+  assert.deepEqual(
+    targetsOf(
+      'location ~ \\.php$ { }\n<FilesMatch "\\.(?:cgi|pl|py|sh)$">\n# \\.no$\nphp_fastcgi *.php\nhandle "*.jsp"\n',
+    ),
+    ['/{token}.php', '/{token}.cgi', '/{token}.pl', '/{token}.py'],
+  );
   assert.deepEqual(targetsOf('\x7fELF\0 /bin/sh /x', ''), []);
   assert.deepEqual(targetsOf(Array.from({ length: 99 }, (_, i) => `/p/${i}`).join('\n'), '/q/'), [
     '/p/0',

@@ -5,8 +5,10 @@ import {
   BINARY_NAMES,
   columnOf,
   columnValue,
+  type Expression,
   Expressions,
   evaluateRows,
+  OP,
   parseText,
 } from '../../src/expr/index.ts';
 import { Garden, Random, resultWidth, TRUTH, WIDTHS } from './random.ts';
@@ -274,5 +276,48 @@ test('two operations on two variables, each with each, exhaustively', () => {
         }
       }
     }
+  }
+});
+
+test('divisions by constants, as compilers write them, are quotients and remainders', () => {
+  const x = new Expressions();
+  const v = x.variable(32, 'v');
+  const wide = x.zext(v, 64);
+  const big = (value: bigint): Expression => x.constantBig(64, value);
+  // v / 10 and v % 10, of 32 bits
+  const tenth = x.trunc(x.binary('shr', x.binary('mul', wide, big(0xcccccccdn)), big(35n)), 32);
+  assert.equal(tenth, x.binary('quotu', v, x.constant(32, 10)));
+  const five = x.add(x.binary('shl', tenth, x.constant(32, 2)), tenth);
+  assert.equal(x.sub(v, x.add(five, five)), x.binary('modu', v, x.constant(32, 10)));
+  // v / 100 of 64 bits with the whole product: shr(v, 2) * M >> 66
+  const w = x.variable(64, 'w');
+  const hundredth = x.binary(
+    'shr',
+    x.binary('mulhu', x.binary('shr', w, big(2n)), big(0x28f5c28f5c28f5c3n)),
+    big(2n),
+  );
+  assert.equal(hundredth, x.binary('quotu', x.binary('shr', w, big(2n)), big(25n)));
+  assert.equal(x.binary('quotu', tenth, x.constant(32, 10)), x.binary('quotu', v, x.constant(32, 100)));
+  // the second digit: what the quotient's quotient leaves of the quotient
+  const second = x.sub(
+    tenth,
+    x.binary('mul', x.binary('quotu', tenth, x.constant(32, 10)), x.constant(32, 10)),
+  );
+  assert.equal(second, x.binary('modu', tenth, x.constant(32, 10)));
+  // an index, from its address in a table and back
+  const index = x.zext(x.binary('modu', x.variable(16, 'n'), x.constant(16, 10)), 64);
+  assert.equal(x.sub(x.add(index, big(0x48f4e0n)), big(0x48f4e0n)), index);
+  // no reciprocal: of too few bits for the values, or of a product that does not fit
+  const rough = x.binary('shr', x.binary('mul', wide, big(0xcccdn)), big(19n));
+  assert.notEqual(x.op(rough), OP.quotu);
+  const cut = x.binary('shr', x.binary('mul', v, x.constant(32, 0xcccdccd)), x.constant(32, 30));
+  assert.notEqual(x.op(cut), OP.quotu);
+  let state = 12345;
+  for (let i = 0; i < 2000; i++) {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    const assignment = { get: () => BigInt(state) };
+    assert.equal(x.evaluate(tenth, assignment), BigInt(state) / 10n);
+    assert.equal(x.evaluate(rough, assignment), (BigInt(state) * 0xcccdn) >> 19n);
+    assert.equal(x.evaluate(x.sub(v, x.add(five, five)), assignment), BigInt(state) % 10n);
   }
 });

@@ -2,7 +2,7 @@
 // touches no shadow runs in the fast engine; the instruction that reads a shadow stops it, and goes on here until no
 // register has had one for a while.
 import { assert } from '../../bytes/index.ts';
-import type { Expressions } from '../../expr/index.ts';
+import type { Expression, Expressions } from '../../expr/index.ts';
 import type { Engine, EngineStop, Registers } from '../engine.ts';
 import type { Frame, PreparedBlock } from '../interpret.ts';
 import type { AddressSpace } from '../memory.ts';
@@ -100,6 +100,12 @@ export class ConcolicEngine implements Engine {
         return stop;
       }
     }
+  }
+
+  /** Expression of a register (by its number in REGISTERS) of a task that is not running; 0 none. */
+  shadowOf(registers: Registers, register: number): Expression {
+    if (!(registers instanceof RegisterFile)) return 0;
+    return this.tasks.get(registers)?.shadowOf(registers, register) ?? 0;
   }
 
   private taskOf(registers: RegisterFile): TaskShadow {

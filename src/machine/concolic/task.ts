@@ -29,6 +29,13 @@ export class TaskShadow {
     return this.count > 0 || this.flags.any;
   }
 
+  /** What the register's value is, of a task that was left; what is parked counts where the value is still there. */
+  shadowOf(cpu: RegisterFile, register: number): number {
+    if (this.registers[register] !== 0) return this.registers[register];
+    const parked = this.parked.get(register);
+    return parked !== undefined && registerValue(cpu, register) === parked.value ? parked.expression : 0;
+  }
+
   /** A system call was made: its result and what the processor does to RCX and R11 are no input's. */
   called(): void {
     for (const register of [RAX, RCX, R11]) this.set(register, 0);

@@ -15,6 +15,7 @@ import {
   type Listener,
   type Machine,
   type Outside,
+  placeFile,
   type RunStop,
   readFileStart,
   restartKernel,
@@ -498,6 +499,9 @@ const MAX_SOURCES = 24;
 /** Processes behind one listener whose memory is looked at. */
 const MAX_SPACES = 3;
 
+/** In files that come to be there. */
+const PLACED = new TextEncoder().encode('0123456789\n');
+
 const SIGKILL = 9;
 /** Virtual ns that a container has to stop before it is killed. */
 const STOP_PATIENCE = 10_000_000_000n;
@@ -664,6 +668,9 @@ class Player {
       case 'outside':
         world.setOutside(this.kernel, action.how);
         return 0n;
+      case 'place':
+        placeFile(this.kernel, decodeText(this.plain(action.path)), PLACED);
+        return 0n;
       case 'enter':
         this.enter(action.entry);
         return 0n;
@@ -717,8 +724,12 @@ class Player {
   }
 
   private bytes(payload: string): Uint8Array {
-    const bytes = encodePayload(payload, this.launch.environment.token, this.options.name);
+    const bytes = this.plain(payload);
     return this.options.symbolic?.send(bytes) ?? bytes;
+  }
+
+  private plain(payload: string): Uint8Array {
+    return encodePayload(payload, this.launch.environment.token, this.options.name);
   }
 
   private client(): { address: string; port: number } {

@@ -18,6 +18,7 @@ export { LONG_BOOT, lastingPaths, type RestartWay, restartWays } from './restart
 export { parameterScenario, routeScenario } from './routes.ts';
 export {
   type Action,
+  askingForFile,
   askingForNames,
   chainScenario,
   connectionScenarios,

@@ -3,6 +3,8 @@
 
 import type { Outside } from '../linux/index.ts';
 
+import type { NamePlace } from './names.ts';
+
 /** Bytes of a message; `{token}` stands for the environment's own text, `{name}` for a name found in the image. */
 export type Payload = string;
 
@@ -21,6 +23,8 @@ export type Action =
   | { readonly do: 'outside'; readonly how: Outside }
   /** The runtime starts one of the launch's commands in the container. */
   | { readonly do: 'enter'; readonly entry: number }
+  /** A file comes to be there, from a volume or from an earlier request. */
+  | { readonly do: 'place'; readonly path: string }
   /** Virtual time passes, in ms, with all timers that expire in it. */
   | { readonly do: 'wait'; readonly ms: number };
 
@@ -241,6 +245,14 @@ export function askingForNames(scenario: Scenario, directory: string): Scenario 
       (action): Action =>
         'payload' in action ? { ...action, payload: action.payload.replaceAll('{token}', '{name}') } : action,
     ),
+  };
+}
+
+/** The scenario where a file is there under the clients' own text. */
+export function askingForFile(scenario: Scenario, { directory, suffix }: NamePlace): Scenario {
+  return {
+    name: `${scenario.name}, file in ${directory}`,
+    actions: [{ do: 'place', path: `${directory.replace(/\/$/, '')}/{token}${suffix}` }, ...scenario.actions],
   };
 }
 

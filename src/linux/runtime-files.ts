@@ -1,5 +1,6 @@
-// What a container runtime does in the file system before the entrypoint runs: looks up users, makes the working
-// directory. Without a task, so without permission checks and effects.
+// What is done in the file system from outside the container: before the entrypoint runs, users are looked up and the
+// working directory is made; later, files may come from volumes and other containers. Without a task, so without
+// permission checks and effects.
 
 import type { Kernel } from './kernel.ts';
 import { createEntry } from './vfs-change.ts';
@@ -29,4 +30,15 @@ export function makeDirectories(kernel: Kernel, path: string): void {
     );
     if (typeof made === 'number') return;
   }
+}
+
+/** Puts a file at an absolute path where nothing is yet; whether it could. Its directory must be there. */
+export function placeFile(kernel: Kernel, path: string, bytes: Uint8Array): boolean {
+  const walked = kernel.vfs.walkAt(kernel, undefined, { dirfd: -100, path });
+  if (typeof walked === 'number') return false;
+  const { superblock } = walked.parent.dentry.inode;
+  if (!(superblock instanceof StoredSuperblock)) return false;
+  const inode = new RegularInode(superblock, 0o644);
+  inode.data.write(0, bytes);
+  return typeof createEntry({ kernel, task: undefined, actor: undefined }, walked, () => inode) !== 'number';
 }

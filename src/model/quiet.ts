@@ -2,7 +2,7 @@
 import type { Enough, Step } from '../explore/index.ts';
 
 /** Instructions without anything new after which a long run is left. */
-const PATIENCE = 100_000_000;
+const PATIENCE = 60_000_000;
 
 /** Says when a run has shown nothing new for long; `isNew` is told its steps in order. */
 export function longQuiet(isNew: (step: Step) => boolean): Enough {

@@ -5,6 +5,7 @@
 import { resourceTexts } from '../effect/index.ts';
 import {
   type Attempt,
+  askingForFile,
   askingForNames,
   chainScenario,
   connectionScenarios,
@@ -566,6 +567,7 @@ class Serving {
     for (const place of search.places()) {
       const key = JSON.stringify(place);
       const names = this.first.namesAt(place, this.asked.has(key) ? MORE_NAMES : MAX_NAMES);
+      if (names.length === 0 && !this.asked.has(key)) this.tryOut(askingForFile(scenario, place));
       this.asked.add(key);
       const named = askingForNames(scenario, place.directory);
       names.forEach((_, shift) => {

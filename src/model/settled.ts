@@ -22,7 +22,7 @@ import type { Run } from './tasks.ts';
 export class Settled {
   private readonly boots: readonly Run[];
   private readonly literals = new Set<string>();
-  /** By place in the program, and by a text of the first environment. */
+  /** By place in the program, or by operation alone; and by a text of the first environment. */
   private readonly patterns = new Map<string, Set<Pattern>>();
   private readonly texts = new Map<string, Pattern>();
 
@@ -54,11 +54,15 @@ export class Settled {
         if (isLiteral(pattern) || pattern.includes('**')) return;
         const text = textsOf(event)[i];
         if (ofFirst.has(event) && !this.texts.has(text)) this.texts.set(text, pattern);
-        const key = placeKey(event, i);
-        const known = this.patterns.get(key);
-        if (known === undefined) this.patterns.set(key, new Set([pattern]));
-        else known.add(pattern);
+        this.add(placeKey(event, i), pattern);
+        if (isTelling(pattern)) this.add(operationKey(event, i), pattern);
       });
+  }
+
+  private add(key: string, pattern: Pattern): void {
+    const known = this.patterns.get(key);
+    if (known === undefined) this.patterns.set(key, new Set([pattern]));
+    else known.add(pattern);
   }
 
   /** Patterns of a run under the first environment; undefined where it has a text of which nothing is known. */
@@ -80,10 +84,11 @@ export class Settled {
     const { kind } = event.effect.resource;
     // signals and identities are what the program says they are
     if (kind === 'task' || kind === 'id' || this.literals.has(text)) return fixedText(text);
-    for (const pattern of this.patterns.get(placeKey(event, i)) ?? []) {
-      const found = matcher(pattern)(text) ? pattern : widened(pattern, text);
-      if (found !== undefined) return found;
-    }
+    for (const key of [placeKey(event, i), operationKey(event, i)])
+      for (const pattern of this.patterns.get(key) ?? []) {
+        const found = matcher(pattern)(text) ? pattern : widened(pattern, text);
+        if (found !== undefined) return found;
+      }
     const same = kind === 'net' ? undefined : this.texts.get(text);
     if (same !== undefined) return same;
     const plain = withoutKnown(text, this.boots[0].known, chosen);
@@ -100,6 +105,12 @@ const textsOf = ({ effect }: EffectEvent): readonly string[] => resourceTexts(ef
 function placeKey({ exe, effect, stack }: EffectEvent, text: number): string {
   return `${exe} ${effect.op} ${effect.access} ${resourceShape(effect.resource)} ${text} ${stackKey(stack)}`;
 }
+
+const operationKey = ({ exe, effect }: EffectEvent, text: number): string =>
+  `${exe} ${effect.op} ${effect.access} ${resourceShape(effect.resource)} ${text}`;
+
+/** Its own name has literal text before what differs: no other file is called so by chance. */
+const isTelling = (pattern: Pattern): boolean => /\/[\w.-]{3,}(?:\[|\*)[^/]*$/.test(pattern);
 
 /** The pattern with its only class so wide that it matches, where the text is as the pattern before and after that. */
 function widened(pattern: Pattern, text: string): Pattern | undefined {

@@ -63,10 +63,10 @@ test('several scenarios together may get it ready', () => {
 test('a run is quiet so many instructions after the last new step', () => {
   const steps: Step[] = [];
   const quiet = longQuiet((step) => step === accept);
-  assert.equal(quiet(steps, 90 * M), false);
+  assert.equal(quiet(steps, 50 * M), false);
   steps.push(accept);
-  assert.equal(quiet(steps, 95 * M), false);
+  assert.equal(quiet(steps, 55 * M), false);
   steps.push({ ...accept });
-  assert.equal(quiet(steps, 190 * M), false);
-  assert.equal(quiet(steps, 196 * M), true);
+  assert.equal(quiet(steps, 110 * M), false);
+  assert.equal(quiet(steps, 116 * M), true);
 });

@@ -47,11 +47,19 @@ const folder = mkdtempSync(join(tmpdir(), 'effigy-serve-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const ready = hasTool('gcc') ? false : 'needs gcc';
 
-function model(lazy: number, budgets: Budgets = DEFAULT_BUDGETS): Policy {
-  const binary = join(folder, `service-${lazy}`);
-  writeFileSync(`${binary}.c`, SOURCE);
-  execFileSync('gcc', ['-O1', '-static', '-w', `-DLAZY=${lazy}`, '-o', binary, `${binary}.c`]);
-  const builder = treeBuilder().addFile('/service', readFileSync(binary), { mode: 0o755 });
+const model = (lazy: number, budgets: Budgets = DEFAULT_BUDGETS): Policy =>
+  modelOf(SOURCE, `service-${lazy}`, [`-DLAZY=${lazy}`], budgets);
+
+function modelOf(
+  source: string,
+  name: string,
+  options: readonly string[] = [],
+  budgets: Budgets = DEFAULT_BUDGETS,
+): Policy {
+  const binary = join(folder, name);
+  writeFileSync(`${binary}.c`, source);
+  execFileSync('gcc', ['-O1', '-static', '-w', ...options, '-o', binary, `${binary}.c`]);
+  const builder = treeBuilder().addDir('/data').addFile('/service', readFileSync(binary), { mode: 0o755 });
   const image = plainImage(builder.build(), { entrypoint: ['/service'] }, ['service']);
   return modelImage(image, {
     launches: ENVIRONMENTS.slice(0, 2).map((environment) =>
@@ -94,4 +102,40 @@ test('what a budget leaves out is a cut', { skip: ready }, () => {
   assert.match(found[0].what, /^60000000 instructions of scenarios$/);
   assert.match(found[0].consequence, /^\d+ scenarios were not played$/);
   assert.equal(policy.complete, true);
+});
+
+/** Gives clients files of a directory in which the image has none. */
+const FILES = `
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(void) {
+  struct sockaddr_in a = {AF_INET, htons(7000)};
+  int s = socket(AF_INET, SOCK_STREAM, 0);
+  bind(s, (void *)&a, sizeof a);
+  listen(s, 64);
+  for (;;) {
+    char b[1000] = "", path[1100], name[100];
+    int c = accept(s, 0, 0), f;
+    read(c, b, sizeof b - 1);
+    if (sscanf(b, "GET %90[a-z]", name) == 1) {
+      sprintf(path, "/data/%s", name);
+      if ((f = open(path, O_RDONLY)) >= 0) { write(c, b, read(f, b, sizeof b)); close(f); }
+    }
+    close(c);
+  }
+}
+`;
+
+test('files that are not there yet', { skip: ready }, () => {
+  const { automata } = modelOf(FILES, 'files');
+  const edges = automata.flatMap((automaton) => automaton.edges);
+  const done = edges.flatMap(({ effect, succeeds }) =>
+    effect === undefined || succeeds !== true ? [] : [printEffect(effect)],
+  );
+  for (const effect of ['OPEN r /data/*', 'READ /data/*', 'CLOSE /data/*'])
+    assert.ok(done.includes(effect), effect);
 });

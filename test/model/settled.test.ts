@@ -55,6 +55,13 @@ test('what differed is a pattern at its place only', () => {
   const pattern = ['/tmp/w-[0-9A-Za-z]+'];
   assert.deepEqual(patternsIn(settled(), trace([open('/tmp/w-77aa', 2)], 'token')), pattern);
   assert.equal(patternsIn(settled(), trace([open('/tmp/w-77aa', 5)], 'token')), undefined);
+  // at any place where the name is telling
+  const telling = new Settled([
+    boot([open('/tmp/worker-qzk1', 2)], []),
+    boot([open('/tmp/worker-9pmx', 2)], []),
+  ]);
+  const found = patternsIn(telling, trace([open('/tmp/worker-77aa', 5)], 'token'));
+  assert.deepEqual(found, ['/tmp/worker-[0-9A-Za-z]+']);
   // which may be wider than what was seen of it
   assert.deepEqual(patternsIn(settled(), trace([open('/tmp/w-q_z1', 2)], 'token')), ['/tmp/w-*']);
   // or wherever the same name comes again

@@ -14,14 +14,21 @@ export const FOLDED = {
   anyOf: FIRST_FOLDED + 6,
 } as const;
 export const ANY_OF_NOT = 0x80;
+/** A load or store at a (the value) plus c (a number of 16 bits): only folding for the interpreter makes it. */
+export const DISPLACED = { load: FIRST_FOLDED + 7, store: FIRST_FOLDED + 8 } as const;
 
 /** Positions of value operands by opcode: bit i set where operand i is a value. */
 const VALUE_OPERANDS = [
   ...IR_OPS.map((row) => [...row[1]].reduce((bits, kind, i) => bits | (kind === 'v' ? 1 << i : 0), 0)),
   ...Object.keys(FOLDED).map(() => 1),
+  ...[1, 3],
 ];
 const ONE_BIT = [...IR_OPS.map((row) => row[2] === 'v1'), ...Object.keys(FOLDED).map(() => true)];
-const YIELDS = [...IR_OPS.map((row) => row[2] !== ''), ...Object.keys(FOLDED).map(() => true)];
+const YIELDS = [
+  ...IR_OPS.map((row) => row[2] !== ''),
+  ...Object.keys(FOLDED).map(() => true),
+  ...[true, false],
+];
 
 const KEEPERS = ['shl', 'shr', 'sar', 'shld', 'shrd'].map((kind) => FLAG_KINDS.indexOf(kind as 'shl'));
 const PURE_HELPERS = HELPERS.map(({ effect }) => effect === 'pure');
@@ -86,6 +93,8 @@ for (const op of [
   IR.setf,
   IR.setrflags,
   ...FLOAT_OPS,
+  DISPLACED.load,
+  DISPLACED.store,
   IR.jump,
   IR.branch,
   IR.syscall,
@@ -115,6 +124,9 @@ export class AnalysisScratch implements Analysis {
   width = new Uint8Array(0);
   lastUse = new Int32Array(0);
   dead = new Uint8Array(0);
+  /** A sum with a number that a `set` is the first to want (`firstUse`): it may be computed there. */
+  late = new Uint8Array(0);
+  firstUse = new Int32Array(0);
   private words = new Int32Array(0);
 
   /** The folded words, which hold until the next block. */
@@ -126,21 +138,57 @@ export class AnalysisScratch implements Analysis {
       this.width = new Uint8Array(2 * count + 512);
       this.lastUse = new Int32Array(2 * count + 512);
       this.dead = new Uint8Array(2 * count + 512);
+      this.late = new Uint8Array(2 * count + 512);
+      this.firstUse = new Int32Array(2 * count + 512);
     } else {
       this.width.fill(0, 0, count);
       this.dead.fill(0, 0, count);
+      this.late.fill(0, 0, count);
     }
     this.words.set(original);
     this.code = this.words.subarray(0, length);
     this.count = count;
     productFlags(foldConditions(this.code, true), true);
-    findFacts(this);
+    foldAddresses(this.code);
+    findFacts(this, this);
     return this.code;
   }
 }
 
-/** `width` and `dead` are 0 before. */
-function findFacts({ code, count, width, lastUse, dead }: Analysis): void {
+/** Accesses at a sum with a number take both for themselves. */
+function foldAddresses(code: Int32Array): void {
+  for (let at = 0; at < code.length; at += WORDS) {
+    const op = code[at] & 0xff;
+    if (op !== IR.load && op !== IR.store) continue;
+    const sum = code[at + 1];
+    if (!isNumberAdded(code, sum)) continue;
+    const number = code[sum * WORDS + 2] * WORDS;
+    const low = code[number + 1];
+    if (code[number + 2] !== low >> 31 || low >= 0x8000 || low <= -0x8000) continue;
+    const subtracted = (code[sum * WORDS] & 0xff) === IR.sub;
+    code[at] = (code[at] & ~0xff) | (op === IR.load ? DISPLACED.load : DISPLACED.store);
+    code[at + 1] = code[sum * WORDS + 1];
+    code[at + 3] = subtracted ? -low : low;
+  }
+}
+
+/** The value is a sum or difference of 64 bits with a constant. */
+function isNumberAdded(code: Int32Array, value: number): boolean {
+  const head = code[value * WORDS];
+  const op = head & 0xff;
+  return (
+    (op === IR.add || op === IR.sub) && ((head >>> 8) & 0xff) === 64 && isConst(code, code[value * WORDS + 2])
+  );
+}
+
+/** What may be computed late, and the first use of each value. */
+interface Lateness {
+  readonly late: Uint8Array;
+  readonly firstUse: Int32Array;
+}
+
+/** `width`, `dead` and `late` are 0 before. */
+function findFacts({ code, count, width, lastUse, dead }: Analysis, lateness?: Lateness): void {
   for (let i = 0; i < count; i++) {
     lastUse[i] = i;
     if (YIELDS[code[i * WORDS] & 0xff]) width[i] = widthOfValue(code, i);
@@ -155,11 +203,20 @@ function findFacts({ code, count, width, lastUse, dead }: Analysis): void {
         continue;
       }
     }
+    let until = i;
+    if (lateness !== undefined && lastUse[i] > i && isNumberAdded(code, i)) {
+      const first = lateness.firstUse[i];
+      if ((code[first * WORDS] & 0xff) === IR.set) {
+        lateness.late[i] = 1;
+        until = first;
+      }
+    }
     const operands = operandsOf(code, at);
     for (let k = 0; k < 3; k++) {
       if ((operands & (1 << k)) === 0) continue;
       const value = code[at + 1 + k];
-      if (lastUse[value] === value) lastUse[value] = i;
+      if (lastUse[value] < until) lastUse[value] = until;
+      if (lateness !== undefined) lateness.firstUse[value] = i;
     }
   }
 }

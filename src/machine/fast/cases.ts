@@ -8,7 +8,8 @@ import { type Native, nativeFor, type Shape, shuffleLanes } from './emit.ts';
 /**
  * Cases of the interpreter's own, in this order before the native ones. Words after the case number, where the number
  * of the operation, for the reference, is the last:
- * slow: operation · copy64, copy128, copy32: to, from · load: to, address, operation · store: address, value, operation
+ * slow: operation · copy64, copy128, copy32: to, from · load, update: to, address, operation · store: address, value, operation
+ * loadat, updateat: to, address, number (16 bits) added to it, operation · storeat: address, number, value, operation
  * flags, keepflags: kind, a, b, c · cond: to · getf: to, bit · setf: bit, value · rflags: to · setrflags: value
  * align: address, mask, operation · canonical: address, operation · exit: condition, target · jump: target
  * branch: yes, no, condition · goto, fork: as jump and branch, to constants · syscall: next · end, boundary, dispatch: none · swizzle1: to, a, mask · swizzle2: to, a, b, masks
@@ -44,7 +45,15 @@ export const OWN = [
   'bit64',
   ...Array.from({ length: 16 }, (_, i) => `cond${i}` as const),
   ...([8, 16, 32, 64, 128] as const).flatMap(
-    (width) => [`load${width}`, `update${width}`, `store${width}`] as const,
+    (width) =>
+      [
+        `load${width}`,
+        `update${width}`,
+        `store${width}`,
+        `loadat${width}`,
+        `updateat${width}`,
+        `storeat${width}`,
+      ] as const,
   ),
   ...([8, 16, 32, 64] as const).flatMap((width) => ATOMICS.map((kind) => `atomic${width}.${kind}` as const)),
 ] as const;
@@ -56,19 +65,21 @@ export const CASE = Object.fromEntries(OWN.map((name, i) => [name, i])) as {
 /** A load or store as an operation of its own: the third, on the values of the first (the address) and second. */
 export interface PlainAccess {
   readonly store: boolean;
+  /** A number is added to the address. */
+  readonly displaced: boolean;
   readonly width: number;
   readonly code: Int32Array;
 }
 
 /** By case number, where the case is one. */
 export const PLAIN_ACCESSES: readonly (PlainAccess | undefined)[] = OWN.map((name) => {
-  const [, kind, width] = /^(load|update|store)(\d+)$/.exec(name) ?? [];
+  const [, kind, at, width] = /^(load|update|store)(at)?(\d+)$/.exec(name) ?? [];
   if (kind === undefined) return undefined;
   const store = kind === 'store';
   const code = new Int32Array(3 * WORDS).fill(-1);
   const op = store ? IR.store : IR.load;
   code.set([op | (Number(width) << 8) | (kind === 'update' ? 1 << 16 : 0), 0, store ? 1 : -1], 2 * WORDS);
-  return { store, width: Number(width), code };
+  return { store, displaced: at !== undefined, width: Number(width), code };
 });
 
 export interface NativeCase {
@@ -163,6 +174,7 @@ const OWN_WORDS: Readonly<Record<string, number>> = {
   ...{ align: 4, canonical: 3, exit: 3, jump: 2, branch: 4, goto: 2, fork: 4, syscall: 2 },
   ...{ end: 1, boundary: 1, dispatch: 1 },
   ...{ swizzle1: 4, swizzle2: 5, bit: 4, cond: 2, load: 4, update: 4, store: 4, atomic: 6 },
+  ...{ loadat: 5, updateat: 5, storeat: 5 },
 };
 
 /** Words of an operation, its case number included, by case number. */

@@ -139,6 +139,7 @@ export class Core extends CpuArea {
     this.settle = this.exports['settle'] as unknown as () => number;
     this.changes = pool.codeChanges;
     pool.view.setUint32(places.cpu + CPU.again, CASE.dispatch, true);
+    this.writeNumbers();
     this.flush();
   }
 
@@ -364,6 +365,7 @@ export class Core extends CpuArea {
     return {
       code,
       homes: encoder.homes.slice(0, code.length / WORDS),
+      marks: encoder.marks.slice(0, instructions),
     };
   }
 
@@ -374,7 +376,7 @@ export class Core extends CpuArea {
     words[at + 1] = this.eager ? 1 : executions;
     words[at + 2] = facts.number;
     words.fill(0, at + LINKS / 4, at + HEADER / 4);
-    this.chunk = (facts.base + facts.words * 4 + 15) & ~15;
+    this.chunk = facts.base + facts.words * 4;
     const block = new StreamBlock(facts, this.detailOf);
     this.byNumber.push(block);
     const ways = this.blocks.get(facts.address);
@@ -493,17 +495,19 @@ export class Core extends CpuArea {
   /** A load or store that needs a page first, mostly: the stream at `pc` says all that is needed. */
   private slowAccess(block: StreamBlock, operation: number, pc: number, access: PlainAccess): number {
     const { frame, pool } = this;
-    const { store, width, code } = access;
+    const { store, displaced, width, code } = access;
     const before = pool.codeChanges;
-    const first = pool.view.getInt32(pc + 4, true);
-    const second = pool.view.getInt32(pc + 8, true);
+    const { view } = pool;
+    const to = view.getInt32(pc + 4, true);
+    const address = store ? to : view.getInt32(pc + 8, true);
+    const number = displaced ? view.getInt16(pc + (store ? 8 : 12), true) : 0;
     try {
       this.cpu();
-      frame.values[0] = this.read(store ? first : second, 64);
-      if (store) frame.values[1] = this.read(second, width);
+      frame.values[0] = BigInt.asUintN(64, this.read(address, 64) + BigInt(number));
+      if (store) frame.values[1] = this.read(view.getInt32(pc + (displaced ? 12 : 8), true), width);
       HANDLER_TABLE[code[2 * WORDS] & 0xff](frame, code, 2 * WORDS);
       this.closeWindows();
-      if (!store) this.write(first, width, frame.values[2]);
+      if (!store) this.write(to, width, frame.values[2]);
     } catch (error) {
       return this.failed(error, block, operation);
     }
@@ -566,7 +570,7 @@ export class Core extends CpuArea {
 
   /** Address of the block's instruction `mark`. */
   addressOf(block: StreamBlock, mark: number): number {
-    return block.address + (this.stops.markOf(block, mark) >>> 16);
+    return block.address + (block.marks[mark] >>> 16);
   }
 }
 

@@ -2,7 +2,7 @@
 import type { FramePool } from '../frames.ts';
 import type { Frame } from '../interpret.ts';
 import { LAYOUT, RegisterFile } from '../registers.ts';
-import { CPU, LEAVES, type Places, WINDOW_SIZE, WINDOWS } from './layout.ts';
+import { CPU, FIRST_NUMBER, LEAVES, NUMBERS, type Places, WINDOW_SIZE, WINDOWS } from './layout.ts';
 
 export abstract class CpuArea {
   readonly pool: FramePool;
@@ -64,6 +64,13 @@ export abstract class CpuArea {
     const { view } = this.pool;
     view.setBigUint64(at, width === 128 ? BigInt.asUintN(64, value) : value, true);
     if (width === 128) view.setBigUint64(at + 8, value >> 64n, true);
+  }
+
+  /** Constants that streams have in common. */
+  protected writeNumbers(): void {
+    const first = this.places.cpu + CPU.numbers;
+    for (let i = 0; i < NUMBERS; i++)
+      this.pool.view.setBigInt64(first + 8 * i, BigInt(FIRST_NUMBER + i), true);
   }
 
   // stops between instructions

@@ -15,11 +15,11 @@ import {
   XMM0,
 } from '../../isa/index.ts';
 import { LAYOUT } from '../registers.ts';
-import { AnalysisScratch, FOLDED, isConst, keepsFlags, operandsOf } from './analysis.ts';
+import { AnalysisScratch, DISPLACED, FOLDED, isConst, keepsFlags, operandsOf } from './analysis.ts';
 import { CASE, GUARDED, NATIVE_NUMBERS, shapeKey } from './cases.ts';
 import { shuffleLanes } from './emit.ts';
 import { fuse } from './fused.ts';
-import { CPU, HEADER, SLOT } from './layout.ts';
+import { CPU, FIRST_NUMBER, HEADER, NUMBERS, SLOT } from './layout.ts';
 
 /** Byte offset of a register in the register file. */
 export function registerOffset(register: number): number {
@@ -31,7 +31,7 @@ export function registerOffset(register: number): number {
   throw new Error(`internal error: register ${register} is not read by IR`);
 }
 
-/** Where a stream goes: word `at` of `words`, which stands at byte address `base` (a multiple of 16). */
+/** Where a stream goes: word `at` of `words`, which stands at byte address `base`. */
 export interface StreamPlace {
   readonly words: Int32Array | Uint32Array;
   readonly at: number;
@@ -51,6 +51,8 @@ const FAULTING = tableOf([
   IR.divs,
   IR.rems,
   IR.call,
+  DISPLACED.load,
+  DISPLACED.store,
   ...FLOAT_OPS,
 ]);
 const FLOATS = tableOf(FLOAT_OPS);
@@ -109,12 +111,12 @@ export class StreamEncoder {
   /** Absolute address of each operation's value; 0 none. */
   homes = new Int32Array(0);
   /** Where each instruction begins: word from the header | bytes from the block's start << 16. */
-  private readonly marks = new Uint32Array(4096);
+  readonly marks = new Uint32Array(4096);
   private markCount = 0;
   private textLength = 0;
   /** Bytes of constants before the header. */
   constants = 0;
-  /** Words written: constants, header, operations, marks. */
+  /** Words written: constants, header, operations. */
   length = 0;
 
   constructor(cpu: number) {
@@ -169,10 +171,9 @@ export class StreamEncoder {
     this.constants = 4 * (this.outAt - place.at);
     this.header = this.outAt;
     this.outAt += HEADER / 4;
-    const { dead } = this.analysis;
-    for (let i = 0; i < this.count; i++) if (dead[i] === 0) this.operation(i);
+    const { dead, late } = this.analysis;
+    for (let i = 0; i < this.count; i++) if (dead[i] === 0 && late[i] === 0) this.operation(i);
     fuse(this.out, this.header + HEADER / 4, this.outAt);
-    for (let i = 0; i < this.markCount; i++) this.put(this.marks[i]);
     this.length = this.outAt - place.at;
     return true;
   }
@@ -213,17 +214,38 @@ export class StreamEncoder {
     this.out[this.outAt++] = word;
   }
 
+  private placeConstant(value: number, first: number): void {
+    const { code } = this;
+    const at = value * WORDS;
+    if ((code[at] & 0xff) !== IR.const || this.homes[value] !== 0) return;
+    const low = code[at + 1];
+    const high = code[at + 2];
+    const number = low - FIRST_NUMBER;
+    if (high === low >> 31 && number >= 0 && number < NUMBERS) {
+      this.homes[value] = this.cpu + CPU.numbers + 8 * number;
+      return;
+    }
+    this.homes[value] = this.base + 4 * (this.outAt - first);
+    this.constant(low);
+    this.constant(high);
+  }
+
   private placeConstants(): void {
     const { code, count } = this;
     const { dead } = this.analysis;
     const first = this.outAt;
+    // targets, which are read when a link is made, stand farthest from the operations
+    const end = (count - 1) * WORDS;
+    const last = code[end] & 0xff;
+    if (last === IR.branch) {
+      this.placeConstant(code[end + 2], first);
+      this.placeConstant(code[end + 3], first);
+    } else if (last === IR.jump) this.placeConstant(code[end + 1], first);
     for (let i = 0; i < count; i++) {
       const at = i * WORDS;
       const op = code[at] & 0xff;
-      if (op === IR.const && dead[i] === 0) {
-        this.homes[i] = this.base + 4 * (this.outAt - first);
-        this.constant(code[at + 1]);
-        this.constant(code[at + 2]);
+      if (op === IR.const) {
+        if (dead[i] === 0) this.placeConstant(i, first);
       } else if (op === IR.vec && shuffleLanes(VECTOR_OPS[code[at] >>> 16][0], code[at + 3]) !== undefined)
         this.shuffles++;
     }
@@ -278,8 +300,10 @@ export class StreamEncoder {
       const value = code[at + 2];
       const v = this.root[value];
       if (this.homes[v] !== 0 || this.offset[value] !== 0 || !this.fits(register, value, v)) continue;
-      if (this.barrier(v, s, register) || this.overwritten(register, s, last[v])) continue;
-      if (this.occupied(register, v)) continue;
+      // where it is computed
+      const made = this.analysis.late[v] !== 0 ? this.analysis.firstUse[v] : v;
+      if (this.barrier(made, s, register) || this.overwritten(register, s, last[v])) continue;
+      if (this.occupied(register, made)) continue;
       this.homes[v] = this.cpu + registerOffset(register);
       this.absorbed[s] = 1;
       this.occupy(register, v);
@@ -327,7 +351,7 @@ export class StreamEncoder {
       else {
         slot = fresh;
         fresh += SLOT;
-        if (fresh > this.cpu + CPU.end) return false;
+        if (fresh > this.cpu + CPU.numbers) return false;
       }
       homes[i] = slot;
       busySlots[busy] = slot;
@@ -387,6 +411,8 @@ export class StreamEncoder {
         this.copy(width, this.homes[i], this.cpu + registerOffset(a));
         return;
       case IR.set:
+        if (this.analysis.late[b] !== 0 && this.analysis.firstUse[b] === i)
+          this.value(b, code[b * WORDS] & 0xff, 64);
         if (this.absorbed[i] === 0) this.copy(width, this.cpu + registerOffset(a), this.home(b));
         return;
       case IR.trunc:
@@ -403,6 +429,18 @@ export class StreamEncoder {
         return;
       case IR.store:
         this.put4(ACCESS_CASES[accessIndex(2, width)], this.home(a), this.home(b), i);
+        return;
+      case DISPLACED.load:
+        this.put3(
+          DISPLACED_CASES[accessIndex(head >>> 16 === 1 ? 1 : 0, width)],
+          this.homes[i],
+          this.home(a),
+        );
+        this.put2(c & 0xffff, i);
+        return;
+      case DISPLACED.store:
+        this.put3(DISPLACED_CASES[accessIndex(2, width)], this.home(a), c & 0xffff);
+        this.put2(this.home(b), i);
         return;
       case IR.atomic:
         if (width > 64) this.put2(CASE.slow, i);
@@ -535,9 +573,11 @@ export class StreamEncoder {
 /** Cases of memory accesses by kind (0 load, 1 update, 2 store) and width. */
 const accessIndex = (kind: number, width: number): number => (kind << 8) | width;
 const ACCESS_CASES = new Uint16Array(3 << 8);
+const DISPLACED_CASES = new Uint16Array(3 << 8);
 for (const width of [8, 16, 32, 64, 128] as const)
   (['load', 'update', 'store'] as const).forEach((kind, i) => {
     ACCESS_CASES[accessIndex(i, width)] = CASE[`${kind}${width}`];
+    DISPLACED_CASES[accessIndex(i, width)] = CASE[`${kind}at${width}`];
   });
 const CONDITION_CASES = Array.from({ length: 16 }, (_, i) => CASE[`cond${i as 0}`]);
 

@@ -291,10 +291,17 @@ class RunWriter extends DispatchWriter {
     switch (kind) {
       case 'load':
       case 'update':
-        this.load(width, kind === 'update');
+        this.load(width, kind === 'update', 0);
+        return;
+      case 'loadat':
+      case 'updateat':
+        this.load(width, kind === 'updateat', 1);
         return;
       case 'store':
-        this.store(width);
+        this.store(width, 0);
+        return;
+      case 'storeat':
+        this.store(width, 1);
         return;
       case 'atomic':
         this.atomic(width, suffix as (typeof ATOMICS)[number]);
@@ -509,9 +516,17 @@ class RunWriter extends DispatchWriter {
     this.advance();
   }
 
-  /** The value whose address is word i is the address of an access, which can be made here. */
-  private reach(i: number, width: number, write: boolean): void {
+  /**
+   * The value whose address is word i is the address of an access, which can be made here; `displaced` 1: with the
+   * number after it added.
+   */
+  private reach(i: number, width: number, write: boolean, displaced: 0 | 1 = 0): void {
     this.value(i, 64);
+    if (displaced !== 0) {
+      this.a.get(this.pc);
+      this.a.mem(W.i64_load16_s, 4 * (this.first + i + 1));
+      this.a.op(W.i64_add);
+    }
     this.a.set(this.access.address);
     translate(this.a, this.access, { size: width / 8, write, cpu: this.places.cpu }, () => {
       this.leaveCase(this.unknown);
@@ -519,9 +534,9 @@ class RunWriter extends DispatchWriter {
     this.slowUnless();
   }
 
-  private load(width: number, update: boolean): void {
+  private load(width: number, update: boolean, displaced: 0 | 1): void {
     const { a } = this;
-    this.reach(2, width, update);
+    this.reach(2, width, update, displaced);
     this.word(1);
     hostAddress(a, this.access);
     a.load(width);
@@ -529,11 +544,11 @@ class RunWriter extends DispatchWriter {
     this.advance();
   }
 
-  private store(width: number): void {
+  private store(width: number, displaced: 0 | 1): void {
     const { a } = this;
-    this.reach(1, width, true);
+    this.reach(1, width, true, displaced);
     hostAddress(a, this.access);
-    this.value(2, width);
+    this.value(2 + displaced, width);
     a.store(width);
     this.advance();
   }

@@ -16,6 +16,7 @@
 //         begins in the guest (i64), 8 offsets below this may be read (i64, 0 closed), 16 the same for writing,
 //         24 what its byte address here is more than the low half of the one in the guest (i32)
 //   3584  slots of 16 bytes for the interpreter's values
+//   8192  NUMBERS small numbers (i64), from FIRST_NUMBER on: constants that streams have in common
 //
 //   Dispatch table, from `table`: ENTRIES entries of 32 bytes, by hash of the address
 //      0  rip (i64, 0 empty; 1 in the place of rip 0)   8 frame   12 frame of the next page where code reaches into it, else 0; of a region its
@@ -28,8 +29,7 @@
 //
 //   Stream block: 0 instructions, 4 executions, 8 number of the block, 12 where its jump or its branch that is taken led
 //   last: header of the stream block and epoch, 20 the same for a branch not taken, 28 first operation; an operation is a case
-//   number and its operands, all i32; operands are absolute byte addresses of values. At the end a word for each
-//   instruction: its first word from the header | bytes from the block's address << 16.
+//   number and its operands, all i32; operands are absolute byte addresses of values.
 export const CPU = {
   pending: 1024,
   a: 1032,
@@ -48,10 +48,12 @@ export const CPU = {
   leaves: 1280,
   windows: 2048,
   slots: 3584,
-  end: 16384,
+  numbers: 8192,
 } as const;
 
 export const SLOT = 16;
+export const NUMBERS = 1024;
+export const FIRST_NUMBER = -192;
 export const ENTRIES = 262_144;
 export const ENTRY_SIZE = 32;
 export const HEADER = 28;

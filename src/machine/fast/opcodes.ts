@@ -23,6 +23,7 @@ export const W = {
   f64_load: 0x2b,
   i32_load8_u: 0x2d,
   i32_load16_u: 0x2f,
+  i64_load16_s: 0x32,
   i32_store: 0x36,
   i64_store: 0x37,
   i32_store8: 0x3a,

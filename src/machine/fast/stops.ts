@@ -31,14 +31,9 @@ export class Stops {
     return this.stops.find((stop) => stop.at === at && stop.mark >= 0);
   }
 
-  /** Where instruction `mark` begins: word from the header | bytes from the block's address << 16. */
-  markOf(block: StreamBlock, mark: number): number {
-    return this.pool.words[block.base / 4 + block.words - block.instructions + mark];
-  }
-
   /** Puts a stop before the block's instruction number `mark`. */
   put(block: StreamBlock, mark: number): void {
-    const at = block.header + (this.markOf(block, mark) & 0xffff) * 4;
+    const at = block.header + (block.marks[mark] & 0xffff) * 4;
     const { view } = this.pool;
     this.takeApart(block, at);
     const word = view.getInt32(at, true);

@@ -5,7 +5,7 @@
 //   6 index: records of RECORD words, ascending by position
 //     0 position in the file   1 length | instructions << 16   2 position of its code   3 bytes of code that are compared
 //     4 position of its stream   5 words of it   6 of these, constants   7 executions   8 checksum of the stream
-//   streams: constants, header, operations, marks (layout.ts); a word ~n means the address n bytes after the first constant
+//   streams: constants, header, operations (layout.ts); a word ~n means the address n bytes after the first constant
 //   code: for each record the guest's bytes, with those after the block that its end may depend on
 //
 // A record holds where the guest's memory has the bytes that it was made from.
@@ -14,7 +14,7 @@ import { HEADER } from './layout.ts';
 import type { StreamBlock } from './stream-block.ts';
 
 const MAGIC = 0x4547_4643;
-const FORMAT = 2;
+const FORMAT = 3;
 const HEAD = 6;
 const RECORD = 9;
 
@@ -198,18 +198,16 @@ export function unseal(sealed: Uint8Array): Uint8Array | undefined {
 /** The stored form of the block's stream. */
 export function storedStream(
   words: Uint32Array,
-  block: Pick<StreamBlock, 'base' | 'words' | 'instructions'>,
+  block: Pick<StreamBlock, 'base' | 'words'>,
   constants: number,
 ): Int32Array {
-  const { base, words: count, instructions } = block;
+  const { base, words: count } = block;
   const at = base / 4;
   const out = new Int32Array(count);
-  // what is last, the marks of the instructions, are no addresses
-  const operations = count - instructions;
   const end = base + 4 * constants;
   for (let i = 0; i < count; i++) {
     const word = words[at + i];
-    out[i] = i >= constants && i < operations && word >= base && word < end ? ~(word - base) : word;
+    out[i] = i >= constants && word >= base && word < end ? ~(word - base) : word;
   }
   // the header: executions, number and links are of one run
   out.fill(0, constants + 1, constants + HEADER / 4);

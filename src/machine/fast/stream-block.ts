@@ -5,6 +5,8 @@ export interface BlockDetail {
   readonly code: Int32Array;
   /** Absolute address of each operation's value; 0 none. */
   readonly homes: Int32Array;
+  /** By instruction where it begins: word from the header | bytes from the block's start << 16. */
+  readonly marks: Uint32Array;
 }
 
 export interface BlockFacts {
@@ -88,6 +90,9 @@ export class StreamBlock implements BlockFacts {
   }
   get homes(): Int32Array {
     return this.detail.homes;
+  }
+  get marks(): Uint32Array {
+    return this.detail.marks;
   }
 }
 

@@ -3,7 +3,7 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { grouped, InputError, printable } from '../bytes/index.ts';
-import { DEFAULT_BUDGETS, ENVIRONMENTS, launchOf } from '../explore/index.ts';
+import { type ClientInput, DEFAULT_BUDGETS, ENVIRONMENTS, launchOf } from '../explore/index.ts';
 import { openCodeCache } from '../host/index.ts';
 import { openImage } from '../image/index.ts';
 import type { FeatureSet } from '../isa/index.ts';
@@ -13,6 +13,7 @@ import { type ModelResult, modelImage } from '../model/index.ts';
 import { repositoryOf } from '../monitor/index.ts';
 import { type Amendment, isForImage, type Policy, standingOf, writePolicy } from '../policy/index.ts';
 import { loadAmendments } from './amendments.ts';
+import { loadInputs } from './client-inputs.ts';
 import { CPU_NAMES, cpuNamed, DEFAULT_CPU, HIGHEST_CPU } from './cpu.ts';
 import { createProgress } from './progress.ts';
 import { summary } from './show.ts';
@@ -26,6 +27,7 @@ interface ModelCommandOptions extends TargetOptions {
   readonly platform?: string;
   readonly ref?: string;
   readonly probes: boolean;
+  readonly inputs?: string;
   readonly symbolic: string;
   readonly environments: string;
   readonly maxInstructions: string;
@@ -65,6 +67,7 @@ export function addModelCommand(program: Command): void {
     )
     .option('--read-only', 'root file system read-only')
     .option('--no-probes', 'model the start of the service only')
+    .option('--inputs <directory>', 'what clients say: files of one connection each, pcap or pcapng captures')
     .option(
       '--symbolic <runs>',
       'search for messages that probes do not know: runs on symbolic input, a listener each',
@@ -104,6 +107,7 @@ Examples:
         features: cpuNamed(options.cpu),
         given: givenOptions(options),
         probes: options.probes,
+        inputs: options.inputs === undefined ? [] : loadInputs(options.inputs),
         symbolic: wholeNumber(options.symbolic, '--symbolic', 0, 1_000_000),
         amendments: loadAmendments(options.allow),
         store: options.cache ? openCodeCache() : undefined,
@@ -142,6 +146,7 @@ interface Settings {
   readonly count: number;
   readonly budget: number;
   readonly probes: boolean;
+  readonly inputs: readonly ClientInput[];
   readonly symbolic: number;
   readonly engine: Engine;
   readonly features: FeatureSet;
@@ -246,6 +251,7 @@ function runModel({ opened, container, deployment, notes }: Target, settings: Se
       launches,
       budgets: { ...DEFAULT_BUDGETS, boot: settings.budget },
       probes: settings.probes,
+      inputs: settings.inputs,
       symbolic: settings.symbolic,
       stopSignal,
       ...(deployment === ''
@@ -255,6 +261,7 @@ function runModel({ opened, container, deployment, notes }: Target, settings: Se
         environments: settings.count,
         maxInstructions: settings.budget,
         probes: settings.probes,
+        ...(settings.inputs.length === 0 ? {} : { inputs: settings.inputs.map(({ name }) => name) }),
         ...(settings.symbolic === 0 ? {} : { symbolic: settings.symbolic }),
         ...settings.given,
       },

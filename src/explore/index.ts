@@ -1,4 +1,5 @@
 // explore: what the environment does to a booted image, and what comes of it. Floor 5.
+export { type ClientInput, clientInputs, inputScenarios } from './client-inputs.ts';
 export { DATAGRAMS, DIALOGUES, type Dialogue, datagramDialogue, dialogueScenario } from './dialogues.ts';
 export { ENVIRONMENTS, type Environment, knownTexts } from './environments.ts';
 export {

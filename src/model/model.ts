@@ -3,6 +3,7 @@ import { literal, type Pattern } from '../effect/index.ts';
 import {
   type BootResult,
   type Budgets,
+  type ClientInput,
   type EntryStep,
   Explorer,
   knownTexts,
@@ -38,6 +39,8 @@ export interface ModelOptions {
   readonly budgets: Budgets;
   /** Whether the environment acts on what listens; without, the policy holds the boot only. */
   readonly probes: boolean;
+  /** What clients say, where somebody has it. */
+  readonly inputs?: readonly ClientInput[] | undefined;
   /** Runs on symbolic inputs, a listener each; default none. */
   readonly symbolic?: number | undefined;
   /** Signal that stops the service, by number. */
@@ -79,6 +82,7 @@ export function modelImage(image: Image, options: ModelOptions): ModelResult {
     ? serveAll(explorers, {
         stopSignal: options.stopSignal,
         budget: options.budgets.serving,
+        inputs: options.inputs ?? [],
         symbolic: options.symbolic ?? 0,
         onProgress: (pass, done, of) => options.onProgress?.({ pass, done, of }),
       })

@@ -7,6 +7,7 @@ import {
   type Attempt,
   askingForFile,
   askingForNames,
+  type ClientInput,
   chainScenario,
   connectionScenarios,
   DATAGRAMS,
@@ -17,6 +18,7 @@ import {
   type ExploredPatterns,
   type Explorer,
   fromWithin,
+  inputScenarios,
   inTurn,
   knownTexts,
   LONG_BOOT,
@@ -73,6 +75,8 @@ export interface ServeOptions {
   readonly stopSignal: number;
   /** Instructions after which no further scenario is begun, under the first environment. */
   readonly budget: number;
+  /** What clients say, as far as it was given. */
+  readonly inputs: readonly ClientInput[];
   /** Runs on symbolic inputs, a listener each; 0: none. */
   readonly symbolic: number;
   readonly onProgress: (pass: string, done: number, of: number) => void;
@@ -172,6 +176,7 @@ class Serving {
     const representatives = this.firstForms();
     this.getReady(representatives);
     this.playClientSignals();
+    const given = this.tryInputs();
     for (const { scenario, search } of this.searched) this.tryNames(scenario, search);
     this.tryDialogues();
     this.goOnAfter(survived, representatives);
@@ -179,9 +184,27 @@ class Serving {
     this.tryRoutes();
     this.tryWords();
     this.tryOutside();
-    this.trySymbolic([...representatives.map(({ scenario }) => scenario), ...this.spoken]);
+    this.trySymbolic([...given, ...representatives.map(({ scenario }) => scenario), ...this.spoken]);
     if (this.leftOut > 0) first.cutServing(this.leftOut, options.budget);
     return { rows: this.rows, warmUps: this.stages, tried: this.tried };
+  }
+
+  /** What was given to try, and the same with the clients' own text in the place of names that it has. */
+  private tryInputs(): Scenario[] {
+    const { first, options } = this;
+    const targets = this.listeners
+      .filter(({ twinOf }) => twinOf === undefined)
+      .map(({ index, stream }) => ({ index, stream, port: first.boot.listeners[index].port }));
+    const scenarios = options.inputs.flatMap((input) => inputScenarios(input, targets));
+    this.planned += scenarios.length;
+    const known = new Set(this.earlier().flatMap((steps) => textsOf(steps)));
+    for (const scenario of scenarios) {
+      const trace = this.tryOut(scenario);
+      if (trace === undefined) continue;
+      const own = withOwnText(scenario, newTexts(trace, known), `${scenario.name}, own text`);
+      if (own !== undefined && own !== scenario) this.tryWithNames(own);
+    }
+    return scenarios;
   }
 
   /** Scenarios without payloads, but for signals with clients; the signals that the service survived. */

@@ -1,7 +1,7 @@
 // Small servers for tests of symbolic inputs: C programs around what one message does, and their models.
 import type { TestContext } from 'node:test';
 import { printEffect } from '../../src/effect/index.ts';
-import { DEFAULT_BUDGETS, ENVIRONMENTS, plainLaunch } from '../../src/explore/index.ts';
+import { type ClientInput, DEFAULT_BUDGETS, ENVIRONMENTS, plainLaunch } from '../../src/explore/index.ts';
 import { createMachine } from '../../src/linux/index.ts';
 import { modelImage } from '../../src/model/index.ts';
 import type { Policy } from '../../src/policy/index.ts';
@@ -53,6 +53,7 @@ export interface ModelledOptions {
   /** Runs a whole program instead of a body. */
   readonly program?: string;
   readonly flags?: readonly string[];
+  readonly inputs?: readonly ClientInput[];
 }
 
 /** The model of a server; undefined, and the test skipped, without a compiler. */
@@ -71,6 +72,7 @@ export function modelled(t: TestContext, body: string, options: ModelledOptions)
     budgets: DEFAULT_BUDGETS,
     probes: true,
     symbolic: runs,
+    inputs: options.inputs,
     stopSignal: 15,
     record: {},
     version: 'test',

@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   show: async () => (await import('./show.ts')).addShowCommand,
   record: async () => (await import('./record.ts')).addRecordCommand,
   monitor: async () => (await import('./monitor.ts')).addMonitorCommand,
+  coverage: async () => (await import('./coverage.ts')).addCoverageCommand,
   telemetry: async () => (await import('./telemetry.ts')).addTelemetryCommand,
   allow: async () => (await import('./allow.ts')).addAllowCommand,
   compare: async () => (await import('./compare.ts')).addCompareCommand,

@@ -251,7 +251,7 @@ function printBriefly({ severity, kind, container, pid, exe, effect, why }: Find
   );
 }
 
-function loadPolicy(file: string): NamedPolicy {
+export function loadPolicy(file: string): NamedPolicy {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');

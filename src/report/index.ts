@@ -10,6 +10,7 @@ import { syslogReport } from './syslog.ts';
 import { textReport } from './text.ts';
 
 export { type AllowOptions, allowFinding, type RecordedFinding, readFindings } from './allow.ts';
+export { Coverage, type CoverageResult, type Missing, type Share } from './coverage.ts';
 export { LONGEST_TEXT } from './json-text.ts';
 export type { Report, ReportOptions } from './report.ts';
 export { MOST_RESULTS } from './sarif.ts';

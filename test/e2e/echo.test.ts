@@ -91,6 +91,9 @@ test('image to verdict', async (t) => {
       assert.match(recorded.stdout, /drive command: exit status 0/);
       const verdict = effigy('monitor', '--policy', file, '--json', trace);
       assert.equal(verdict.status, findings ? 1 : 0, verdict.stdout + verdict.stderr);
+      const coverage = effigy('coverage', '--policy', file, trace);
+      assert.equal(coverage.status, findings ? 1 : 0, coverage.stdout + coverage.stderr);
+      assert.match(coverage.stdout, findings ? /^missing$/m : /^effects in the policy +(\d+) of \1 /);
       const lines = verdict.stdout.split('\n').filter((line) => line !== '');
       const found = lines.map(
         (line) =>
@@ -117,6 +120,8 @@ test('bad input: one line, exit status 2', () => {
     ['model', '/dev/null', '-o', '/tmp/x'],
     ['show', join(root, 'src/cli/effigy.js')],
     ['monitor', '--policy', '/nonexistent', '/nonexistent'],
+    ['coverage', '--policy', '/nonexistent', '/nonexistent'],
+    ['coverage', '/nonexistent'],
     ['model', '/nonexistent', '-o', '/tmp/x', '--environments', '9'],
     ['unknown-command'],
   ];
@@ -129,7 +134,11 @@ test('bad input: one line, exit status 2', () => {
 });
 
 test('every command has help with an example', () => {
-  for (const command of ['image', 'model', 'show', 'record', 'monitor', 'run']) {
+  const commands = [
+    ...['image', 'model', 'show', 'record', 'monitor', 'coverage'],
+    ...['telemetry', 'allow', 'compare', 'run', 'syscalls'],
+  ];
+  for (const command of commands) {
     const ran = effigy(command, '--help');
     assert.equal(ran.status, 0);
     assert.match(ran.stdout, /Examples?:\n[\s\S]*effigy/, command);

@@ -11,8 +11,8 @@ export type RestartWay =
   /** A new container gets the volumes of one that was stopped. */
   | 'replaced';
 
-/** Instructions of a boot beyond which fewer are compared. */
-export const LONG_BOOT = 150_000_000;
+/** Instructions of a boot beyond which fewer are compared: interpreters take so many, few other programs do. */
+export const LONG_BOOT = 100_000_000;
 /** Beyond which only the first way of starting again is tried. */
 const VERY_LONG_BOOT = 400_000_000;
 

@@ -126,3 +126,37 @@ test('what has been seen, or tried, comes after what has not', () => {
   assert.equal(queue.take(), 'a2');
   assert.equal(queue.take(), undefined);
 });
+
+test('where a search stops short is a cut with its place', (t) => {
+  const body = `static unsigned counts[70000]; unsigned short k = *(unsigned short *)buf; if (n < 8) return;
+    counts[k]++; float f = *(float *)(buf + 4); if (f * 2 > 7) write(fd, "more", 4);
+    if (counts[k] > 1 && buf[5] == 1) write(fd, "again", 5); if (buf[6] == 2) write(fd, "two", 3);`;
+  const found = modelled(t, body, { runs: 3 });
+  if (found === undefined) return;
+  const cut = (what: string): boolean =>
+    found.policy.cuts.some((one) => one.what === what && one.at.startsWith('/program+0x') && one.count > 0);
+  for (const what of ['branch on input', 'address from input', 'floating point on input'])
+    assert.ok(cut(what), `${what}: ${JSON.stringify(found.policy.cuts)}`);
+});
+
+test('a path that inputs cannot change is no pattern; one that they can is one wherever it is used', (t) => {
+  const body = `if (strncmp(buf, "LOG ", 4)) return; char *p = buf + 4; int i = 0; while (p[i] >= 'a' && p[i] <= 'z') i++;
+    if (i < 2 || p[i] != '!') return; p[i] = 0; char path[200] = "/data/"; strcat(path, p);
+    int f = open(path, O_CREAT | O_WRONLY, 0600), g = open("/data/fixed", O_CREAT | O_WRONLY, 0600);
+    write(f, "x", 1); write(g, "x", 1); close(f); close(g); unlink(path);`;
+  const found = modelled(t, body, { runs: 150, directories: ['/data'] });
+  if (found === undefined) return;
+  const pattern = '/data/[0-9A-Za-z]+';
+  assert.deepEqual(
+    found.explored.filter((effect) => effect.includes('/data')),
+    [
+      'CLOSE /data/fixed',
+      `CLOSE ${pattern}`,
+      `OPEN wc /data/fixed`,
+      `OPEN wc ${pattern}`,
+      `UNLINK ${pattern}`,
+      'WRITE /data/fixed',
+      `WRITE ${pattern}`,
+    ].sort(),
+  );
+});

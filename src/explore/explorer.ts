@@ -117,12 +117,19 @@ export class Explorer {
     this.boot = this.start(this.booted, recorder, this.outside);
   }
 
-  /** A boot of its own, where that comes of what the container sends outside. */
-  bootWhere(outside: Outside): BootResult {
+  /** A boot of its own, where that comes of what the container sends outside; left, with a cut, where `enough` is seen. */
+  bootWhere(outside: Outside, enough?: Enough): BootResult {
     const recorder = new StepRecorder(this.cuts);
     const kernel = createKernel(this.kernelOptions(recorder));
-    const boot = this.start(kernel, recorder, outside);
+    const { engine } = this.machine;
+    const before = engine.executed;
+    let left = false;
+    const boot = this.start(kernel, recorder, outside, () => {
+      left ||= enough?.(recorder.steps, engine.executed - before) === true;
+      return left;
+    });
     kernel.release();
+    if (left) this.cutBudget(`boot where others are outside (${outside})`, LEFT);
     return boot;
   }
 
@@ -337,6 +344,11 @@ export class Explorer {
   /** Scenarios were left out: their budget is used up. */
   cutServing(count: number, budget: number, of = 'scenarios'): void {
     this.cutBudget(`${budget} instructions of ${of}`, `${count} scenarios were not played`);
+  }
+
+  /** Boots were left out: one alone takes long. */
+  cutBoots(count: number): void {
+    this.cutBudget('boots where others are outside', `${count} of what may come of it were not tried`);
   }
 
   private cutBudget(what: string, consequence: string): void {

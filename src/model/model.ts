@@ -4,6 +4,7 @@ import {
   type BootResult,
   type Budgets,
   type ClientInput,
+  type Enough,
   type EntryStep,
   Explorer,
   knownTexts,
@@ -242,12 +243,29 @@ function bootsOutside(explorers: readonly Explorer[], options: ModelOptions): Bo
   const count = Math.min(isLong(first) ? 1 : RESTARTED, explorers.length);
   const novelty = new Novelty(first.boot.steps, [...knownTexts(first.environment), ...first.launch.unknown]);
   const others = OUTSIDE.filter((how) => how !== first.outside);
-  return others.flatMap((how, done) => {
+  let [spent, left] = [0, others.length];
+  const tried = others.flatMap((how, done) => {
     options.onProgress?.({ pass: 'boot alone', done, of: others.length });
-    const boot = first.bootWhere(how);
+    if (isLong(first) && spent > first.boot.instructions) return [];
+    const boot = first.bootWhere(how, isLong(first) ? quietOutside(first, novelty) : undefined);
+    spent += boot.instructions;
+    left--;
     if (!novelty.isNewStart(boot.steps)) return [];
     return [[boot, ...explorers.slice(1, count).map((explorer) => explorer.bootWhere(how))]];
   });
+  if (left > 0) first.cutBoots(left);
+  return tried;
+}
+
+/** It has turned outside, and shown nothing new for long. */
+function quietOutside(first: Explorer, novelty: Novelty): Enough {
+  const quiet = longQuiet(novelty.followStart());
+  let turned = false;
+  return (steps, instructions) => {
+    const enough = quiet(steps, instructions);
+    turned ||= enough && turnsOutside(steps, first.environment.values);
+    return enough && turned;
+  };
 }
 
 function incompleteBecause({ boot }: Explorer): string {

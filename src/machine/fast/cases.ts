@@ -10,9 +10,10 @@ import { type Native, nativeFor, type Shape, shuffleLanes } from './emit.ts';
  * of the operation, for the reference, is the last:
  * slow: operation · copy64, copy128, copy32: to, from · load, update: to, address, operation · store: address, value, operation
  * loadat, updateat: to, address, number (16 bits) added to it, operation · storeat: address, number, value, operation
- * flags, keepflags: kind, a, b, c · cond: to · getf: to, bit · setf: bit, value · rflags: to · setrflags: value
+ * flags, keepflags: kind, a, b, c · flags1, flags2: the same without what the kind does not use · cond: to · getf: to, bit · setf: bit, value · rflags: to · setrflags: value
  * align: address, mask, operation · canonical: address, operation · exit: condition, target · jump: target
- * branch: yes, no, condition · goto, fork: as jump and branch, to constants · syscall: next · end, boundary, dispatch: none · swizzle1: to, a, mask · swizzle2: to, a, b, masks
+ * branch: yes, no, condition · goto, fork: as jump and branch, to constants
+ * call, callto: goto and jump, and where it returns to · ret: as jump · syscall: next · end, boundary, dispatch: none · swizzle1: to, a, mask · swizzle2: to, a, b, masks
  * atomic: to, address, operand, replacement, operation · bit: to, from, position · nop (insn)
  */
 export const OWN = [
@@ -21,6 +22,8 @@ export const OWN = [
   'copy128',
   'copy32',
   'flags',
+  'flags1',
+  'flags2',
   'keepflags',
   'getf',
   'setf',
@@ -39,6 +42,9 @@ export const OWN = [
   'dispatch',
   'goto',
   'fork',
+  'call',
+  'callto',
+  'ret',
   'swizzle1',
   'swizzle2',
   'bit32',
@@ -170,8 +176,31 @@ FLOAT_CONVERSIONS.forEach(([, from, to], i) => {
 });
 
 const OWN_WORDS: Readonly<Record<string, number>> = {
-  ...{ slow: 2, copy: 3, flags: 5, keepflags: 5, getf: 3, setf: 3, rflags: 2, setrflags: 2 },
-  ...{ align: 4, canonical: 3, exit: 3, jump: 2, branch: 4, goto: 2, fork: 4, syscall: 2 },
+  ...{
+    slow: 2,
+    copy: 3,
+    flags: 5,
+    flags1: 3,
+    flags2: 4,
+    keepflags: 5,
+    getf: 3,
+    setf: 3,
+    rflags: 2,
+    setrflags: 2,
+  },
+  ...{
+    align: 4,
+    canonical: 3,
+    exit: 3,
+    jump: 2,
+    branch: 4,
+    goto: 2,
+    fork: 4,
+    call: 3,
+    callto: 3,
+    ret: 2,
+    syscall: 2,
+  },
   ...{ end: 1, boundary: 1, dispatch: 1 },
   ...{ swizzle1: 4, swizzle2: 5, bit: 4, cond: 2, load: 4, update: 4, store: 4, atomic: 6 },
   ...{ loadat: 5, updateat: 5, storeat: 5 },

@@ -146,6 +146,7 @@ export class Core extends CpuArea {
   /** Empties the dispatch table. */
   flush(): void {
     this.entries.clear();
+    this.forgetCalls();
     this.newEpoch();
     this.changes = this.pool.codeChanges;
   }

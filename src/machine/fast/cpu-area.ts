@@ -2,7 +2,7 @@
 import type { FramePool } from '../frames.ts';
 import type { Frame } from '../interpret.ts';
 import { LAYOUT, RegisterFile } from '../registers.ts';
-import { CPU, FIRST_NUMBER, LEAVES, NUMBERS, type Places, WINDOW_SIZE, WINDOWS } from './layout.ts';
+import { CALLS, CPU, FIRST_NUMBER, LEAVES, NUMBERS, type Places, WINDOW_SIZE, WINDOWS } from './layout.ts';
 
 export abstract class CpuArea {
   readonly pool: FramePool;
@@ -79,6 +79,12 @@ export abstract class CpuArea {
   protected closeWindows(): void {
     const first = this.places.cpu + CPU.windows;
     this.pool.bytes.fill(0, first, first + WINDOWS * WINDOW_SIZE);
+  }
+
+  /** Links of calls may lead to blocks that are no more. */
+  protected forgetCalls(): void {
+    const first = this.places.cpu + CPU.calls;
+    this.pool.bytes.fill(0, first, first + CALLS);
   }
 
   /** The address space is another one. */

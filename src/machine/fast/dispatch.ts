@@ -3,8 +3,18 @@
 import { LAYOUT } from '../registers.ts';
 import { accessLocals, placeOfLeaf } from './access.ts';
 import type { Asm, Label } from './asm.ts';
-import { WALK } from './core-functions.ts';
-import { CPU, DESCRIPTOR_PAGES, ENTRIES, EXIT, HEADER, LINKS, type Places } from './layout.ts';
+import { SLOW, WALK } from './core-functions.ts';
+import {
+  CALLS,
+  CPU,
+  DESCRIPTOR_PAGES,
+  ENTRIES,
+  EXIT,
+  HEADER,
+  LINK_SIZE,
+  LINKS,
+  type Places,
+} from './layout.ts';
 import { W } from './opcodes.ts';
 import { T, type ValueType } from './wasm-code.ts';
 
@@ -35,6 +45,8 @@ export abstract class DispatchWriter {
   protected dispatch: Label = 0;
   /** Goes where a link leads; rip is not set yet. */
   protected linked: Label = 0;
+  /** Goes where rip is, after a return. */
+  protected returned: Label = 0;
   /** Begins the block. */
   protected begin: Label = 0;
   protected next: Label = 0;
@@ -84,6 +96,69 @@ export abstract class DispatchWriter {
     const { a, places } = this;
     a.i32(places.cpu + CPU.again);
     a.set(this.pc);
+  }
+
+  /** `pc` is kept in linear memory, for the host or over a call. */
+  protected keepPc(): void {
+    this.setField(CPU.pc, () => this.a.get(this.pc));
+  }
+  protected restorePc(): void {
+    this.field(CPU.pc);
+    this.a.set(this.pc);
+  }
+  /** No local that outlives the operation is needed after the call. */
+  protected callOver(index: number): void {
+    this.keepPc();
+    this.a.call(index);
+    this.restorePc();
+  }
+
+  /** Runs the operation at `pc` by its reference handler. */
+  protected writeSlow(): void {
+    const { a } = this;
+    const number = this.temp(I32, 8);
+    a.get(this.flags);
+    a.i32(2);
+    a.op(W.i32_shl);
+    a.get(this.pc);
+    a.op(W.i32_add);
+    a.set(number);
+    this.keepPc();
+    this.field(CPU.block);
+    a.get(number);
+    a.load(32);
+    this.field(CPU.fuel);
+    a.call(SLOW);
+    // 2: code changed; the stop that was put after this instruction sees to it
+    a.i32(1);
+    a.op(W.i32_eq);
+    this.leaveIf(EXIT.fault);
+    a.get(number);
+    a.i32(4);
+    a.op(W.i32_add);
+    a.set(this.pc);
+  }
+
+  /** Remembers where the call returns to: the address that is pushed. */
+  protected noteCall(site: () => void): void {
+    const { a, places } = this;
+    const at = this.entry;
+    this.setField(CPU.lastCall, () => {
+      this.field(CPU.lastCall);
+      a.i32(16);
+      a.op(W.i32_add);
+      a.i32(CALLS - 16);
+      a.op(W.i32_and);
+      a.tee(at);
+    });
+    a.get(at);
+    site();
+    a.store(64, places.cpu + CPU.calls);
+    a.get(at);
+    this.field(CPU.block);
+    a.i32(LINKS + LINK_SIZE);
+    a.op(W.i32_add);
+    a.store(32, places.cpu + CPU.calls + 8);
   }
 
   protected leave(code: number): void {
@@ -140,6 +215,40 @@ export abstract class DispatchWriter {
       },
       64,
     );
+  }
+
+  /** Goes by the link of the last call where that returns to rip. */
+  protected writeReturned(): void {
+    const { a, places } = this;
+    a.i32(0);
+    a.set(this.chain);
+    this.field(CPU.lastCall);
+    a.tee(this.entry);
+    a.load(64, places.cpu + CPU.calls);
+    this.field(LAYOUT.rip, 64);
+    a.op(W.i64_eq);
+    a.if();
+    a.get(this.entry);
+    a.load(32, places.cpu + CPU.calls + 8);
+    a.tee(this.chain);
+    a.load(32);
+    a.set(this.block);
+    a.end();
+    this.setField(CPU.lastCall, () => {
+      a.get(this.entry);
+      a.i32(16);
+      a.op(W.i32_sub);
+      a.i32(CALLS - 16);
+      a.op(W.i32_and);
+    });
+    a.get(this.chain);
+    a.op(W.i32_eqz);
+    a.brIf(this.dispatch);
+    a.get(this.chain);
+    a.load(32, 4);
+    this.field(CPU.epoch);
+    a.op(W.i32_eq);
+    a.brIf(this.begin);
   }
 
   /** Finds what stands at rip: a stream block, or a region, which is run. */

@@ -5,9 +5,8 @@ import {
   ATOMICS,
   FLAG_BITS,
   FLAGS,
-  FLOAT_OPS,
-  HELPERS,
   IR,
+  JUMP_KINDS,
   REG,
   REGISTERS,
   VECTOR_OPS,
@@ -15,11 +14,12 @@ import {
   XMM0,
 } from '../../isa/index.ts';
 import { LAYOUT } from '../registers.ts';
-import { AnalysisScratch, DISPLACED, FOLDED, isConst, keepsFlags, operandsOf } from './analysis.ts';
+import { AnalysisScratch, DISPLACED, isConst, keepsFlags, operandsOf } from './analysis.ts';
 import { CASE, GUARDED, NATIVE_NUMBERS, shapeKey } from './cases.ts';
 import { shuffleLanes } from './emit.ts';
 import { fuse } from './fused.ts';
 import { CPU, FIRST_NUMBER, HEADER, NUMBERS, SLOT } from './layout.ts';
+import { clobbers, FAULTING, FLOATS, HAS_AUX } from './stream-effects.ts';
 
 /** Byte offset of a register in the register file. */
 export function registerOffset(register: number): number {
@@ -36,44 +36,6 @@ export interface StreamPlace {
   readonly words: Int32Array | Uint32Array;
   readonly at: number;
   readonly base: number;
-}
-
-const FAULTING = tableOf([
-  IR.insn,
-  IR.load,
-  IR.store,
-  IR.align,
-  IR.canonical,
-  IR.exit,
-  IR.atomic,
-  IR.divu,
-  IR.remu,
-  IR.divs,
-  IR.rems,
-  IR.call,
-  DISPLACED.load,
-  DISPLACED.store,
-  ...FLOAT_OPS,
-]);
-const FLOATS = tableOf(FLOAT_OPS);
-
-const HAS_AUX = FLOATS.slice();
-for (const op of [IR.insert, IR.vec, FOLDED.anyOf]) HAS_AUX[op] = 1;
-
-function tableOf(ops: readonly number[]): Uint8Array {
-  const table = new Uint8Array(256);
-  for (const op of ops) table[op] = 1;
-  return table;
-}
-
-/** Registers that an operation besides `set` may write: XMM and MXCSR by helpers, MXCSR by floating point. */
-function clobbers(head: number, register: number): boolean {
-  const op = head & 0xff;
-  if (FLOATS[op] !== 0) return register === REG['mxcsr'];
-  if (op !== IR.call) return false;
-  const { effect } = HELPERS[head >>> 16];
-  if (effect === 'pure') return false;
-  return register === REG['mxcsr'] || (register >= XMM0 && effect !== 'state');
 }
 
 const GENERAL = 16;
@@ -456,12 +418,48 @@ export class StreamEncoder {
         this.put3(CASE.canonical, this.home(a), i);
         return;
       case IR.flags:
-        this.put2(keepsFlags(code, at) ? CASE.keepflags : CASE.flags, (head >>> 16) | (width << 8));
-        this.put3(this.home(a), this.home(b), this.home(c));
+        this.flags(at, keepsFlags(code, at));
         return;
       default:
         this.other(i, op, width);
     }
+  }
+
+  private flags(at: number, keeps: boolean): void {
+    const { code } = this;
+    const a = code[at + 1];
+    const b = code[at + 2];
+    const c = code[at + 3];
+    const kind = (code[at] >>> 16) | (((code[at] >>> 8) & 0xff) << 8);
+    if (keeps || c >= 0) {
+      this.put2(keeps ? CASE.keepflags : CASE.flags, kind);
+      this.put3(this.home(a), this.home(b), this.home(c));
+    } else if (b >= 0) this.put4(CASE.flags2, kind, this.home(a), this.home(b));
+    else this.put3(CASE.flags1, kind, this.home(a));
+  }
+
+  private jump(i: number): void {
+    const { code } = this;
+    const target = code[i * WORDS + 1];
+    const kind = JUMP_KINDS[code[i * WORDS] >>> 16];
+    const direct = isConst(code, target);
+    if (kind === 'ret') {
+      this.put2(CASE.ret, this.home(target));
+      return;
+    }
+    const site = kind === 'call' || kind === 'indirect-call' ? this.returnAddress(i) : -1;
+    if (site >= 0) this.put3(direct ? CASE.call : CASE.callto, this.home(target), this.home(site));
+    else this.put2(direct ? CASE.goto : CASE.jump, this.home(target));
+  }
+
+  /** What a call that ends the block stores: a constant, or -1. */
+  private returnAddress(end: number): number {
+    const { code } = this;
+    for (let at = (end - 1) * WORDS; at >= 0; at -= WORDS) {
+      const op = code[at] & 0xff;
+      if (op === IR.store || op === DISPLACED.store) return isConst(code, code[at + 2]) ? code[at + 2] : -1;
+    }
+    return -1;
   }
 
   private other(i: number, op: number, width: number): void {
@@ -490,7 +488,7 @@ export class StreamEncoder {
         this.put3(CASE.exit, this.home(a), this.home(b));
         return;
       case IR.jump:
-        this.put2(isConst(code, a) ? CASE.goto : CASE.jump, this.home(a));
+        this.jump(i);
         return;
       case IR.branch:
         this.put4(

@@ -20,7 +20,6 @@ import {
   MULHS,
   RARE,
   SETTLE,
-  SLOW,
 } from './core-functions.ts';
 import { DispatchWriter } from './dispatch.ts';
 import type { Emitter } from './emit.ts';
@@ -97,6 +96,7 @@ class RunWriter extends DispatchWriter {
     this.begin = a.block();
     this.dispatch = a.block();
     this.linked = a.block();
+    this.returned = a.block();
     this.unfit = a.block();
     this.unknown = a.block();
     this.writeCases();
@@ -109,6 +109,9 @@ class RunWriter extends DispatchWriter {
     a.end();
     this.writeSlow();
     a.br(this.next);
+    a.end();
+    this.writeReturned();
+    a.br(this.dispatch);
     a.end();
     this.writeLinked();
     a.end();
@@ -125,47 +128,6 @@ class RunWriter extends DispatchWriter {
   private unfit = 0;
   /** Accesses whose leaf table is not remembered. */
   private unknown = 0;
-
-  /** `pc` is kept in linear memory, for the host or over a call. */
-  private keepPc(): void {
-    this.setField(CPU.pc, () => this.a.get(this.pc));
-  }
-  private restorePc(): void {
-    this.field(CPU.pc);
-    this.a.set(this.pc);
-  }
-  /** No local that outlives the operation is needed after the call. */
-  private callOver(index: number): void {
-    this.keepPc();
-    this.a.call(index);
-    this.restorePc();
-  }
-
-  /** Runs the operation at `pc` by its reference handler. */
-  private writeSlow(): void {
-    const { a } = this;
-    const number = this.temp(I32, 8);
-    a.get(this.flags);
-    a.i32(2);
-    a.op(W.i32_shl);
-    a.get(this.pc);
-    a.op(W.i32_add);
-    a.set(number);
-    this.keepPc();
-    this.field(CPU.block);
-    a.get(number);
-    a.load(32);
-    this.field(CPU.fuel);
-    a.call(SLOW);
-    // 2: code changed; the stop that was put after this instruction sees to it
-    a.i32(1);
-    a.op(W.i32_eq);
-    this.leaveIf(EXIT.fault);
-    a.get(number);
-    a.i32(4);
-    a.op(W.i32_add);
-    a.set(this.pc);
-  }
 
   private writeCases(): void {
     const { a } = this;
@@ -347,6 +309,8 @@ class RunWriter extends DispatchWriter {
         this.slow();
         return;
       case 'flags':
+      case 'flags1':
+      case 'flags2':
       case 'keepflags':
         if (name === 'keepflags') {
           this.callOver(SETTLE);
@@ -360,6 +324,7 @@ class RunWriter extends DispatchWriter {
           [3, CPU.b],
           [4, CPU.c],
         ] as const) {
+          if (i >= this.words) break;
           a.i32(places.cpu);
           this.value(i, 64);
           a.store(64, field);
@@ -446,6 +411,19 @@ class RunWriter extends DispatchWriter {
       case 'goto':
         this.movePc(this.first);
         this.link(() => a.i32(LINKS));
+        return;
+      case 'call':
+        this.noteCall(() => this.value(2, 64));
+        this.movePc(this.first);
+        this.link(() => a.i32(LINKS));
+        return;
+      case 'callto':
+        this.noteCall(() => this.value(2, 64));
+        this.jump(() => this.value(1, 64));
+        return;
+      case 'ret':
+        this.setField(LAYOUT.rip, () => this.value(1, 64), 64);
+        a.br(this.returned);
         return;
       case 'fork':
         a.i32(LINKS);

@@ -9,9 +9,11 @@
 //   1088  four slots of 16 bytes: operands and result of a region's slow operation
 //   1152  epoch (i32): another one when what code was looked up may have changed: mappings of code, code itself,
 //         regions   1156 the case `dispatch`, as an operation   1160 address of a region's access that failed (i64)
-//   1168  1: at rip the stream is to run, the region there can't go on
+//   1168  1: at rip the stream is to run, the region there can't go on   1172 the last call in the places from 1792 on
 //   1280  LEAVES places of 16 bytes, by the lowest bits of an address' upper part (bits from 24 on): that part (i64,
 //         -1 none), byte address of the leaf page table
+//   1792  the last calls, 16 places of 16 bytes: where they return to (i64), byte address of the link of the block that
+//         called, for what is there
 //   2048  WINDOWS places of 32 bytes: pages that regions reached last, by what addresses are made from: 0 where the page
 //         begins in the guest (i64), 8 offsets below this may be read (i64, 0 closed), 16 the same for writing,
 //         24 what its byte address here is more than the low half of the one in the guest (i32)
@@ -28,7 +30,7 @@
 //   instructions between entry and exit (i32, compact ones only), then for each page its number (i64) and frame (i32), 16 bytes
 //
 //   Stream block: 0 instructions, 4 executions, 8 number of the block, 12 where its jump or its branch that is taken led
-//   last: header of the stream block and epoch, 20 the same for a branch not taken, 28 first operation; an operation is a case
+//   last: header of the stream block and epoch, 20 the same for a branch not taken, or a return to after its call, 28 first operation; an operation is a case
 //   number and its operands, all i32; operands are absolute byte addresses of values.
 export const CPU = {
   pending: 1024,
@@ -45,13 +47,17 @@ export const CPU = {
   again: 1156,
   address: 1160,
   skip: 1168,
+  lastCall: 1172,
   leaves: 1280,
+  calls: 1792,
   windows: 2048,
   slots: 3584,
   numbers: 8192,
 } as const;
 
 export const SLOT = 16;
+/** Places of calls, in bytes. */
+export const CALLS = 256;
 export const NUMBERS = 1024;
 export const FIRST_NUMBER = -192;
 export const ENTRIES = 262_144;

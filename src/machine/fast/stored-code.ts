@@ -14,7 +14,7 @@ import { HEADER } from './layout.ts';
 import type { StreamBlock } from './stream-block.ts';
 
 const MAGIC = 0x4547_4643;
-const FORMAT = 3;
+const FORMAT = 4;
 const HEAD = 6;
 const RECORD = 9;
 

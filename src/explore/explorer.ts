@@ -375,11 +375,19 @@ export class Explorer {
     });
     // how long an interpreter takes for a word depends on what it holds already, whatever the service makes of it
     const counts = this.boot.instructions <= LONG_BOOT;
-    return knownWords(listener, words, (scenario) => {
-      if (this.served > options.budget) return undefined;
+    const limit = counts ? options.budget : Math.min(options.budget, this.served + WORDS_BUDGET);
+    let leftOut = 0;
+    const known = knownWords(listener, words, (scenario) => {
+      if (this.served > limit) {
+        leftOut++;
+        return undefined;
+      }
       const trace = this.play(scenario, options);
       return counts ? trace : { ...trace, instructions: 0 };
     });
+    if (leftOut > 0 && limit < options.budget)
+      this.cutBudget('words of programs', `${leftOut} probes of them were not played`);
+    return known;
   }
 
   /** Request targets in the text files that the programs which still run read while they started. */
@@ -514,6 +522,9 @@ function filesRead(steps: readonly Step[], programs?: ReadonlySet<string>): read
 const MAX_SOURCES = 24;
 /** Processes behind one listener whose memory is looked at. */
 const MAX_SPACES = 3;
+
+/** Instructions for words of an interpreter: those of its services stand elsewhere. */
+const WORDS_BUDGET = 150_000_000;
 
 /** In files that come to be there. */
 const PLACED = new TextEncoder().encode('0123456789\n');

@@ -19,9 +19,3 @@ export function textTest(pattern: Pattern): TextTest {
   const matches = matcher(pattern);
   return { pattern, literal: undefined, test: (text) => text.startsWith(prefix) && matches(text) };
 }
-
-/** The literal text before the first class. */
-export function literalPrefix(pattern: Pattern): string {
-  const first = patternParts(pattern)?.[0];
-  return first?.kind === 'literal' ? first.text : '';
-}

@@ -6,11 +6,6 @@ import type { SourceTraits } from './observation.ts';
 /** What such sources may be late by: rings of several processors, written out one after the other. */
 const lateness = 2_000_000_000n;
 
-export interface SelectedOptions {
-  /** Operations that are reported whenever they happen. Default: those that the source cannot be told to leave out. */
-  readonly sees?: ReadonlySet<Op> | undefined;
-}
-
 export function selectedTraits(
   name: string,
   sees: ReadonlySet<Op>,

@@ -192,19 +192,8 @@ export class SysFlowSink {
     row.peerAddress = server ? sip : dip;
     row.peerPort = server ? sport : dport;
     row.sidesAssumed = side === undefined;
-    row.process = entry;
-    row.tid = tid;
-    row.opFlags = opFlags;
-    row.startHigh = startHigh;
-    row.startLow = startLow;
-    row.endHigh = endHigh;
-    row.endLow = endLow;
-    row.fd = fd;
-    row.reads = reads;
-    row.writes = writes;
-    row.bytesRead = bytesRead;
-    row.bytesWritten = bytesWritten;
-    this.taker.flow(row);
+    this.count(fd, reads, writes, bytesRead, bytesWritten);
+    this.pass(entry, tid, opFlags, startHigh, startLow, endHigh, endLow);
   }
 
   fileFlow(
@@ -235,19 +224,8 @@ export class SysFlowSink {
     const { row } = this;
     row.file = file;
     row.openFlags = openFlags;
-    row.process = entry;
-    row.tid = tid;
-    row.opFlags = opFlags;
-    row.startHigh = startHigh;
-    row.startLow = startLow;
-    row.endHigh = endHigh;
-    row.endLow = endLow;
-    row.fd = fd;
-    row.reads = reads;
-    row.writes = writes;
-    row.bytesRead = bytesRead;
-    row.bytesWritten = bytesWritten;
-    this.taker.flow(row);
+    this.count(fd, reads, writes, bytesRead, bytesWritten);
+    this.pass(entry, tid, opFlags, startHigh, startLow, endHigh, endLow);
   }
 
   fileEvent(
@@ -278,6 +256,35 @@ export class SysFlowSink {
         ret,
         args: [],
       });
+  }
+
+  private count(fd: number, reads: number, writes: number, bytesRead: number, bytesWritten: number): void {
+    const { row } = this;
+    row.fd = fd;
+    row.reads = reads;
+    row.writes = writes;
+    row.bytesRead = bytesRead;
+    row.bytesWritten = bytesWritten;
+  }
+
+  private pass(
+    entry: ProcessEntry,
+    tid: number,
+    opFlags: number,
+    startHigh: number,
+    startLow: number,
+    endHigh: number,
+    endLow: number,
+  ): void {
+    const { row } = this;
+    row.process = entry;
+    row.tid = tid;
+    row.opFlags = opFlags;
+    row.startHigh = startHigh;
+    row.startLow = startLow;
+    row.endHigh = endHigh;
+    row.endLow = endLow;
+    this.taker.flow(row);
   }
 
   private gap(reason: string): void {

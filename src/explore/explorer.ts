@@ -27,7 +27,7 @@ import {
 } from '../linux/index.ts';
 import { type Engine, PagedSpace } from '../machine/index.ts';
 import { CLIENT_PORTS, type Environment } from './environments.ts';
-import { knownWords } from './known-words.ts';
+import { BATCH_BUDGET, knownWords, likelyWords } from './known-words.ts';
 import type { Launch } from './launch.ts';
 import { routesIn, targetOf } from './live-texts.ts';
 import { type NamePlace, type NameSearch, namesAt } from './names.ts';
@@ -35,6 +35,7 @@ import { Remotes } from './remotes.ts';
 import { isBelow, keptPaths, LONG_BOOT, type RestartWay } from './restarts.ts';
 import { knownRoutes, quotedNames, speaksHttp } from './routes.ts';
 import { type Action, encodePayload, type Listening, type Scenario } from './scenario.ts';
+import { tableWordsOf } from './table-words.ts';
 import { MAX_CONFIG_BYTES, requestTargets } from './targets.ts';
 import type { ScenarioTrace, Step } from './trace.ts';
 import { type Stopped, Trail } from './trail.ts';
@@ -388,6 +389,19 @@ export class Explorer {
     if (leftOut > 0 && limit < options.budget)
       this.cutBudget('words of programs', `${leftOut} probes of them were not played`);
     return known;
+  }
+
+  /** Words of the tables of the programs behind a listener that they may know as commands. */
+  likelyWords(listener: Listening, options: { warm: boolean; budget: number }): readonly string[] {
+    const programs = world.holders(this.booted, this.boot.listeners[listener.index]);
+    const words = programs.flatMap((path) => {
+      const node = this.tree.lookup(path);
+      return node?.kind === 'file' ? tableWordsOf(node, path) : [];
+    });
+    const enough = (_: readonly Step[], instructions: number): boolean => instructions > BATCH_BUDGET;
+    return likelyWords(listener, words, (scenario) =>
+      this.served > options.budget ? undefined : this.play(scenario, { ...options, enough }),
+    );
   }
 
   /** Request targets in the text files that the programs which still run read while they started. */

@@ -11,7 +11,7 @@ export {
   Explorer,
   type PlayOptions,
 } from './explorer.ts';
-export { knownWords, madeUp, wordProbe } from './known-words.ts';
+export { knownWords, likelyWords, madeUp, wordProbe } from './known-words.ts';
 export { type Entry, type Launch, launchOf, launchScenarios, plainLaunch } from './launch.ts';
 export { type NamePlace, NameSearch, namesAt } from './names.ts';
 export { outsideScenarios, turnsOutside } from './outside.ts';
@@ -35,6 +35,7 @@ export {
   TIME_SCENARIOS,
   wordScenarios,
 } from './scenario.ts';
+export { findSettings, settingScenario, turnScenario } from './settings.ts';
 export {
   type SymbolicBudgets,
   type SymbolicRun,

@@ -71,6 +71,8 @@ export function knownWords(
 
 /** Words that are said on one connection. */
 const BATCH = 32;
+/** Instructions that many words may take together; what one alone takes more for is left to the other ways of finding it. */
+export const BATCH_BUDGET = 5_000_000;
 
 /**
  * Of many words those that may be known: said one after the other on one connection, they are answered otherwise than
@@ -91,7 +93,8 @@ export function likelyWords(
         { do: 'close', id: 'a' },
       ],
     });
-    return trace === undefined || trace.ended ? undefined : without(trace.answers[0], batch);
+    const whole = trace !== undefined && !trace.ended && trace.instructions < BATCH_BUDGET;
+    return !whole ? undefined : without(trace.answers[0], batch);
   };
   const unknown = (batch: readonly string[], letters: string): string | undefined =>
     said(batch.map((word) => madeUp(word, letters)));
@@ -100,8 +103,9 @@ export function likelyWords(
   const lines = answer?.split('\n').length ?? 0;
   if (!listener.stream || lines < first.length || answer !== unknown(first, STAND_INS[1])) return [];
   const known = (batch: readonly string[]): readonly string[] => {
-    if (said(batch) === unknown(batch, STAND_INS[0])) return [];
-    if (batch.length === 1) return batch;
+    const answered = said(batch);
+    if (answered === unknown(batch, STAND_INS[0])) return [];
+    if (batch.length === 1) return answered === undefined ? [] : batch;
     const half = batch.length >> 1;
     return [...known(batch.slice(0, half)), ...known(batch.slice(half))];
   };

@@ -32,7 +32,11 @@ const POSITIONS: readonly (readonly [string, string])[] = [
 ];
 
 /** Switches of a service that knows these commands. `play` plays on the service at rest; undefined: it can't any more. */
-export function findSettings(listener: Listening, commands: readonly string[], play: Play): readonly Setting[] {
+export function findSettings(
+  listener: Listening,
+  commands: readonly string[],
+  play: Play,
+): readonly Setting[] {
   const service = new Service(listener, play);
   const out = new Map<string, Setting>();
   for (const command of commands) {
@@ -54,10 +58,21 @@ export function findSettings(listener: Listening, commands: readonly string[], p
   return [...out.values()];
 }
 
+/** Turns a switch over. */
+export const turnScenario = ({ index }: Listening, { name, over }: Setting): Scenario => ({
+  name: `setting ${name}`,
+  actions: [
+    { do: 'connect', listener: index, id: 's' },
+    { do: 'send', id: 's', payload: over },
+    { do: 'wait', ms: 200 },
+    { do: 'close', id: 's' },
+  ],
+});
+
 /** Turns a switch over, back and over again, with time for what that sets off. */
 export function settingScenario({ index }: Listening, { name, over, back }: Setting): Scenario {
   return {
-    name: `setting ${name}`,
+    name: `setting ${name}, back and again`,
     actions: [
       { do: 'connect', listener: index, id: 's' },
       ...[over, back, over].flatMap((payload): Action[] => [
@@ -102,7 +117,9 @@ class Service {
     const help = this.ask(`${command} HELP`);
     if (help.split('\n').length < 3) return [];
     const words = new Set(
-      help.split('\n').flatMap((line) => /^[^\w]*([A-Za-z][A-Za-z-]{1,19})(?=[\s.,:]|$)/.exec(line)?.[1] ?? []),
+      help
+        .split('\n')
+        .flatMap((line) => /^[^\w]*([A-Za-z][A-Za-z-]{1,19})(?=[\s.,:]|$)/.exec(line)?.[1] ?? []),
     );
     return [...words]
       .filter((word) => word === word.toUpperCase() && this.tells(command, word, ''))
@@ -116,9 +133,11 @@ class Service {
 
   private tells(before: string, word: string, after: string): boolean {
     const made = madeUp(word, 'qxzjvkw');
-    const plain = (text: string, said: string): string => text.toLowerCase().replaceAll(said.toLowerCase(), '');
+    const plain = (text: string, said: string): string =>
+      text.toLowerCase().replaceAll(said.toLowerCase(), '');
     return (
-      plain(this.ask(`${before} ${word}${after}`), word) !== plain(this.ask(`${before} ${made}${after}`), made)
+      plain(this.ask(`${before} ${word}${after}`), word) !==
+      plain(this.ask(`${before} ${made}${after}`), made)
     );
   }
 }

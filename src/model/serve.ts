@@ -17,6 +17,7 @@ import {
   dialogueScenario,
   type ExploredPatterns,
   type Explorer,
+  findSettings,
   fromWithin,
   inputScenarios,
   inTurn,
@@ -36,9 +37,11 @@ import {
   type SymbolicRun,
   SymbolicSearch,
   seedOf,
+  settingScenario,
   signalScenarios,
   symbolicBudgets,
   TIME_SCENARIOS,
+  turnScenario,
   turnsOutside,
   withOwnText,
   wordScenarios,
@@ -456,6 +459,22 @@ class Serving {
     const lasting = scenarios.filter((scenario) => this.tryWithNames(scenario)?.ended === false);
     this.spoken.push(...lasting);
     this.tryOut(chainScenario(lasting));
+    for (const listener of single) if (listener.stream) this.trySettings(listener);
+  }
+
+  /** Switches that clients can turn; those that set something off are turned back and over again. */
+  private trySettings(listener: Listening): void {
+    const { first, isWarm: warm } = this;
+    const words = first.likelyWords(listener, { warm, budget: this.limit });
+    const settings = findSettings(listener, words, (scenario) =>
+      first.served > this.limit ? undefined : first.play(scenario, { warm }),
+    );
+    this.planned += settings.length;
+    for (const setting of settings) {
+      const before = this.rows.length;
+      this.tryOut(turnScenario(listener, setting));
+      if (this.rows.length > before) this.tryOut(settingScenario(listener, setting));
+    }
   }
 
   /** Those that the service turns to do not answer, refuse, can't be reached. */

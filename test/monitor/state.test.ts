@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { MonitorState } from '../../src/monitor/index.ts';
 import { createMonitor } from '../../src/monitor/index.ts';
 import type { Policy } from '../../src/policy/index.ts';
+import { allowFinding, createReport, readFindings } from '../../src/report/index.ts';
 import type { Observation } from '../../src/telemetry/index.ts';
 import { boot, ECHO, exploit, healthy } from './echo.ts';
 import { generator, randomPolicy, records, walk } from './generate.ts';
@@ -91,6 +92,26 @@ test('state: what was told, throttled and allowed stays so', () => {
   const parts = inParts(ECHO, told, [boot.length + 100, boot.length + 800, boot.length + 1500]);
   assert.deepEqual(said(parts), said(whole));
   assert.ok(whole.summary.counters.repeated >= 200 && whole.summary.counters.unreported > 100);
+});
+
+test('state: with exceptions, what they covered goes on being counted, and nothing they cover is told', () => {
+  const reads = (path: string, ms: number): Observation => flow(ms, ms + 1, 10, `OPEN+READ+CLOSE r ${path}`);
+  const [first] = run(ECHO, [...boot, reads('/etc/passwd', 300)]).findings;
+  const line = createReport('json', { version: '0', hostname: '' }).finding(first);
+  const reviewed = { name: 'users', why: 'reviewed', by: 'somebody', created: '2020-01-01T00:00:00Z' };
+  const wide = { anyArgs: false, anyPeer: false, anyImage: false, anyAutomaton: false };
+  const amendment = allowFinding(readFindings(line, 'findings.ndjson')[0], { ...reviewed, ...wide }, []);
+  const later = [reads('/etc/passwd', 300), reads('/etc/shadow', 310), reads('/etc/passwd', 320)];
+  const told = [...boot, ...later, ...later];
+  const options = { amendments: [amendment] };
+  const whole = run(ECHO, told, options);
+  assert.equal(whole.summary.amendments[0].covered, 4);
+  assert.deepEqual(
+    whole.findings.map(({ effect }) => effect.resource),
+    ['/etc/shadow'],
+  );
+  for (let at = 0; at < told.length; at++)
+    assert.deepEqual(said(inParts(ECHO, told, [at], options)), said(whole), `before record ${at}`);
 });
 
 test('state: the same run gives the same text', () => {

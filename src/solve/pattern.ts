@@ -11,7 +11,14 @@ import {
   patternOf,
   widerClass,
 } from '../effect/index.ts';
-import { ByteSet, type Expression, type Expressions, type PathCondition } from '../expr/index.ts';
+import {
+  ByteSet,
+  columnOver,
+  columnValue,
+  type Expression,
+  type Expressions,
+  type PathCondition,
+} from '../expr/index.ts';
 import type { Solver } from './solver.ts';
 
 /** Texts up to this number are told one by one. */
@@ -34,18 +41,23 @@ export function bytesPattern(
 ): BytesPattern {
   const positions: ByteSet[] = [];
   let complete = true;
+  const isLong = bytes.filter((byte) => !solver.expressions.isConstant(byte)).length > MOST_ASKED;
   for (const byte of bytes) {
-    const found = positionOf(solver, path, byte);
+    const found = isLong ? unasked(solver.expressions, path, byte) : positionOf(solver, path, byte);
     positions.push(found.set);
     complete &&= found.complete;
   }
-  return { positions, texts: fewTexts(solver, path, bytes, positions), complete };
+  const texts = isLong ? undefined : fewTexts(solver, path, bytes, positions);
+  return { positions, texts, complete };
 }
 
 interface Position {
   readonly set: ByteSet;
   readonly complete: boolean;
 }
+
+/** Open bytes of a text up to which the solver is asked; of longer ones counts what is seen without. */
+const MOST_ASKED = 48;
 
 /** Assignments that a question about one byte may take. */
 const QUESTION = 20_000;
@@ -68,16 +80,37 @@ const KINDS: readonly (readonly (readonly [string, string])[])[] = [
   ],
 ];
 
+/** Values that the byte can have as far as its own form and what is known of its only variable say. */
+function possibleValues(x: Expressions, path: PathCondition, byte: Expression): ByteSet {
+  const [first, ...others] = x.variables(byte);
+  if (others.length === 0 && x.variableAt(first).width <= 8) {
+    const column = columnOver(x, byte, first);
+    return ByteSet.of(
+      path
+        .domain(first)
+        .values()
+        .map((v) => Number(columnValue(column, v))),
+    );
+  }
+  const { min, max } = x.range(byte);
+  return ByteSet.where((v) => v >= min && v <= max).and(x.entriesOf(byte) ?? ByteSet.all);
+}
+
+function unasked(x: Expressions, path: PathCondition, byte: Expression): Position {
+  if (x.isConstant(byte)) return { set: ByteSet.of([Number(x.value(byte))]), complete: true };
+  return { set: possibleValues(x, path, byte), complete: false };
+}
+
 function positionOf(solver: Solver, path: PathCondition, byte: Expression): Position {
   const x = solver.expressions;
   if (x.isConstant(byte)) return { set: ByteSet.of([Number(x.value(byte))]), complete: true };
-  const [first, ...others] = x.variables(byte);
-  const isExact = others.length === 0 && x.variableAt(first).width <= 8 && path.related([byte]).length === 0;
-  const found = solver.values(path, byte, isExact ? 256 : FEW);
+  const possible = possibleValues(x, path, byte);
+  const isAlone = x.variables(byte).length === 1 && x.variableAt(x.variables(byte)[0]).width <= 8;
+  if (possible.size === 1 || (isAlone && path.related([byte]).length === 0))
+    return { set: possible, complete: true };
+  const found = solver.values(path, byte, possible.size <= FEW ? FEW : 1);
   let set = ByteSet.of(found.values.map(Number));
   if (found.complete) return { set, complete: true };
-  const { min, max } = x.range(byte);
-  const possible = ByteSet.where((v) => v >= min && v <= max).and(x.entriesOf(byte) ?? ByteSet.all);
   let complete = true;
   for (const ranges of KINDS) {
     const kind = ByteSet.where((v) => ranges.some(([low, high]) => v >= code(low) && v <= code(high))).and(
@@ -206,6 +239,7 @@ export function canClimb(
 ): boolean {
   if (!mayClimb(found) || found.texts !== undefined) return mayClimb(found);
   const x = solver.expressions;
+  if (bytes.filter((byte) => !x.isConstant(byte)).length > MOST_ASKED) return true;
   const is = (i: number, text: string): Expression =>
     i < 0 || i >= bytes.length ? x.constant(1, 1) : x.eq(bytes[i], x.constant(8, code(text)));
   return bytes.some((_, i) => {

@@ -63,6 +63,19 @@ test('what a client sent: slashes and dots', () => {
   assert.equal(mayClimb(bytesPattern(solver, path, bytes.slice(0, 13))), true);
 });
 
+test('a long text is told by what is seen without asking', () => {
+  const x = new Expressions();
+  const solver = new Solver(x);
+  const sent = Array.from({ length: 200 }, (_, i) => x.variable(8, `b${i}`));
+  let path = PathCondition.start(x);
+  for (const b of sent) path = path.and(x.not(x.eq(b, x.constant(8, 0x2f))))!;
+  path = path.and(x.not(x.eq(sent[0], sent[1])))!;
+  const found = bytesPattern(solver, path, [...literalBytes(x, '/srv/'), ...sent]);
+  assert.deepEqual(resourcePatterns(found, decode), ['/srv/*']);
+  assert.equal(found.complete, false);
+  assert.equal(solver.statistics.queries, 0);
+});
+
 test('few texts are told one by one, dependences included', () => {
   const x = new Expressions();
   const solver = new Solver(x);

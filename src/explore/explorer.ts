@@ -1,12 +1,10 @@
 // Boots an image under one environment and plays scenarios on the snapshot. Everything is deterministic: budgets count
 // instructions, and each budget hit is a cut.
-import { assert, decodeText, InputError } from '../bytes/index.ts';
+import { assert } from '../bytes/index.ts';
 import type { Tree } from '../image/index.ts';
 import {
   type Cut,
-  callStack,
   createKernel,
-  type EffectEvent,
   type Frame,
   frameAt,
   type Kernel,
@@ -15,26 +13,25 @@ import {
   type Listener,
   type Machine,
   type Outside,
-  placeFile,
   type RunStop,
   readFileStart,
   restartKernel,
-  type SyscallRow,
   sendSignal,
   snapshot,
-  type Task,
   world,
 } from '../linux/index.ts';
-import { type Engine, PagedSpace } from '../machine/index.ts';
-import { CLIENT_PORTS, type Environment } from './environments.ts';
+import { PagedSpace } from '../machine/index.ts';
+import type { Environment } from './environments.ts';
 import { BATCH_BUDGET, knownWords, likelyWords } from './known-words.ts';
 import type { Launch } from './launch.ts';
 import { routesIn, targetOf } from './live-texts.ts';
-import { type NamePlace, type NameSearch, namesAt } from './names.ts';
+import { type NamePlace, namesAt } from './names.ts';
+import { type Enough, Player, type PlayOptions } from './player.ts';
+import { type Cuts, LookedRecorder, StepRecorder, SymbolicRecorder } from './recorders.ts';
 import { Remotes } from './remotes.ts';
-import { isBelow, keptPaths, LONG_BOOT, type RestartWay } from './restarts.ts';
+import { keptPaths, LONG_BOOT, type RestartWay } from './restarts.ts';
 import { knownRoutes, quotedNames, speaksHttp } from './routes.ts';
-import { type Action, encodePayload, type Listening, type Scenario } from './scenario.ts';
+import type { Action, Listening, Scenario } from './scenario.ts';
 import { tableWordsOf } from './table-words.ts';
 import { MAX_CONFIG_BYTES, requestTargets } from './targets.ts';
 import type { ScenarioTrace, Step } from './trace.ts';
@@ -76,7 +73,7 @@ export interface BootResult {
 export class Explorer {
   readonly environment: Environment;
   readonly launch: Launch;
-  readonly cuts: Map<string, { readonly cut: Cut; count: number }>;
+  readonly cuts: Cuts;
   readonly machine: Machine;
   private readonly booted: Kernel;
   readonly boot: BootResult;
@@ -481,20 +478,6 @@ export interface SymbolicCut extends Pick<Cut, 'kind' | 'what' | 'consequence'> 
   readonly at: number | Frame | undefined;
 }
 
-/** A run on symbolic inputs (symbolic.ts). */
-export interface SymbolicPlay {
-  /** Runs the copy; of the memory of the explorer's machine. */
-  readonly engine: Engine;
-  /** Called with every message before it is sent: what is sent in its place, with shadows. */
-  send(bytes: Uint8Array): Uint8Array;
-  /** Told of every system call before anything is done, and of every effect. */
-  onCall(task: Task, row: SyscallRow, args: readonly bigint[]): void;
-  onEffect(event: EffectEvent): void;
-}
-
-/** Whether these steps of a run, in so many instructions, are all that need be seen of it. */
-export type Enough = (steps: readonly Step[], instructions: number) => boolean;
-
 const LEFT = 'left where nothing new had come for long';
 
 /** A scenario that was played, and what it left: one of `adopt` and `drop` is to be called in the end. */
@@ -507,17 +490,6 @@ export interface Attempt {
   /** Warm scenarios begin after it from now on. */
   adopt(): void;
   drop(): void;
-}
-
-export interface PlayOptions {
-  /** What stands for `{name}` in payloads. */
-  readonly name?: string | undefined;
-  readonly search?: NameSearch | undefined;
-  readonly symbolic?: SymbolicPlay | undefined;
-  /** On the service as the warming up left it. */
-  readonly warm?: boolean | undefined;
-  /** The scenario is left, with a cut, where enough has been seen. */
-  readonly enough?: Enough | undefined;
 }
 
 /** Paths of regular files that were opened for reading, by these programs (all where not given). */
@@ -540,9 +512,6 @@ const MAX_SPACES = 3;
 /** Instructions for words of an interpreter: those of its services stand elsewhere. */
 const WORDS_BUDGET = 150_000_000;
 
-/** In files that come to be there. */
-const PLACED = new TextEncoder().encode('0123456789\n');
-
 const SIGKILL = 9;
 /** Virtual ns that a container has to stop before it is killed. */
 const STOP_PATIENCE = 10_000_000_000n;
@@ -556,225 +525,3 @@ interface Link {
 }
 
 const isLink = (inode: object): inode is Link => 'readlink' in inode;
-
-/** Keeps effects and waits in order. */
-class StepRecorder implements KernelHooks {
-  readonly steps: Step[] = [];
-  /** The blocked syscall that each task was last noted to wait in. */
-  private readonly noted = new Map<number, Task['syscall']>();
-  private readonly cuts: Map<string, { readonly cut: Cut; count: number }>;
-  private readonly search: NameSearch | undefined;
-
-  constructor(cuts: Map<string, { readonly cut: Cut; count: number }>, search?: NameSearch) {
-    this.cuts = cuts;
-    this.search = search;
-  }
-
-  onEffect(event: EffectEvent): void {
-    this.steps.push({ kind: 'effect', event });
-    this.noted.delete(event.tid);
-  }
-
-  onCut(cut: Cut): void {
-    const key = JSON.stringify([cut.kind, cut.what, cut.exe, cut.at?.module, cut.at?.offset]);
-    const known = this.cuts.get(key);
-    if (known === undefined) this.cuts.set(key, { cut, count: 1 });
-    else known.count++;
-  }
-
-  entered(task: Task, entry: number, reason: string): void {
-    const { exe, argv } = task.process;
-    this.steps.push({ kind: 'entry', tid: task.tid, entry, reason, exe, args: argv.slice(1) });
-  }
-
-  onPath(_task: Task, path: string): void {
-    this.search?.looked(path);
-  }
-
-  /** Who answers from outside. */
-  remotes: Remotes | undefined;
-  onIdle(kernel: Kernel): boolean {
-    return this.remotes?.act(kernel) ?? false;
-  }
-
-  /** Notes where every blocked task waits. */
-  waits(kernel: Kernel): void {
-    for (const task of kernel.tasks.values()) {
-      if (task.state !== 'blocked' || task.syscall === undefined) continue;
-      if (this.noted.get(task.tid) === task.syscall) continue;
-      this.noted.set(task.tid, task.syscall);
-      const stack = callStack(kernel, task);
-      this.steps.push({
-        kind: 'wait',
-        tid: task.tid,
-        syscall: kernel.syscallName(task.syscall.nr),
-        stack: stack.frames,
-      });
-    }
-  }
-}
-
-/** Knows which of some files were not looked at yet. */
-class LookedRecorder extends StepRecorder {
-  readonly left = new Set<string>();
-
-  override onPath(task: Task, path: string): void {
-    super.onPath(task, path);
-    if (this.left.size > 0) for (const one of this.left) if (isBelow(path, one)) this.left.delete(one);
-  }
-}
-
-/** Tells a run on symbolic inputs as well. */
-class SymbolicRecorder extends StepRecorder {
-  private readonly play: SymbolicPlay;
-
-  constructor(
-    cuts: Map<string, { readonly cut: Cut; count: number }>,
-    play: SymbolicPlay,
-    search: NameSearch | undefined,
-  ) {
-    super(cuts, search);
-    this.play = play;
-  }
-
-  override onEffect(event: EffectEvent): void {
-    super.onEffect(event);
-    this.play.onEffect(event);
-  }
-
-  onSyscallEntry(task: Task, row: SyscallRow, args: readonly bigint[]): void {
-    this.play.onCall(task, row, args);
-  }
-}
-
-/** Carries out actions on one machine. */
-class Player {
-  private readonly kernel: Kernel;
-  private readonly listeners: readonly Listener[];
-  private readonly launch: Launch;
-  private readonly recorder: StepRecorder;
-  private readonly options: PlayOptions;
-  private readonly connections = new Map<string, number>();
-  private ports = 0;
-
-  constructor(
-    kernel: Kernel,
-    listeners: readonly Listener[],
-    launch: Launch,
-    recorder: StepRecorder,
-    options: PlayOptions,
-  ) {
-    this.kernel = kernel;
-    this.listeners = listeners;
-    this.launch = launch;
-    this.recorder = recorder;
-    this.options = options;
-  }
-
-  /** Does it; returns how far virtual time may then go by itself, in ns. */
-  act(action: Action): bigint {
-    switch (action.do) {
-      case 'connect':
-        this.connect(action.id, this.listeners[action.listener], action.within);
-        return 0n;
-      case 'connect-opened': {
-        const known = new Set(this.listeners.map((listener) => JSON.stringify(listener)));
-        const opened = world.listeners(this.kernel).find((listener) => !known.has(JSON.stringify(listener)));
-        if (opened?.stream === true) this.connect(action.id, opened);
-        return 0n;
-      }
-      case 'send':
-        this.onConnection(action.id, (id) => world.send(this.kernel, id, this.bytes(action.payload)));
-        return 0n;
-      case 'datagram':
-        world.datagram(
-          this.kernel,
-          this.listeners[action.listener],
-          this.client(),
-          this.bytes(action.payload),
-        );
-        return 0n;
-      case 'close-write':
-        this.onConnection(action.id, (id) => world.closeWrite(this.kernel, id));
-        return 0n;
-      case 'close':
-        this.onConnection(action.id, (id) => world.close(this.kernel, id));
-        return 0n;
-      case 'reset':
-        this.onConnection(action.id, (id) => world.reset(this.kernel, id));
-        return 0n;
-      case 'signal':
-        sendSignal(this.kernel, 1, action.signal);
-        return 0n;
-      case 'outside':
-        world.setOutside(this.kernel, action.how);
-        return 0n;
-      case 'place':
-        placeFile(this.kernel, decodeText(this.plain(action.path)), PLACED);
-        return 0n;
-      case 'enter':
-        this.enter(action.entry);
-        return 0n;
-      case 'wait':
-        return BigInt(action.ms) * 1_000_000n;
-    }
-  }
-
-  private enter(index: number): void {
-    const { reason, spec } = this.launch.entries[index];
-    const { steps } = this.recorder;
-    const before = steps.length;
-    try {
-      const task = this.kernel.spawnEntered(spec);
-      // the exec is the runtime's own
-      steps.length = before;
-      this.recorder.entered(task, index, reason);
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      steps.length = before;
-      this.kernel.cut({
-        kind: 'deployment',
-        what: `${reason}: ${error.message}`,
-        consequence: 'it will fail in the container, too',
-        exe: '',
-        at: undefined,
-      });
-    }
-  }
-
-  private connect(name: string, listener: Listener, within = false): void {
-    const client = this.client();
-    const from = within ? { ...client, address: '127.0.0.1' } : client;
-    const id = world.connect(this.kernel, listener, from);
-    // Nobody listens any more: what the scenario does on this connection does not happen.
-    if (id !== undefined) this.connections.set(name, id);
-  }
-
-  /** What clients got; datagrams that the container sent come last. */
-  answers(): readonly string[] {
-    const { kernel } = this;
-    return [
-      ...[...this.connections.values()].map((id) => world.received(kernel, id)),
-      ...world.sentDatagrams(kernel).map(({ bytes }) => bytes),
-    ].map((bytes) => decodeText(bytes));
-  }
-
-  private onConnection(name: string, act: (id: number) => void): void {
-    const id = this.connections.get(name);
-    if (id !== undefined) act(id);
-  }
-
-  private bytes(payload: string): Uint8Array {
-    const bytes = this.plain(payload);
-    return this.options.symbolic?.send(bytes) ?? bytes;
-  }
-
-  private plain(payload: string): Uint8Array {
-    return encodePayload(payload, this.launch.environment.token, this.options.name);
-  }
-
-  private client(): { address: string; port: number } {
-    const { clientAddress, clientPort } = this.launch.environment.values;
-    return { address: clientAddress, port: clientPort + (this.ports++ % CLIENT_PORTS) };
-  }
-}

@@ -7,14 +7,13 @@ export {
   type BootResult,
   type Budgets,
   DEFAULT_BUDGETS,
-  type Enough,
   Explorer,
-  type PlayOptions,
 } from './explorer.ts';
 export { knownWords, likelyWords, madeUp, wordProbe } from './known-words.ts';
 export { type Entry, type Launch, launchOf, launchScenarios, plainLaunch } from './launch.ts';
 export { type NamePlace, NameSearch, namesAt } from './names.ts';
 export { outsideScenarios, turnsOutside } from './outside.ts';
+export type { Enough, PlayOptions } from './player.ts';
 export { LONG_BOOT, lastingPaths, type RestartWay, restartWays } from './restarts.ts';
 export { parameterScenario, routeScenario } from './routes.ts';
 export {

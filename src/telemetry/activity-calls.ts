@@ -196,7 +196,8 @@ const close: Handler = (tracker, process, event, ret) => {
   const at = fileAt(tracker, process, event, 0);
   onDescriptor(tracker, process, event, 'CLOSE', at);
   // Linux frees the descriptor whatever close returns, but for EBADF.
-  if (at !== undefined && ret !== -9) process.descriptors.close(at.fd);
+  if (at !== undefined && ret !== -9 && process.descriptors.get(at.fd) === at.file)
+    process.descriptors.close(at.fd);
 };
 
 const closeRange: Handler = (tracker, process, event, ret) => {

@@ -68,7 +68,8 @@ export function fileAt(
 ): { fd: number; file: OpenFile } | undefined {
   const descriptor = descriptorOf(event.args[index]);
   if (descriptor === undefined || descriptor.fd < 0) return undefined;
-  const file = known(tracker, process, descriptor.fd, descriptor.target);
+  const underWay = index === 0 ? tracker.underWay(event.tid, descriptor.fd) : undefined;
+  const file = underWay ?? known(tracker, process, descriptor.fd, descriptor.target);
   if (file === undefined && event.ret !== undefined && event.ret >= 0)
     tracker.gap(`descriptor of unknown origin: ${event.name}`);
   return file === undefined ? undefined : { fd: descriptor.fd, file };

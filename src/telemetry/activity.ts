@@ -3,6 +3,7 @@
 // records, exact.ts makes each an observation. Which call does what is the table in activity-calls.ts.
 import type { FileType, Op } from '../effect/index.ts';
 import { CALLS } from './activity-calls.ts';
+import { descriptorOf, known } from './activity-parts.ts';
 import { DescriptorTable, type OpenFile } from './descriptors.ts';
 import { CONSTANTS } from './linux-names.ts';
 import type { SocketAddress, SyscallEvent, TraceEvent } from './syscall-event.ts';
@@ -93,6 +94,8 @@ export class ActivityTracker {
   readonly options: ActivityOptions;
   readonly emit: (activity: Activity) => void;
   private readonly processes = new Map<number, ProcessState>();
+  /** By tid: what the first argument of the call that it is in stood for when it began. */
+  private readonly entered = new Map<number, { readonly fd: number; readonly file: OpenFile }>();
   private readonly unknownCalls = new Map<string, number>();
 
   constructor(options: ActivityOptions, emit: (activity: Activity) => void) {
@@ -108,7 +111,11 @@ export class ActivityTracker {
       case 'syscall':
         this.syscall(event);
         break;
+      case 'enter':
+        this.enters(event);
+        break;
       case 'exit': {
+        this.entered.delete(event.tid);
         const process = this.process(event.pid, event.time);
         const last = event.tid === event.pid;
         this.emit({ ...this.base(event, process, 'exit', 'EXIT', event.status), kind: 'exit', last });
@@ -122,6 +129,12 @@ export class ActivityTracker {
         // A signal's arrival is no effect of this task; its sender's KILL is.
         break;
     }
+  }
+
+  /** What a task's call was begun on, where it was under way while others ran. */
+  underWay(tid: number, fd: number): OpenFile | undefined {
+    const at = this.entered.get(tid);
+    return at?.fd === fd ? at.file : undefined;
   }
 
   /** Reports what was not understood. */
@@ -146,8 +159,24 @@ export class ActivityTracker {
   private syscall(event: SyscallEvent): void {
     const process = this.process(event.pid, event.time);
     // Not returned: exit, or a restart whose return will come.
-    if (event.ret === undefined) return;
+    if (event.ret === undefined) {
+      this.entered.delete(event.tid);
+      return;
+    }
     CALLS.get(event.name)?.(this, process, event, event.ret);
+    this.entered.delete(event.tid);
+  }
+
+  private enters(event: Extract<TraceEvent, { kind: 'enter' }>): void {
+    this.entered.delete(event.tid);
+    const at = descriptorOf(event.descriptor);
+    if (at === undefined || at.fd < 0) return;
+    const process = this.process(event.pid, event.time);
+    const file = known(this, process, at.fd, at.target);
+    if (file === undefined) return;
+    this.entered.set(event.tid, { fd: at.fd, file });
+    // Linux frees the number before anything else that close does: another task may have it before close returns.
+    if (event.name === 'close') process.descriptors.close(at.fd);
   }
 
   private started(event: Extract<TraceEvent, { kind: 'start' }>): void {

@@ -128,8 +128,16 @@ export class StraceParser {
       const half: OpenCall = { name, start: time, text: inside };
       if (cut[1] !== undefined) this.takeovers.set(Number(cut[1]), half);
       // The task was killed inside of the call: its half line ends in `) = ?`.
-      else if (cut[2] === undefined) this.open.set(tid, half);
+      else if (cut[2] === undefined) this.enters(tid, time, half);
     }
+  }
+
+  private enters(tid: number, time: bigint, half: OpenCall): void {
+    this.open.set(tid, half);
+    if (!/^\d+[<,)]|^\d+$/.test(half.text)) return;
+    const [descriptor] = parseArgs(half.text).args;
+    if (descriptor !== undefined)
+      this.groups.event(tid, time, (pid) => ({ kind: 'enter', time, pid, tid, name: half.name, descriptor }));
   }
 
   private resumed(tid: number, time: bigint, body: string): void {

@@ -72,6 +72,19 @@ export interface SyscallEvent {
  */
 export type TraceEvent =
   | SyscallEvent
+  /**
+   * A task enters a call on a descriptor in which others get a turn before its own `syscall`: what the number stands
+   * for now is what the call is about, whatever it stands for when it returns.
+   */
+  | {
+      readonly kind: 'enter';
+      readonly time: bigint;
+      readonly pid: number;
+      readonly tid: number;
+      readonly name: string;
+      /** The first argument. */
+      readonly descriptor: Arg;
+    }
   | {
       readonly kind: 'start';
       readonly time: bigint;

@@ -78,6 +78,8 @@ function print(event: TraceEvent): string {
       return `${event.pid}/${event.tid} exit ${event.status}`;
     case 'signal':
       return `${event.pid}/${event.tid} signal ${event.signal}`;
+    case 'enter':
+      return `${event.pid}/${event.tid} enter ${event.name}(${arg(event.descriptor)}`;
     default:
       return `gap ${event.reason} ${event.records}`;
   }

@@ -1,6 +1,6 @@
 // What clients said in a capture: TCP streams put in order, retransmissions left out, as the messages between which the
 // server answered; UDP datagrams by flow. Memory is bounded; what goes beyond is an InputError.
-import { InputError } from '../bytes/index.ts';
+import { InputError, joined } from '../bytes/index.ts';
 import { type Segment, segmentsOf, TCP } from './capture-packets.ts';
 
 /** What one client sent on one connection, or in one flow of datagrams. */
@@ -140,14 +140,4 @@ function* inOrder(
   connection.isBroken = true;
   waiting.clear();
   direction.waitingBytes = 0;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

@@ -1,5 +1,5 @@
 // Writing tar: ustar headers, with extended headers (pax) for what does not fit. The bytes depend on the entries alone.
-import { assert, encodeText } from '../bytes/index.ts';
+import { assert, encodeText, joined } from '../bytes/index.ts';
 import { openFile, pieces } from '../host/index.ts';
 import { blockSize, padded } from './tar-header.ts';
 
@@ -145,7 +145,7 @@ function paxRecords(entry: LayerEntry, path: string, linkname: string, numbers: 
     add('mtime', decimalTime(numbers.mtime, ns));
   const { xattrs = {} } = entry;
   for (const name of Object.keys(xattrs).sort()) records.push([`SCHILY.xattr.${name}`, xattrs[name]]);
-  return concat(records.map(([key, value]) => paxRecord(key, value)));
+  return joined(records.map(([key, value]) => paxRecord(key, value)));
 }
 
 function decimalTime(seconds: number, ns: number): string {
@@ -161,20 +161,10 @@ function plain(text: string): boolean {
 
 /** The length counts its own digits. */
 function paxRecord(key: string, value: Uint8Array): Uint8Array {
-  const tail = concat([encodeText(` ${key}=`), value, encodeText('\n')]);
+  const tail = joined([encodeText(` ${key}=`), value, encodeText('\n')]);
   let length = tail.length + 1;
   while (String(length).length + tail.length !== length) length = String(length).length + tail.length;
-  return concat([encodeText(String(length)), tail]);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+  return joined([encodeText(String(length)), tail]);
 }
 
 function header(

@@ -2,7 +2,7 @@
 // changes them. Groups never receive anything, since nothing of the network changes while the container runs.
 // NETLINK_AUDIT: messages of programs are taken, as the kernel does of containers in its own user namespace.
 
-import { encodeText } from '../bytes/index.ts';
+import { encodeText, joined } from '../bytes/index.ts';
 import type { FileType, Resource } from '../effect/index.ts';
 import { CAP } from './abi-process.ts';
 import { AF, bytesOfIp, MSG, SO, type SocketAddress } from './abi-socket.ts';
@@ -53,16 +53,6 @@ const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PREFSRC: 7, TABLE: 15 } as const;
 
 const align4 = (length: number): number => (length + 3) & ~3;
 
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}
-
 /** struct rtattr with its data, padded. */
 function attribute(type: number, data: Uint8Array): Uint8Array {
   const out = new Uint8Array(align4(4 + data.length));
@@ -109,7 +99,7 @@ function links(kernel: Kernel): Uint8Array[] {
     view.setInt32(4, one.index, true);
     view.setUint32(8, one.flags, true);
     const loopback = one.index === 1;
-    return concat([
+    return joined([
       head,
       attribute(IFLA.IFNAME, encodeText(`${one.name}\0`)),
       attribute(IFLA.TXQLEN, u32(one.queueLength)),
@@ -138,7 +128,7 @@ function addresses(kernel: Kernel, family: number): Uint8Array[] {
       if (!v6) parts.push(attribute(IFA.LOCAL, ip), attribute(IFA.LABEL, encodeText(`${one.name}\0`)));
       if (broadcast !== undefined) parts.push(attribute(IFA.BROADCAST, bytesOfIp(broadcast)));
       parts.push(attribute(IFA.FLAGS, u32(0x80)));
-      out.push(concat(parts));
+      out.push(joined(parts));
     }
   }
   return out;
@@ -154,11 +144,11 @@ function routes(kernel: Kernel, family: number): Uint8Array[] {
     Uint8Array.of(AF.INET, prefix, 0, 0, 254, protocol, scope, 1, 0, 0, 0, 0);
   const table = attribute(RTA.TABLE, u32(254));
   const outside = [
-    concat([head(0, 3, 0), table, attribute(RTA.GATEWAY, bytesOfIp(gateway)), attribute(RTA.OIF, u32(2))]),
+    joined([head(0, 3, 0), table, attribute(RTA.GATEWAY, bytesOfIp(gateway)), attribute(RTA.OIF, u32(2))]),
   ];
   return [
     ...(kernel.net.outside === 'unreachable' ? [] : outside),
-    concat([
+    joined([
       head(16, 2, 253),
       table,
       attribute(RTA.DST, network),
@@ -247,7 +237,7 @@ export class NetlinkSocket extends Socket {
   }
 
   private acknowledge(request: Header, whole: Uint8Array): void {
-    const payload = concat([u32(0), whole.subarray(0, 16)]);
+    const payload = joined([u32(0), whole.subarray(0, 16)]);
     this.inbox.push(message({ ...request, type: NLMSG.ERROR, flags: NLM_F_CAPPED }, payload));
     this.queue.wake(POLL.IN | POLL.RDNORM);
   }
@@ -256,7 +246,7 @@ export class NetlinkSocket extends Socket {
     const family = whole[16] ?? 0;
     const reply = (type: number, found: readonly Uint8Array[]): void => {
       const header = { ...request, type, flags: NLM_F.MULTI };
-      if (found.length > 0) this.inbox.push(concat(found.map((payload) => message(header, payload))));
+      if (found.length > 0) this.inbox.push(joined(found.map((payload) => message(header, payload))));
       this.inbox.push(message({ ...header, type: NLMSG.DONE }, u32(0)));
       this.queue.wake(POLL.IN | POLL.RDNORM);
     };
@@ -292,7 +282,7 @@ export class NetlinkSocket extends Socket {
   }
 
   private fail(request: Header, errno: number, whole: Uint8Array): void {
-    this.inbox.push(message({ ...request, type: NLMSG.ERROR, flags: 0 }, concat([u32(-errno >>> 0), whole])));
+    this.inbox.push(message({ ...request, type: NLMSG.ERROR, flags: 0 }, joined([u32(-errno >>> 0), whole])));
     this.queue.wake(POLL.IN | POLL.RDNORM);
   }
 

@@ -1,7 +1,7 @@
 // What the world outside of the container does: clients that connect, send, close; datagrams; answers to connections
 // that the container asked for. Plain actions on a kernel at rest. Connections are named by numbers and listeners by
 // their endpoints, so both mean the same in a snapshot.
-import { assert } from '../bytes/index.ts';
+import { assert, joined } from '../bytes/index.ts';
 import type { InetAddress } from './abi-socket.ts';
 import { E } from './errno.ts';
 import type { OpenFile } from './file.ts';
@@ -146,7 +146,7 @@ function send(kernel: Kernel, id: number, bytes: Uint8Array): void {
 
 /** What the guest has sent so far, at most the first MiB. */
 function received(kernel: Kernel, id: number): Uint8Array {
-  return concat(connection(kernel, id).end.incoming.log ?? []);
+  return joined(connection(kernel, id).end.incoming.log ?? []);
 }
 
 /** The client sends no more but still reads. */
@@ -238,17 +238,7 @@ const peerOf = (kernel: Kernel, id: number): InetAddress => connection(kernel, i
 function output(kernel: Kernel, stream: 1 | 2): Uint8Array {
   const file = kernel.streams[stream];
   const parts = file instanceof PipeFile ? (file.pipe.sink?.parts ?? []) : [];
-  return concat(parts);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+  return joined(parts);
 }
 
 export const world = {

@@ -30,9 +30,9 @@ import { Novelty } from './novelty.ts';
 import { Orders } from './orders.ts';
 import { ProgramTable } from './programs.ts';
 import { longQuiet } from './quiet.ts';
-import { bootRun, type Served, serveAll } from './serve.ts';
+import { type Served, serveAll } from './serve.ts';
 import { variantsOf } from './symbolic.ts';
-import type { Run } from './tasks.ts';
+import { bootRun, eventsOf, type Run } from './tasks.ts';
 
 export interface ModelOptions {
   /** How the container is started, one for each boot that is compared. */
@@ -386,9 +386,6 @@ function entriesOf(row: readonly ScenarioTrace[]): ReadonlyMap<number, readonly 
     lists.set(entry, [...(lists.get(entry) ?? []), args]);
   return new Map([...lists].map(([entry, args]) => [entry, commonArgs(args)]));
 }
-
-const eventsOf = (steps: readonly Step[]): EffectEvent[] =>
-  steps.flatMap((step) => (step.kind === 'effect' ? [step.event] : []));
 
 function syscallNames(sets: readonly ReadonlySet<number>[], explorer: Explorer): readonly string[] {
   return [...new Set(sets.flatMap((set) => [...set]).map((nr) => explorer.syscallName(nr)))].sort();

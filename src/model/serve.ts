@@ -2,7 +2,6 @@
 // all environments. What shows nothing new under the first environment is left to it; what services treat alike is not
 // tried in every form; and a service that gets ready as it is first used is used before the rest is tried.
 
-import { resourceTexts } from '../effect/index.ts';
 import {
   type Attempt,
   askingForFile,
@@ -46,14 +45,22 @@ import {
   withOwnText,
   wordScenarios,
 } from '../explore/index.ts';
-import type { Listener } from '../linux/index.ts';
 import type { EventPatterns } from './generalize.ts';
+import { type Listening, listeningOf } from './listening.ts';
 import { Novelty } from './novelty.ts';
 import { longQuiet } from './quiet.ts';
 import { gotReady, mayReady } from './ready.ts';
+import {
+  isSignalledFirst,
+  newTexts,
+  type Representative,
+  signalOf,
+  textsOf,
+  waitsLong,
+} from './scenarios.ts';
 import { Settled } from './settled.ts';
 import { unitedRuns } from './symbolic.ts';
-import type { Run } from './tasks.ts';
+import { bootRun } from './tasks.ts';
 
 /** Traces of one scenario that showed something, one an environment. */
 export interface ServedRow {
@@ -85,14 +92,6 @@ export interface ServeOptions {
   readonly onProgress: (pass: string, done: number, of: number) => void;
 }
 
-interface Listening {
-  /** In what every boot has at the same index, which is how scenarios name it. */
-  readonly index: number;
-  readonly stream: boolean;
-  /** The earlier listener on the same port, of another address: IPv6 beside IPv4. What it serves is tried there. */
-  readonly twinOf: number | undefined;
-}
-
 /** Names that are there, tried per place; and once some were, with what else leads there. */
 const MAX_NAMES = 6;
 const MORE_NAMES = 2;
@@ -105,16 +104,6 @@ const MAX_OUTWARD = 4;
 
 /** Instructions of a signal's handling from which on one form of it is enough. */
 const COSTLY = 50_000_000;
-
-const signalOf = ({ actions }: Scenario): number | undefined =>
-  actions.flatMap((action) => (action.do === 'signal' ? [action.signal] : []))[0];
-
-/** The service is signalled before anything else happens. */
-const isSignalledFirst = ({ actions }: Scenario): boolean => actions[0].do === 'signal';
-
-/** Time passes in it in which services give clients up. */
-const waitsLong = ({ actions }: Scenario): boolean =>
-  actions.some((action) => action.do === 'wait' && action.ms > 20_000);
 
 const NOTHING: Served = { rows: [], warmUps: [], tried: 0 };
 
@@ -162,13 +151,7 @@ class Serving {
     this.novelty = new Novelty(first.boot.steps, known);
     this.serving = this.novelty.unseen();
     if (first.boot.instructions > LONG_BOOT) this.settled = new Settled(explorers.map(bootRun));
-    const { listeners } = first.boot;
-    // Scenarios name listeners by index: what every boot has at the same index.
-    this.listeners = listeners.flatMap((listener, index): Listening[] =>
-      explorers.every(({ boot }) => boot.listeners[index]?.protocol === listener.protocol)
-        ? [{ index, stream: listener.stream, twinOf: twinOf(listeners, index) }]
-        : [],
-    );
+    this.listeners = listeningOf(explorers);
   }
 
   all(): Served {
@@ -618,34 +601,3 @@ class Serving {
     }
   }
 }
-
-/** A payload that the service treats in a way of its own. */
-interface Representative {
-  /** It alone, and the trace of that. */
-  readonly scenario: Scenario;
-  readonly trace: ScenarioTrace;
-  /** Further forms: in pieces, with another client. */
-  readonly others: readonly Scenario[];
-}
-
-/** A boot as a run to be compared. */
-export const bootRun = ({ boot, environment, launch }: Explorer): Run => ({
-  before: [],
-  events: boot.steps.flatMap((step) => (step.kind === 'effect' ? [step.event] : [])),
-  known: [...knownTexts(environment), ...launch.unknown],
-  chosen: '',
-  entered: new Map(),
-});
-
-function twinOf(listeners: readonly Listener[], index: number): number | undefined {
-  const { protocol, port } = listeners[index];
-  const earlier = listeners.findIndex((other) => other.protocol === protocol && other.port === port);
-  return port === 0 || earlier === index ? undefined : earlier;
-}
-
-/** What the effects of a run name. */
-const textsOf = (steps: readonly Step[]): readonly string[] =>
-  steps.flatMap((step) => (step.kind === 'effect' ? resourceTexts(step.event.effect.resource) : []));
-
-const newTexts = ({ steps }: ScenarioTrace, known: ReadonlySet<string>): readonly string[] =>
-  textsOf(steps).filter((text) => !known.has(text));

@@ -17,7 +17,7 @@ import type { ScenarioTrace, Step } from '../explore/index.ts';
 import type { EffectEvent } from '../linux/index.ts';
 import { alignRuns, type EventPatterns, fixedText, withoutKnown } from './generalize.ts';
 import { stackKey } from './stack.ts';
-import type { Run } from './tasks.ts';
+import { eventsOf, type Run } from './tasks.ts';
 
 export class Settled {
   private readonly boots: readonly Run[];
@@ -95,9 +95,6 @@ export class Settled {
     return isLiteral(plain) ? undefined : plain;
   }
 }
-
-const eventsOf = (steps: readonly Step[]): EffectEvent[] =>
-  steps.flatMap((step) => (step.kind === 'effect' ? [step.event] : []));
 
 const textsOf = ({ effect }: EffectEvent): readonly string[] => resourceTexts(effect.resource);
 

@@ -2,6 +2,7 @@
 // call stack. Where children of one call stack became other programs in another order (scripts of a directory, in the
 // order in which it lists them), those correspond that became the same.
 import { resourceTexts } from '../effect/index.ts';
+import { type Explorer, knownTexts, type Step } from '../explore/index.ts';
 import type { EffectEvent } from '../linux/index.ts';
 import { stackKey } from './stack.ts';
 
@@ -16,6 +17,18 @@ export interface Run {
   /** Names of tasks that came in from outside, by tid; corresponding tasks have the same. */
   readonly entered: ReadonlyMap<number, string>;
 }
+
+export const eventsOf = (steps: readonly Step[]): EffectEvent[] =>
+  steps.flatMap((step) => (step.kind === 'effect' ? [step.event] : []));
+
+/** A boot as a run to be compared. */
+export const bootRun = ({ boot, environment, launch }: Explorer): Run => ({
+  before: [],
+  events: eventsOf(boot.steps),
+  known: [...knownTexts(environment), ...launch.unknown],
+  chosen: '',
+  entered: new Map(),
+});
 
 /** Events of each run by task; corresponding tasks have the same key. */
 export function tasksOf(runs: readonly Run[]): Map<string, EffectEvent[]>[] {

@@ -123,7 +123,11 @@ export class Coverage {
     });
     const { firstClient } = this;
     const byProgram = new Map<string, typeof all>();
-    for (const row of all) byProgram.set(row[1].program, [...(byProgram.get(row[1].program) ?? []), row]);
+    for (const row of all) {
+      const rows = byProgram.get(row[1].program);
+      if (rows === undefined) byProgram.set(row[1].program, [row]);
+      else rows.push(row);
+    }
     return {
       total: share(all),
       serving: share(

@@ -1,0 +1,32 @@
+// Questions about scenarios and what came of them, as the serving pass asks them.
+import { resourceTexts } from '../effect/index.ts';
+import type { Scenario, ScenarioTrace, Step } from '../explore/index.ts';
+import { eventsOf } from './tasks.ts';
+
+/** A payload that the service treats in a way of its own. */
+export interface Representative {
+  /** It alone, and the trace of that. */
+  readonly scenario: Scenario;
+  readonly trace: ScenarioTrace;
+  /** Further forms: in pieces, with another client. */
+  readonly others: readonly Scenario[];
+}
+
+/** The first signal that the service gets in it. */
+export const signalOf = ({ actions }: Scenario): number | undefined =>
+  actions.flatMap((action) => (action.do === 'signal' ? [action.signal] : []))[0];
+
+/** The service is signalled before anything else happens. */
+export const isSignalledFirst = ({ actions }: Scenario): boolean => actions[0].do === 'signal';
+
+/** Time passes in it in which services give clients up. */
+export const waitsLong = ({ actions }: Scenario): boolean =>
+  actions.some((action) => action.do === 'wait' && action.ms > 20_000);
+
+/** What the effects of a run name. */
+export const textsOf = (steps: readonly Step[]): readonly string[] =>
+  eventsOf(steps).flatMap(({ effect }) => resourceTexts(effect.resource));
+
+/** What they name that is not known. */
+export const newTexts = ({ steps }: ScenarioTrace, known: ReadonlySet<string>): readonly string[] =>
+  textsOf(steps).filter((text) => !known.has(text));

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { writePolicy } from '../../src/policy/index.ts';
-import { boot, ECHO, exploit, healthy } from './echo.ts';
+import { calls, falcoLines, sinspLines, straceLines, tetragonLines } from '../telemetry/sessions.ts';
+import { traceeLines } from '../telemetry/sessions-tracee.ts';
+import { boot, ECHO, end, exploit, healthy, serve } from './echo.ts';
 import { sysFlowFile } from './sysflow.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
@@ -75,6 +77,44 @@ test('state: a file that grows, read in three runs, is told as in one', async ()
   assert.deepEqual(told, expected.slice(0, told.length));
   assert.ok(told.length > 0);
 });
+
+const session = calls([...boot, ...serve, ...exploit, ...end]);
+const texts: { readonly [source: string]: readonly string[] } = {
+  falco: falcoLines(session),
+  sinsp: sinspLines(session),
+  tetragon: tetragonLines(session),
+  tracee: traceeLines(session),
+  strace: straceLines(session),
+};
+
+for (const [source, lines] of Object.entries(texts)) {
+  test(`state: a text of ${source} that grows, cut within lines, is told as in one`, async () => {
+    const text = `${lines.join('\n')}\n`;
+    const path = join(directory, `${source}.txt`);
+    const state = join(directory, `${source}.state`);
+    const about = source === 'strace' ? ['--within', 'c0ffee=echo:1'] : ['--sees', 'all'];
+    const options = ['--source', source, '--container', '*', ...about];
+    writeFileSync(path, text);
+    // With a state what waits for its order goes on waiting at the end of what there is.
+    const once = start(...options, '--state', `${state}.once`, path);
+    assert.equal(await once.ended, 1, once.err());
+    const expected = ids(once.out());
+    assert.ok(expected.length > 0, once.err());
+    const told: string[] = [];
+    // One of the cuts is behind the first thing that was found.
+    for (const part of [0.35, 0.8, 1]) {
+      writeFileSync(path, text.slice(0, Math.round(text.length * part)));
+      const run = start(...options, '--state', state, path);
+      const status = await run.ended;
+      assert.ok(status === 0 || status === 1, run.err());
+      told.push(...ids(run.out()));
+    }
+    const last = start(...options, '--state', state, path);
+    assert.equal(await last.ended, 0, last.err());
+    assert.deepEqual(ids(last.out()), []);
+    assert.deepEqual(told, expected);
+  });
+}
 
 test('state: followed, ended by SIGTERM, and followed again: nothing twice, nothing missing', async () => {
   const followed = join(directory, 'followed');

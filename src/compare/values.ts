@@ -80,7 +80,11 @@ export function resolved(effect: Effect, resolve: Resolve): Effect {
 const kernelChose = (port: string): boolean =>
   port === '0' || (Number(port) >= 32_768 && Number(port) <= 60_999);
 
+/** A unix socket's name where it asked for any (unix_autobind). */
+const unixKernelChose = (path: string): boolean => /^@[0-9a-f]{5}$/.test(path);
+
 function sameText(a: string, b: string, valuesA: Values, valuesB: Values): boolean {
+  if (unixKernelChose(a) && unixKernelChose(b)) return true;
   const [x, y] = [a, b].map((text) => text.split(/([0-9A-Za-z_]+)/));
   if (x.length !== y.length) return false;
   return x.every((word, i) => word === y[i] || (i % 2 === 1 && sameWord(word, y[i], valuesA, valuesB)));

@@ -68,7 +68,8 @@ export class Net {
   readonly datagrams: OutboundDatagram[] = [];
   private nextId = 1;
   private nextPort: number;
-  private nextUnixName = 0;
+  /** Names that the kernel chooses for unix sockets start at random. */
+  private nextUnixName: number;
 
   constructor(environment: EnvironmentValues) {
     this.address = environment.address;
@@ -77,6 +78,7 @@ export class Net {
     // The first port is the environment's choice, so that two boots show that it is no literal.
     this.nextPort =
       EPHEMERAL.first + ((((environment.seed * 7919) % EPHEMERAL.count) + EPHEMERAL.count) % EPHEMERAL.count);
+    this.nextUnixName = Math.imul(environment.seed, 0x9e3779b1) >>> 12;
   }
 
   takeId(): number {

@@ -35,6 +35,7 @@ export class UdpSocket extends InetSocket {
   connect(kernel: Kernel, _task: Task, address: SocketAddress): number {
     if (address.family === 'unspec') {
       this.peer = undefined;
+      this.wanted = undefined;
       // What connecting had chosen goes, what bind had asked for stays (__udp_disconnect).
       if (!this.bound && this.local !== undefined) {
         kernel.net.releasePort(kernel.net.udp, this);
@@ -48,9 +49,9 @@ export class UdpSocket extends InetSocket {
     if (typeof wanted === 'number') return wanted;
     const target = this.loopbackForAny(wanted);
     const error = this.route(kernel, target);
-    if (error !== 0) return error;
-    this.peer = target;
-    return 0;
+    this.wanted = error === 0 ? undefined : target;
+    if (error === 0) this.peer = target;
+    return error;
   }
 
   /** Datagram sockets of IPv6 take plain IPv4 addresses, too, unless they are for IPv6 only. */

@@ -97,8 +97,11 @@ function bind(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   if (typeof found === 'number') return found;
   const address = addressAt(task, found, args.pointer(1), args.int(2));
   if (typeof address === 'number') return address;
+  const before = found.resource();
   const result = found.bind(kernel, task, address);
-  kernel.effect(task, effectOn('BIND', named(kernel, task, found, address, 'local')), result);
+  // A unix socket that asks for any name shows the name that it has when it asks.
+  const unnamed = address.family === 'unix' && address.path === '';
+  kernel.effect(task, effectOn('BIND', unnamed ? before : named(kernel, task, found, address, 'local')), result);
   return result;
 }
 

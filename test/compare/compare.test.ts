@@ -187,6 +187,13 @@ test('names made at run time may be letters of one case by chance', () => {
   }
 });
 
+test('names of unix sockets that the kernel chose are values, names that look alike are not', () => {
+  const text = (name: string) => `1 EXEC /s\n1 WRITE ${name}`;
+  assert.deepEqual(tolerated(text('@0a1b2'), text('@75820')), ['value s: WRITE @0a1b2 | WRITE @75820']);
+  assert.equal(differences(text('@0a1b2'), text('@7582')).length, 2);
+  assert.equal(differences(text('@0a1b2'), text('@front')).length, 2);
+});
+
 test('a value that differs is still counted: as often on both sides', () => {
   const [host, machine] = [
     '1 EXEC /s\n1 UNLINK /t.aB3dEf\n1 UNLINK /t.aB3dEf',

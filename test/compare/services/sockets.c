@@ -67,6 +67,26 @@ int main(void) {
   IGNORED(recv(udp, text, sizeof text, 0));
   IGNORED(connect(tcp, (void *)&nobody, sizeof nobody));
   close(tcp);
+  // A name of the kernel's choice; datagrams without a route, connected over and over.
+  struct sockaddr_un chosen = { .sun_family = AF_UNIX };
+  int automatic = socket(AF_UNIX, SOCK_DGRAM, 0), other = socket(AF_UNIX, SOCK_DGRAM, 0);
+  IGNORED(bind(automatic, (void *)&chosen, sizeof chosen.sun_family));
+  length = sizeof chosen;
+  IGNORED(getsockname(automatic, (void *)&chosen, &length));
+  IGNORED(sendto(other, "hi", 2, 0, (void *)&chosen, length));
+  IGNORED(recv(automatic, text, sizeof text, 0));
+  close(automatic);
+  struct sockaddr_in far = { .sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(0xc6336407) };
+  int routeless = socket(AF_INET, SOCK_DGRAM, 0), again = socket(AF_INET, SOCK_DGRAM, 0);
+  IGNORED(connect(routeless, (void *)&far, sizeof far));
+  close(routeless);
+  IGNORED(connect(again, (void *)&far, sizeof far));
+  IGNORED(connect(again, (void *)&(struct sockaddr){ .sa_family = AF_UNSPEC }, sizeof(struct sockaddr)));
+  IGNORED(connect(again, (void *)&nobody, sizeof nobody));
+  struct sockaddr_in own;
+  length = sizeof own;
+  IGNORED(getsockname(again, (void *)&own, &length));
+  close(again);
   int raw = socket(AF_INET6, SOCK_STREAM, 0);
   struct sockaddr_in6 mapped = { .sin6_family = AF_INET6, .sin6_port = htons(7000) };
   inet_pton(AF_INET6, "::ffff:127.0.0.1", &mapped.sin6_addr);

@@ -55,7 +55,7 @@ function runCoverage(traces: readonly string[], options: CoverageOptions): Promi
     monitor.flush();
     const result = coverage.result(monitor.summary().incidents);
     process.stdout.write(options.json ? `${JSON.stringify(result, null, 2)}\n` : textOf(result));
-    if (result.missing.length > 0) process.exitCode = 1;
+    if (result.missing.length > 0 || result.beyond > 0) process.exitCode = 1;
   };
   if (waits !== undefined) return waits.then(finish);
   finish();
@@ -65,11 +65,12 @@ function runCoverage(traces: readonly string[], options: CoverageOptions): Promi
 const percent = ({ recorded, known }: Share): string =>
   `${known} of ${recorded} (${recorded === 0 ? '-' : ((100 * known) / recorded).toFixed(1)} %)`;
 
-function textOf({ total, serving, programs, missing }: CoverageResult): string {
+function textOf({ total, serving, programs, missing, beyond }: CoverageResult): string {
   const rows: string[] = [];
   rows.push(`effects in the policy  ${percent(total)}`, `of them serving        ${percent(serving)}`, '');
   for (const share of programs) rows.push(`  ${percent(share).padEnd(24)} ${share.program}`);
   if (missing.length > 0) rows.push('', 'missing');
   for (const { program, effect, why } of missing) rows.push(`  ${program}  ${effect}  [${why}]`);
+  if (beyond > 0) rows.push('', `${beyond} effects came when there were too many to keep: not counted`);
   return rows.map((row) => `${printable(row)}\n`).join('');
 }

@@ -13,6 +13,8 @@ import {
   type Note,
   printNote,
   printSummary,
+  SEVERITIES,
+  type Severity,
 } from '../monitor/index.ts';
 import { readPolicy } from '../policy/index.ts';
 import { printMetrics } from '../report/index.ts';
@@ -33,6 +35,7 @@ interface MonitorCommandOptions extends InputOptions {
   readonly state?: string;
   readonly metrics?: string;
   readonly fail: 'open' | 'closed';
+  readonly severity: Severity;
 }
 
 const summarized: ReadonlySet<Note['kind']> = new Set(['bound', 'unwatched-container', 'unwatched-host']);
@@ -79,6 +82,7 @@ Example:
   effigy monitor --policy shop.policy.json /var/log/sysflow/
   effigy monitor --policy shop.policy.json --follow --state shop.state --metrics 9464 /var/log/sysflow/
   effigy monitor --policy shop.policy.json --container shop-1 --json trace.sf
+  effigy monitor --policy shop.policy.json --severity high trace.sf
   effigy monitor --policy shop.policy.json -o ecs=findings.ndjson -o text --allow shop.allow.json trace.sf
   effigy monitor --policy shop.policy.json --listen /var/run/sysflow.sock
   tail -F tetragon.log | effigy monitor --policy shop.policy.json -
@@ -94,6 +98,15 @@ Exit status: 0 no findings, 1 findings, 2 error.`,
       )
       .choices(['open', 'closed'])
       .default('closed'),
+  );
+  command.addOption(
+    command
+      .createOption(
+        '--severity <least>',
+        'findings and incidents below it are counted only, and are no reason for exit status 1',
+      )
+      .choices(SEVERITIES)
+      .default('low'),
   );
   addInputOptions(command);
 }
@@ -122,6 +135,8 @@ class WatchRun implements InputSink {
   private readonly monitor: Monitor;
   private readonly started = Date.now();
   private found = 0;
+  /** Findings of less than the severity that is asked for. */
+  private below = 0;
   private reloads = 0;
   private keptAt = Date.now();
   private foundSince = false;
@@ -145,6 +160,10 @@ class WatchRun implements InputSink {
         if (!summarized.has(note.kind)) this.say(printNote(note));
       },
       onFinding: (finding) => {
+        if (!this.shows(finding)) {
+          this.below++;
+          return;
+        }
         this.found++;
         this.foundSince = true;
         this.outputs.finding(finding);
@@ -203,9 +222,15 @@ class WatchRun implements InputSink {
     if (this.keeps) this.keep();
     else monitor.flush();
     const summary = monitor.summary();
-    outputs.end(summary);
+    outputs.end({ ...summary, incidents: summary.incidents.filter((incident) => this.shows(incident)) });
     if (!this.options.quiet) process.stderr.write(`${outputs.people ? '\n' : ''}${printSummary(summary)}`);
-    if (this.keeps ? this.found > 0 : summary.counters.findings > 0) process.exitCode = 1;
+    if (this.below > 0) this.say(`${this.below} findings below ${this.options.severity} not shown`);
+    const told = this.keeps || this.options.severity !== SEVERITIES[0];
+    if (told ? this.found > 0 : summary.counters.findings > 0) process.exitCode = 1;
+  }
+
+  private shows({ severity }: { readonly severity: Severity }): boolean {
+    return SEVERITIES.indexOf(severity) >= SEVERITIES.indexOf(this.options.severity);
   }
 
   private keep(): void {

@@ -26,6 +26,8 @@ export interface CoverageResult {
   readonly programs: readonly (Share & { readonly program: string })[];
   /** By program and effect. */
   readonly missing: readonly Missing[];
+  /** Effects that came once there were too many different ones: in none of the numbers. */
+  readonly beyond: number;
 }
 
 interface Known {
@@ -33,8 +35,21 @@ interface Known {
   readonly effect: string;
   /** Epoch ns. */
   last: bigint;
+  /** Who did it, while these are few. */
   readonly pids: Set<number>;
 }
+
+/** What is kept of a long trace. */
+export interface CoverageLimits {
+  /** Different effects; what comes beyond is counted. */
+  readonly effects: number;
+  /** Processes whose program is remembered: the ones that were told of last. */
+  readonly processes: number;
+  /** Processes of one effect: that so many did it tells that not only foreign ones do. */
+  readonly pids: number;
+}
+
+const LIMITS: CoverageLimits = { effects: 500_000, processes: 500_000, pids: 1_000 };
 
 /** Ports that systems choose, and what names temporary files. */
 const EPHEMERAL = 32_768;
@@ -54,13 +69,19 @@ export class Coverage {
   private readonly programs = new Map<string, { readonly exe: string; readonly contained: boolean }>();
   private readonly seen = new Map<string, Known>();
   private readonly found = new Map<string, Missing>();
+  private readonly limits: CoverageLimits;
   private firstClient: bigint | undefined;
+  private beyond = 0;
+
+  constructor(limits: CoverageLimits = LIMITS) {
+    this.limits = limits;
+  }
 
   observe(observation: Observation): void {
     switch (observation.kind) {
       case 'process': {
         const { id, exe, containerId } = observation.process;
-        this.programs.set(processKey(id), { exe, contained: containerId !== '' });
+        this.program(processKey(id), { exe, contained: containerId !== '' });
         return;
       }
       case 'event':
@@ -87,7 +108,15 @@ export class Coverage {
   finding({ kind, exe, effect }: Finding): void {
     if (kind === 'out-of-order') return;
     const missing = { program: exe, effect: textOf(effect.op, effect.access, effect.resource), why: kind };
-    this.found.set(keyOf(missing), missing);
+    if (this.found.size < this.limits.effects) this.found.set(keyOf(missing), missing);
+    else this.beyond++;
+  }
+
+  private program(key: string, program: { readonly exe: string; readonly contained: boolean }): void {
+    this.programs.delete(key);
+    this.programs.set(key, program);
+    const [oldest] = this.programs.keys();
+    if (this.programs.size > this.limits.processes) this.programs.delete(oldest);
   }
 
   private note(process: ProcessId, time: bigint, { op, access, resource }: Effect): void {
@@ -97,11 +126,12 @@ export class Coverage {
     const known = { program: program.exe, effect: textOf(op, access, printResource(resource)) };
     const key = keyOf(known);
     const before = this.seen.get(key);
-    if (before === undefined) this.seen.set(key, { ...known, last: time, pids: new Set([process.pid]) });
-    else {
+    if (before !== undefined) {
       if (time > before.last) before.last = time;
-      before.pids.add(process.pid);
-    }
+      if (before.pids.size < this.limits.pids) before.pids.add(process.pid);
+    } else if (this.seen.size < this.limits.effects)
+      this.seen.set(key, { ...known, last: time, pids: new Set([process.pid]) });
+    else this.beyond++;
   }
 
   result(incidents: readonly Incident[]): CoverageResult {
@@ -110,7 +140,7 @@ export class Coverage {
     );
     const missing = new Map(this.found);
     for (const [key, { program, effect, pids }] of this.seen)
-      if (!missing.has(key) && [...pids].every((pid) => foreign.has(pid)))
+      if (!missing.has(key) && pids.size < this.limits.pids && [...pids].every((pid) => foreign.has(pid)))
         missing.set(key, { program, effect, why: 'foreign-process' });
     // what was found is recorded, in whatever words
     const all: (readonly [key: string, effect: { readonly program: string; readonly last?: bigint }])[] = [
@@ -139,6 +169,7 @@ export class Coverage {
         .map(([program, rows]) => ({ program, ...share(rows) }))
         .sort((a, b) => b.recorded - a.recorded || (a.program < b.program ? -1 : 1)),
       missing: [...missing.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
+      beyond: this.beyond,
     };
   }
 }

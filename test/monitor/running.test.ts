@@ -149,6 +149,34 @@ test('state: followed, ended by SIGTERM, and followed again: nothing twice, noth
   assert.deepEqual(ids(three.out()), []);
 });
 
+test('severity: what is below is counted, and is no reason for a status', async () => {
+  const path = join(directory, 'severe.sf');
+  writeFileSync(path, whole);
+  const severities = (text: string): string[] =>
+    text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => (JSON.parse(line) as { readonly severity: string }).severity);
+  const all = start(path);
+  assert.equal(await all.ended, 1);
+  const found = severities(all.out());
+  const levels = ['low', 'medium', 'high', 'critical'];
+  const [low, high] = [Math.min, Math.max].map((of) => of(...found.map((each) => levels.indexOf(each))));
+  assert.ok(low < high, `needs findings of several severities: ${found}`);
+  const some = start('--severity', levels[high], path);
+  assert.equal(await some.ended, 1);
+  const shown = found.filter((each) => each === levels[high]);
+  assert.deepEqual(severities(some.out()), shown);
+  assert.match(
+    some.err(),
+    new RegExp(`${found.length - shown.length} findings below ${levels[high]} not shown`),
+  );
+  if (high === levels.length - 1) return;
+  const none = start('--severity', 'critical', path);
+  assert.equal(await none.ended, 0, none.err());
+  assert.equal(none.out(), '');
+});
+
 test('state: one clear line where it does not fit', async () => {
   const path = join(directory, 'whole.sf');
   const state = join(directory, 'refused.state');

@@ -100,5 +100,25 @@ test('each different effect once, before and after clients', () => {
       { program: '/bin/sh', effect: 'OPEN r /etc/shadow', why: 'foreign-process' },
       { program: '/srv/web', effect: 'OPEN r /late', why: 'wrong-resource' },
     ],
+    beyond: 0,
   });
+});
+
+test('a long trace is bounded, and says so', () => {
+  const coverage = new Coverage({ effects: 3, processes: 2, pids: 2 });
+  for (const one of [process(1, '/a'), process(2, '/b'), process(3, '/c')]) coverage.observe(one);
+  // The first process is forgotten.
+  coverage.observe(event(1, 1n, open('/of-a')));
+  for (const path of ['/1', '/2', '/3', '/4', '/5']) coverage.observe(event(2, 1n, open(path)));
+  for (const pid of [2, 3, 4, 5]) coverage.observe(process(pid, '/b'));
+  const incident = { processes: [{ pid: 2, foreign: true }] } as unknown as Incident;
+  const { total, beyond, missing } = coverage.result([incident]);
+  assert.deepEqual([total.recorded, beyond, missing.length], [3, 2, 3]);
+  // As many processes as are kept: not all of them foreign, as far as one can tell.
+  const many = new Coverage({ effects: 3, processes: 9, pids: 2 });
+  for (const pid of [1, 2, 3]) {
+    many.observe(process(pid, '/b'));
+    many.observe(event(pid, 1n, open('/x')));
+  }
+  assert.deepEqual(many.result([incident]).missing, []);
 });

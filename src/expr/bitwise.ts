@@ -44,7 +44,8 @@ function withConstant(x: Expressions, name: Name, a: Expression, c: Expression, 
   const op = NUMBERS[name];
   if (isZero(s, c)) return name === 'and' ? c : a;
   if (isOnes(s, c, width)) return name === 'and' ? a : name === 'or' ? c : notOf(x, a);
-  const [c0, c1] = [s.as[c], s.bs[c]];
+  const c0 = s.as[c];
+  const c1 = s.bs[c];
   if (s.opOf(a) === op && x.isConstant(s.bs[a]))
     return bitwiseOf(x, name, s.as[a], x.fold(op, width, s.bs[a], c), width);
   if (name === 'and') {
@@ -109,10 +110,8 @@ function beside(x: Expressions, name: Name, p: Expression, q: Expression, width:
       return bitwiseOf(x, name, bitwiseOf(x, name, s.as[p], q, width), s.bs[p], width);
   }
   if (name === 'xor') return s.opOf(p) === OP.not ? notOf(x, bitwiseOf(x, 'xor', s.as[p], q, width)) : 0;
-  const [word0, word1] =
-    name === 'and'
-      ? [s.ones0[q] | s.zeros0[p], s.ones1[q] | s.zeros1[p]]
-      : [s.zeros0[q] | s.ones0[p], s.zeros1[q] | s.ones1[p]];
+  const word0 = name === 'and' ? s.ones0[q] | s.zeros0[p] : s.zeros0[q] | s.ones0[p];
+  const word1 = name === 'and' ? s.ones1[q] | s.zeros1[p] : s.zeros1[q] | s.ones1[p];
   return (word0 | ~lowMask(width)) === -1 && (word1 | ~highMask(width)) === -1 ? p : 0;
 }
 
@@ -126,7 +125,8 @@ function splitOf(s: NodeStore, e: Expression): number {
 
 /** Whether both are rows of parts whose bounds agree, or may be made to: whole bytes, or a constant beside parts. */
 function byParts(s: NodeStore, a: Expression, b: Expression, width: number): boolean {
-  const [p, q] = [splitOf(s, a), splitOf(s, b)];
+  const p = splitOf(s, a);
+  const q = splitOf(s, b);
   if (p === 0 || q === 0) return false;
   if (p === -1 || q === -1 || p === q) return true;
   return width % 8 === 0 && p % 8 === 0 && q % 8 === 0;

@@ -24,7 +24,8 @@ import { SupportSets } from './support.ts';
 import { Tables } from './tables.ts';
 import { textOf } from './text.ts';
 
-type Binary = (x: Expressions, a: Expression, b: Expression, width: number) => Expression;
+/** Builds a value of two operands of one width. */
+export type Binary = (x: Expressions, a: Expression, b: Expression, width: number) => Expression;
 
 export class Expressions {
   /** The nodes; rules and procedures read them, nobody else makes any. */
@@ -316,7 +317,8 @@ export class Expressions {
   /** For rules: an operation on constants. */
   fold(op: number, width: number, a: Expression, b: Expression): Expression {
     if (width <= 32) {
-      const [p, q] = [this.nodes.as[a], this.nodes.as[b]];
+      const p = this.nodes.as[a];
+      const q = this.nodes.as[b];
       if (op === OP.add) return this.constant(width, p + q);
       if (op === OP.sub) return this.constant(width, p - q);
       if (op === OP.and) return this.constant(width, p & q);
@@ -380,7 +382,8 @@ const UNARY: Readonly<Record<UnaryName, (x: Expressions, a: Expression) => Expre
   bswap,
 };
 
-const BINARY: Readonly<Record<BinaryName, Binary>> = {
+/** Who makes many of one kind keeps its builder. */
+export const BINARY: Readonly<Record<BinaryName, Binary>> = {
   ...arithmetic,
   and: bitwise.and,
   or: bitwise.or,

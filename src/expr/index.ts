@@ -3,7 +3,7 @@
 export { ByteSet } from './byte-set.ts';
 export { byteSetOf, type Column, columnOf, columnOver, columnValue, evaluateRows } from './columns.ts';
 export type { Assignment } from './evaluate.ts';
-export { Expressions } from './expressions.ts';
+export { BINARY, type Binary, Expressions } from './expressions.ts';
 export {
   ARITY,
   BINARY_NAMES,

@@ -43,6 +43,7 @@ export class NodeStore {
   count = 1;
   readonly tables: Table[] = [];
   readonly variablesByNumber: Variable[] = [];
+  /** Pairs of a node (0: none) and its hash: what is not looked for is seen without a look at the node. */
   private slots: Int32Array;
   private hashes: Int32Array;
   private capacity: number;
@@ -62,7 +63,7 @@ export class NodeStore {
     this.max = new Float64Array(capacity);
     this.depths = new Uint16Array(capacity);
     this.hashes = new Int32Array(capacity);
-    this.slots = new Int32Array(capacity * 2);
+    this.slots = new Int32Array(capacity * 4);
   }
 
   opOf(e: number): number {
@@ -94,18 +95,25 @@ export class NodeStore {
   /** The node with these words, made if there is none yet. */
   intern(op: number, width: number, aux: number, a: number, b: number, c: number): number {
     const head = op | (width << 8) | (aux << 16);
-    const mask = this.slots.length - 1;
+    const mask = this.slots.length - 2;
     let h = Math.imul(head, 0x9e3779b1) ^ Math.imul(a, 0x85ebca6b) ^ Math.imul(b, 0xc2b2ae35);
     h ^= Math.imul(c, 0x27d4eb2f);
     h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
     h ^= h >>> 13;
-    let slot = h & mask;
+    let slot = (h << 1) & mask;
     const { slots, heads, as, bs, cs } = this;
     for (;;) {
       const found = slots[slot];
       if (found === 0) break;
-      if (heads[found] === head && as[found] === a && bs[found] === b && cs[found] === c) return found;
-      slot = (slot + 1) & mask;
+      if (
+        slots[slot + 1] === h &&
+        heads[found] === head &&
+        as[found] === a &&
+        bs[found] === b &&
+        cs[found] === c
+      )
+        return found;
+      slot = (slot + 2) & mask;
     }
     if (this.count === this.capacity) {
       this.grow();
@@ -113,6 +121,7 @@ export class NodeStore {
     }
     const e = this.count++;
     slots[slot] = e;
+    slots[slot + 1] = h;
     this.hashes[e] = h;
     heads[e] = head;
     as[e] = a;
@@ -152,17 +161,18 @@ export class NodeStore {
     this.max = grown(this.max, size);
     this.depths = grown(this.depths, size);
     this.hashes = grown(this.hashes, size);
-    this.rehash(size * 2);
+    this.rehash(size * 4);
   }
 
   private rehash(size: number): void {
     const { hashes } = this;
     const slots = new Int32Array(size);
-    const mask = size - 1;
+    const mask = size - 2;
     for (let e = 1; e < this.count; e++) {
-      let slot = hashes[e] & mask;
-      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      let slot = (hashes[e] << 1) & mask;
+      while (slots[slot] !== 0) slot = (slot + 2) & mask;
       slots[slot] = e;
+      slots[slot + 1] = hashes[e];
     }
     this.slots = slots;
   }

@@ -31,6 +31,8 @@ import { vectorOps } from './vector.ts';
 /** How the block was left; `next` holds the address to go on at. */
 export type Leave = 'run' | 'jump' | 'syscall' | 'trap' | 'unsupported' | 'budget' | 'again';
 
+const SUB = FLAG_KINDS.indexOf('sub');
+
 /** State of one run: the guest's, and the values of the block at hand. */
 export class Frame {
   cpu!: RegisterFile;
@@ -71,14 +73,33 @@ export class Frame {
     return Number(this.cpu.rflags);
   }
 
+  /** A condition as in Jcc; after comparisons without the detour of all flags. */
+  holds(code: number): boolean {
+    const { width, a, b } = this;
+    if (this.kind === SUB) {
+      const is = (pair: boolean): boolean => pair === ((code & 1) === 0);
+      switch (code >> 1) {
+        case 1:
+          return is(a < b);
+        case 2:
+          return is(a === b);
+        case 3:
+          return is(a <= b);
+        case 6:
+          return is(BigInt.asIntN(width, a) < BigInt.asIntN(width, b));
+        case 7:
+          return is(BigInt.asIntN(width, a) <= BigInt.asIntN(width, b));
+      }
+    }
+    return condition(code, this.flags);
+  }
+
   set flags(value: number) {
     this.kind = -1;
     this.cpu.rflags = BigInt(value);
   }
 
-  /** `keeps`: the kind may leave flags as they were, so earlier ones must be there. */
-  setPending(kind: number, width: number, a: bigint, b: bigint, c: bigint, keeps: boolean): void {
-    if (keeps) this.settle();
+  setPending(kind: number, width: number, a: bigint, b: bigint, c: bigint): void {
     this.kind = kind;
     this.width = width;
     this.a = a;
@@ -357,10 +378,12 @@ export const HANDLERS: Readonly<Record<IrOp, Handler>> = {
   flags: (m, code, at) => {
     const kind = auxAt(code, at);
     const value = (i: number): bigint => (code[at + i] < 0 ? 0n : m.values[code[at + i]]);
-    m.setPending(kind, widthAt(code, at), value(1), value(2), value(3), FLAG_KEEPERS.has(kind));
+    const count = value(2);
+    if (count === 0n && FLAG_KEEPERS.has(kind)) return;
+    m.setPending(kind, widthAt(code, at), value(1), count, value(3));
   },
   cond: (m, code, at) => {
-    m.values[own(at)] = condition(code[at + 1], m.flags) ? 1n : 0n;
+    m.values[own(at)] = m.holds(code[at + 1]) ? 1n : 0n;
   },
   getf: (m, code, at) => {
     m.values[own(at)] = BigInt((m.flags >> flagBits[code[at + 1]]) & 1);

@@ -2,7 +2,7 @@
 // where an instruction changed single flags, one expression a flag.
 import { assert } from '../../bytes/index.ts';
 import type { Expression, Expressions } from '../../expr/index.ts';
-import { FLAG_BITS, type FLAG_KINDS, FLAGS } from '../../isa/index.ts';
+import { FLAG_BITS, FLAG_KINDS, FLAGS } from '../../isa/index.ts';
 
 type Flag = (typeof FLAGS)[number];
 type Kind = (typeof FLAG_KINDS)[number];
@@ -20,8 +20,12 @@ interface Operands {
   readonly c: Expression;
 }
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 export class FlagShadow {
   private pending: Operands | undefined;
+  /** The object that is pending, one for all operations: most flags are never looked at. */
+  private readonly operands: Mutable<Operands>;
   /** By index in FLAGS; 0: as the processor has it. */
   private readonly bits = new Int32Array(FLAGS.length);
   private set = false;
@@ -36,9 +40,20 @@ export class FlagShadow {
     this.set = false;
   }
 
-  /** An operation sets all status flags. */
-  operation(operands: Operands): void {
-    this.clear();
+  constructor() {
+    this.operands = { x: undefined as never, kind: 'logic', width: 0, a: 0, b: 0, c: 0 };
+  }
+
+  /** An operation sets all status flags; `kind` is an index in FLAG_KINDS. */
+  operation(x: Expressions, kind: number, width: number, a: Expression, b: Expression, c: Expression): void {
+    if (this.set) this.clear();
+    const { operands } = this;
+    operands.x = x;
+    operands.kind = FLAG_KINDS[kind];
+    operands.width = width;
+    operands.a = a;
+    operands.b = b;
+    operands.c = c;
     this.pending = operands;
   }
 

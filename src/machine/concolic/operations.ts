@@ -1,5 +1,5 @@
 // What every IR operation does to shadows, beside what the reference does to values.
-import type { BinaryName, Expression, UnaryName } from '../../expr/index.ts';
+import { BINARY, type BinaryName, type Expression, type UnaryName } from '../../expr/index.ts';
 import { ATOMICS, FLAG_KINDS, HELPERS, type IrOp } from '../../isa/index.ts';
 import type { Frame } from '../interpret.ts';
 import type { ShadowStep, Stepper } from './stepper.ts';
@@ -79,19 +79,26 @@ const unary =
 /** Bits beyond which logical operations are taken byte by byte: vectors are bytes in a row, mostly. */
 const VECTOR = 128;
 
-const binary =
-  (name: BinaryName): ShadowStep =>
-  (c, m, code, at, concrete) => {
+const binary = (name: BinaryName): ShadowStep => {
+  const build = BINARY[name];
+  const isLogical = name === 'and' || name === 'or' || name === 'xor';
+  return (c, m, code, at, concrete) => {
     concrete(m, code, at);
-    const [a, b] = [code[at + 1], code[at + 2]];
+    const a = code[at + 1];
+    const b = code[at + 2];
     if (c.shadows[a] === 0 && c.shadows[b] === 0) {
       c.shadows[at >> 2] = 0;
       return;
     }
-    const [left, right] = [c.operand(m, code, a), c.operand(m, code, b)];
-    const bytewise = widthAt(code, at) === VECTOR && (name === 'and' || name === 'or' || name === 'xor');
-    c.yields(at, bytewise ? bytePairs(c, name, left, right) : c.x.binary(name, left, right));
+    const left = c.operand(m, code, a);
+    const right = c.operand(m, code, b);
+    const bytewise = isLogical && widthAt(code, at) === VECTOR;
+    c.yields(
+      at,
+      bytewise ? bytePairs(c, name, left, right) : build(c.x, left, right, c.x.nodes.widthOf(left)),
+    );
   };
+};
 
 function bytePairs(c: Stepper, name: BinaryName, a: Expression, b: Expression): Expression {
   const { x } = c;
@@ -144,28 +151,30 @@ const branches: ShadowStep = (c, m, code, at, concrete) => {
   if (condition !== 0) c.pin(m, 'branch', condition, m.values[code[at + 1]]);
 };
 
-/** Kinds of flags that keep all flags where their count is 0. */
-const KEEPERS = new Set<string>(['shl', 'shr', 'sar', 'shld', 'shrd']);
+/** By kind of flags: whether it keeps all of them where its count is 0. */
+const KEEPERS: readonly boolean[] = FLAG_KINDS.map((kind) => /^sh[lr]d?$|^sar$/.test(kind));
 
 const setsFlags: ShadowStep = (c, m, code, at, concrete) => {
-  const kind = FLAG_KINDS[auxAt(code, at)];
-  const [a, b, d] = [code[at + 1], code[at + 2], code[at + 3]];
-  const shadowOf = (i: number): Expression => (i < 0 ? 0 : c.shadows[i]);
+  const kind = auxAt(code, at);
+  const a = code[at + 1];
+  const b = code[at + 2];
+  const d = code[at + 3];
+  const shadowB = b < 0 ? 0 : c.shadows[b];
   const { flags } = c.task;
-  const keeps = KEEPERS.has(kind);
-  if (keeps && m.values[b] === 0n && shadowOf(b) === 0) {
+  const keeps = KEEPERS[kind];
+  if (keeps && shadowB === 0 && m.values[b] === 0n) {
     concrete(m, code, at);
     return;
   }
   // flags of a shift by a symbolic count: hardly anybody looks at them, so they are what they are
-  if ((shadowOf(a) | shadowOf(b) | shadowOf(d)) === 0 || (keeps && shadowOf(b) !== 0)) {
+  const any = (a < 0 ? 0 : c.shadows[a]) | shadowB | (d < 0 ? 0 : c.shadows[d]);
+  if (any === 0 || (keeps && shadowB !== 0)) {
     flags.clear();
     concrete(m, code, at);
     return;
   }
-  const { x } = c;
   const given = (i: number): Expression => (i < 0 ? 0 : c.operand(m, code, i));
-  flags.operation({ x, kind, width: widthAt(code, at), a: given(a), b: given(b), c: given(d) });
+  flags.operation(c.x, kind, widthAt(code, at), given(a), given(b), given(d));
   c.active = true;
   concrete(m, code, at);
 };

@@ -26,7 +26,10 @@ const shadowSteps: readonly ShadowStep[] = IR_OPS.map((row) => SHADOW_STEPS[row[
 const COMPARISONS: readonly boolean[] = IR_OPS.map((row) => row[2] === 'v1');
 
 export class Stepper {
-  x!: Expressions;
+  private expressions!: Expressions;
+  /** Of the block at hand, and of all blocks, in these expressions. */
+  private constants: Int32Array = new Int32Array(0);
+  private blockConstants = new WeakMap<PreparedBlock, Int32Array>();
   listener!: PathListener;
   /** Expression of each value of the block at hand, 0 none. */
   shadows = new Int32Array(256);
@@ -34,8 +37,18 @@ export class Stepper {
   /** Something with a shadow was used since this was last set to false. */
   active = false;
 
+  get x(): Expressions {
+    return this.expressions;
+  }
+
+  set x(expressions: Expressions) {
+    if (expressions !== this.expressions) this.blockConstants = new WeakMap();
+    this.expressions = expressions;
+  }
+
   run(m: Frame, block: PreparedBlock): void {
     const { code } = block;
+    this.constants = this.constantsOf(block);
     if (this.shadows.length < code.length / WORDS) this.shadows = new Int32Array(code.length / WORDS);
     m.constants = block.constants;
     m.leave = 'run';
@@ -45,13 +58,28 @@ export class Stepper {
     }
   }
 
+  /** Expressions of the constants of a block, as far as they were needed; 0 none yet. */
+  private constantsOf(block: PreparedBlock): Int32Array {
+    let known = this.blockConstants.get(block);
+    if (known === undefined) {
+      known = new Int32Array(block.code.length / WORDS);
+      this.blockConstants.set(block, known);
+    }
+    return known;
+  }
+
   /** Value i as an expression, a constant where it has no shadow. */
   operand(m: Frame, code: Int32Array, i: number): Expression {
     const shadow = this.shadows[i];
     if (shadow !== 0) return shadow;
     const at = i * WORDS;
-    if ((code[at] & 0xff) === IR.const)
-      return this.x.constant((code[at] >>> 8) & 0xff, code[at + 1], code[at + 2]);
+    if ((code[at] & 0xff) === IR.const) {
+      const known = this.constants[i];
+      if (known !== 0) return known;
+      const made = this.x.constant((code[at] >>> 8) & 0xff, code[at + 1], code[at + 2]);
+      this.constants[i] = made;
+      return made;
+    }
     return this.x.constantBig(widthOfValue(code, i), m.values[i]);
   }
 

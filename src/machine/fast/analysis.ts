@@ -1,6 +1,6 @@
 // What both tiers want to know of a block's IR: widths, last uses, instruction boundaries; and conditions folded into
 // comparisons where the flags that they read were set in the same block.
-import { FLAG_KINDS, FLOAT_OPS, HELPERS, IR, IR_OPS, WORDS } from '../../isa/index.ts';
+import { FLAG_KINDS, FLOAT_OPS, IR, IR_OPS, WORDS } from '../../isa/index.ts';
 
 /** Operations that only folding makes: comparisons of one operand with 0; whether any bit of a mask (aux) is set, or, with ANY_OF_NOT, none is. */
 const FIRST_FOLDED = IR_OPS.length;
@@ -18,11 +18,11 @@ export const ANY_OF_NOT = 0x80;
 export const DISPLACED = { load: FIRST_FOLDED + 7, store: FIRST_FOLDED + 8 } as const;
 
 /** Positions of value operands by opcode: bit i set where operand i is a value. */
-const VALUE_OPERANDS = [
+const VALUE_OPERANDS = Uint8Array.from([
   ...IR_OPS.map((row) => [...row[1]].reduce((bits, kind, i) => bits | (kind === 'v' ? 1 << i : 0), 0)),
   ...Object.keys(FOLDED).map(() => 1),
   ...[1, 3],
-];
+]);
 const ONE_BIT = [...IR_OPS.map((row) => row[2] === 'v1'), ...Object.keys(FOLDED).map(() => true)];
 const YIELDS = [
   ...IR_OPS.map((row) => row[2] !== ''),
@@ -30,8 +30,9 @@ const YIELDS = [
   ...[true, false],
 ];
 
-const KEEPERS = ['shl', 'shr', 'sar', 'shld', 'shrd'].map((kind) => FLAG_KINDS.indexOf(kind as 'shl'));
-const PURE_HELPERS = HELPERS.map(({ effect }) => effect === 'pure');
+const KEEPERS = Uint8Array.from(FLAG_KINDS, (kind) =>
+  ['shl', 'shr', 'sar', 'shld', 'shrd'].includes(kind) ? 1 : 0,
+);
 
 /** Pending flags of a signed product, by its factors: what imul's flags become, so that the high half is not needed. */
 export const SIGNED_FACTORS = FLAG_KINDS.length;
@@ -67,15 +68,15 @@ export function isConst(code: Int32Array, value: number): boolean {
 
 /** Whether flags of this kind with this count leave the earlier ones as they were when the count is 0. */
 export function keepsFlags(code: Int32Array, at: number): boolean {
-  if (!KEEPERS.includes(code[at] >>> 16)) return false;
+  if (KEEPERS[code[at] >>> 16] !== 1) return false;
   const count = code[at + 2];
   return !(isConst(code, count) && code[count * WORDS + 1] !== 0);
 }
 
-const hasEffect = (op: number, aux: number): boolean =>
-  op === IR.call ? !PURE_HELPERS[aux] : EFFECTS[op] !== 0;
+/** 1: not dead where nothing uses the value. A call may fault even then (check_mxcsr). */
 const EFFECTS = new Uint8Array(256);
 for (const op of [
+  IR.call,
   IR.insn,
   IR.set,
   IR.load,
@@ -104,16 +105,16 @@ for (const op of [
   EFFECTS[op] = 1;
 
 export function analyse(original: Int32Array): Analysis {
-  const code = productFlags(foldConditions(original, false), false);
-  const count = code.length / WORDS;
+  const count = original.length / WORDS;
   const facts = {
-    code,
+    code: original.slice(),
     count,
     width: new Uint8Array(count),
     lastUse: new Int32Array(count),
     dead: new Uint8Array(count),
   };
-  findFacts(facts);
+  fold(facts, false);
+  findUses(facts);
   return facts;
 }
 
@@ -127,49 +128,36 @@ export class AnalysisScratch implements Analysis {
   /** A sum with a number that a `set` is the first to want (`firstUse`): it may be computed there. */
   late = new Uint8Array(0);
   firstUse = new Int32Array(0);
-  private words = new Int32Array(0);
 
-  /** The folded words, which hold until the next block. */
-  analyse(original: Int32Array): Int32Array {
-    const { length } = original;
-    const count = length / WORDS;
-    if (this.words.length < length) {
-      this.words = new Int32Array(2 * length + 512 * WORDS);
+  /** Folds the words in place. */
+  analyse(code: Int32Array): void {
+    const count = code.length / WORDS;
+    if (this.width.length < count) {
       this.width = new Uint8Array(2 * count + 512);
       this.lastUse = new Int32Array(2 * count + 512);
       this.dead = new Uint8Array(2 * count + 512);
       this.late = new Uint8Array(2 * count + 512);
       this.firstUse = new Int32Array(2 * count + 512);
-    } else {
-      this.width.fill(0, 0, count);
-      this.dead.fill(0, 0, count);
-      this.late.fill(0, 0, count);
     }
-    this.words.set(original);
-    this.code = this.words.subarray(0, length);
+    this.code = code;
     this.count = count;
-    productFlags(foldConditions(this.code, true), true);
-    foldAddresses(this.code);
-    findFacts(this, this);
-    return this.code;
+    fold(this, true);
+    findUses(this, this);
   }
 }
 
-/** Accesses at a sum with a number take both for themselves. */
-function foldAddresses(code: Int32Array): void {
-  for (let at = 0; at < code.length; at += WORDS) {
-    const op = code[at] & 0xff;
-    if (op !== IR.load && op !== IR.store) continue;
-    const sum = code[at + 1];
-    if (!isNumberAdded(code, sum)) continue;
-    const number = code[sum * WORDS + 2] * WORDS;
-    const low = code[number + 1];
-    if (code[number + 2] !== low >> 31 || low >= 0x8000 || low <= -0x8000) continue;
-    const subtracted = (code[sum * WORDS] & 0xff) === IR.sub;
-    code[at] = (code[at] & ~0xff) | (op === IR.load ? DISPLACED.load : DISPLACED.store);
-    code[at + 1] = code[sum * WORDS + 1];
-    code[at + 3] = subtracted ? -low : low;
-  }
+/** An access at a sum with a number takes both for itself. */
+function foldAddress(code: Int32Array, at: number): void {
+  const sum = code[at + 1];
+  if (!isNumberAdded(code, sum)) return;
+  const number = code[sum * WORDS + 2] * WORDS;
+  const low = code[number + 1];
+  if (code[number + 2] !== low >> 31 || low >= 0x8000 || low <= -0x8000) return;
+  const subtracted = (code[sum * WORDS] & 0xff) === IR.sub;
+  const load = (code[at] & 0xff) === IR.load;
+  code[at] = (code[at] & ~0xff) | (load ? DISPLACED.load : DISPLACED.store);
+  code[at + 1] = code[sum * WORDS + 1];
+  code[at + 3] = subtracted ? -low : low;
 }
 
 /** The value is a sum or difference of 64 bits with a constant. */
@@ -187,22 +175,17 @@ interface Lateness {
   readonly firstUse: Int32Array;
 }
 
-/** `width`, `dead` and `late` are 0 before. */
-function findFacts({ code, count, width, lastUse, dead }: Analysis, lateness?: Lateness): void {
-  for (let i = 0; i < count; i++) {
-    lastUse[i] = i;
-    if (YIELDS[code[i * WORDS] & 0xff]) width[i] = widthOfValue(code, i);
-  }
+/** From the last operation to the first: what is dead, last uses, and, where it is asked for, what may be late. */
+function findUses({ code, count, lastUse, dead }: Analysis, lateness?: Lateness): void {
   for (let i = count - 1; i >= 0; i--) {
     const at = i * WORDS;
-    const head = code[at];
-    if (lastUse[i] === i && !hasEffect(head & 0xff, head >>> 16)) {
-      // a call may fault even where its result is not used (check_mxcsr)
-      if ((head & 0xff) !== IR.call) {
-        dead[i] = 1;
-        continue;
-      }
+    const op = code[at] & 0xff;
+    if (lateness !== undefined) lateness.late[i] = 0;
+    if (lastUse[i] === i && EFFECTS[op] === 0) {
+      dead[i] = 1;
+      continue;
     }
+    dead[i] = 0;
     let until = i;
     if (lateness !== undefined && lastUse[i] > i && isNumberAdded(code, i)) {
       const first = lateness.firstUse[i];
@@ -211,10 +194,10 @@ function findFacts({ code, count, width, lastUse, dead }: Analysis, lateness?: L
         until = first;
       }
     }
-    const operands = operandsOf(code, at);
-    for (let k = 0; k < 3; k++) {
-      if ((operands & (1 << k)) === 0) continue;
+    const operands = VALUE_OPERANDS[op];
+    for (let k = 0; operands >> k !== 0; k++) {
       const value = code[at + 1 + k];
+      if ((operands & (1 << k)) === 0 || value < 0) continue;
       if (lastUse[value] < until) lastUse[value] = until;
       if (lateness !== undefined) lateness.firstUse[value] = i;
     }
@@ -222,21 +205,15 @@ function findFacts({ code, count, width, lastUse, dead }: Analysis, lateness?: L
 }
 
 /** Flags of a product whose high half is there only for them take the factors instead. */
-function productFlags(original: Int32Array, inPlace: boolean): Int32Array {
-  let code = original;
-  for (let at = 0; at < original.length; at += WORDS) {
-    if ((original[at] & 0xff) !== IR.flags || original[at] >>> 16 !== KIND.smul) continue;
-    const low = original[at + 1] * WORDS;
-    const high = original[at + 2] * WORDS;
-    if ((original[low] & 0xff) !== IR.mul || (original[high] & 0xff) !== IR.mulhs) continue;
-    const [x, y] = [original[low + 1], original[low + 2]];
-    if (x !== original[high + 1] || y !== original[high + 2]) continue;
-    if (code === original && !inPlace) code = original.slice();
-    code[at] = (original[at] & 0xffff) | (SIGNED_FACTORS << 16);
-    code[at + 1] = x;
-    code[at + 2] = y;
-  }
-  return code;
+function foldProduct(code: Int32Array, at: number): void {
+  const low = code[at + 1] * WORDS;
+  const high = code[at + 2] * WORDS;
+  if ((code[low] & 0xff) !== IR.mul || (code[high] & 0xff) !== IR.mulhs) return;
+  const [x, y] = [code[low + 1], code[low + 2]];
+  if (x !== code[high + 1] || y !== code[high + 2]) return;
+  code[at] = (code[at] & 0xffff) | (SIGNED_FACTORS << 16);
+  code[at + 1] = x;
+  code[at + 2] = y;
 }
 
 /** Kind of `setrflags` after a comparison of floats: all status flags, of which three may be set. */
@@ -281,43 +258,54 @@ const KIND = Object.fromEntries(FLAG_KINDS.map((kind, i) => [kind, i])) as Reado
   Record<(typeof FLAG_KINDS)[number], number>
 >;
 
-/** The same operations, conditions on flags of the same block being comparisons of what set them. */
-function foldConditions(original: Int32Array, inPlace: boolean): Int32Array {
-  let code = original;
+/** 1: operations that `fold` looks at. */
+const FOLDABLE = new Uint8Array(256);
+for (const op of [IR.flags, IR.setf, IR.setrflags, IR.getf, IR.cond]) FOLDABLE[op] = 1;
+/** 2: where addresses are folded. */
+for (const op of [IR.load, IR.store]) FOLDABLE[op] = 2;
+
+/**
+ * From the first operation to the last: conditions on flags of the same block become comparisons of what set them;
+ * widths of values; last uses as if there were none.
+ */
+function fold({ code, count, width, lastUse }: Analysis, addresses: boolean): void {
   let flags = -1;
   let compared = -1;
-  for (let at = 0; at < original.length; at += WORDS) {
-    const op = original[at] & 0xff;
-    if (op === IR.flags || op === IR.setf || op === IR.setrflags)
-      compared = op === IR.setrflags && original[at] >>> 16 === COMIS ? original[at + 1] : -1;
-    if (op === IR.flags) flags = keepsFlags(original, at) ? -1 : at;
-    else if (op === IR.setf || op === IR.setrflags) flags = -1;
-    else if (op === IR.getf && original[at + 1] === 0 && flags >= 0) {
-      // carry
-      const kind = original[flags] >>> 16;
-      if (kind === KIND.sub) {
-        if (code === original && !inPlace) code = original.slice();
-        replace(code, at, IR.ltu, (original[flags] >>> 8) & 0xff, original[flags + 1], original[flags + 2]);
-      } else if (kind === KIND.inc || kind === KIND.dec) {
-        if (code === original && !inPlace) code = original.slice();
-        replace(code, at, IR.trunc, 1, original[flags + 3], -1);
-      } else if (kind === KIND.logic) {
-        if (code === original && !inPlace) code = original.slice();
-        code[at] = IR.const | (1 << 8);
-        code[at + 1] = 0;
-        code[at + 2] = 0;
+  for (let i = 0; i < count; i++) {
+    const at = i * WORDS;
+    lastUse[i] = i;
+    const op = code[at] & 0xff;
+    if (FOLDABLE[op] === 1) {
+      if (op === IR.cond) foldCondition(code, at, flags, compared);
+      else if (op === IR.getf) foldCarry(code, at, flags);
+      else {
+        compared = op === IR.setrflags && code[at] >>> 16 === COMIS ? code[at + 1] : -1;
+        flags = op === IR.flags && !keepsFlags(code, at) ? at : -1;
+        if (op === IR.flags && code[at] >>> 16 === KIND.smul) foldProduct(code, at);
       }
-    } else if (op === IR.cond && compared >= 0) {
-      const width = widthOfValue(code, compared);
-      if (width < 32 || width > 64) continue;
-      if (code === original && !inPlace) code = original.slice();
-      foldComparison(code, at, compared, width);
-    } else if (op === IR.cond && flags >= 0) {
-      if (code === original && !inPlace) code = original.slice();
-      foldOne(code, at, flags);
-    }
+    } else if (addresses && FOLDABLE[op] === 2) foldAddress(code, at);
+    width[i] = YIELDS[code[at] & 0xff] ? widthOfValue(code, i) : 0;
   }
-  return code;
+}
+
+function foldCondition(code: Int32Array, at: number, flags: number, compared: number): void {
+  if (compared >= 0) {
+    const width = widthOfValue(code, compared);
+    if (width >= 32 && width <= 64) foldComparison(code, at, compared, width);
+  } else if (flags >= 0) foldOne(code, at, flags);
+}
+
+function foldCarry(code: Int32Array, at: number, flags: number): void {
+  if (code[at + 1] !== 0 || flags < 0) return;
+  const kind = code[flags] >>> 16;
+  if (kind === KIND.sub)
+    replace(code, at, IR.ltu, (code[flags] >>> 8) & 0xff, code[flags + 1], code[flags + 2]);
+  else if (kind === KIND.inc || kind === KIND.dec) replace(code, at, IR.trunc, 1, code[flags + 3], -1);
+  else if (kind === KIND.logic) {
+    code[at] = IR.const | (1 << 8);
+    code[at + 1] = 0;
+    code[at + 2] = 0;
+  }
 }
 
 /** Flags (of ZF, PF, CF, the others being 0) that conditions are about after a floating point comparison, by code. */

@@ -358,9 +358,9 @@ export class Core extends CpuArea {
     assert(lifted !== undefined, 'the bytes of a block are those of its code');
     const { code } = lifted;
     const { encoder } = this;
-    const words = new Int32Array(code.length * 3 + 64);
+    const words = new Uint32Array(code.length * 3 + 64);
     assert(
-      encoder.encode(code, { words, at: 0, base }) && encoder.length === block.words,
+      encoder.encode(code.slice(), { words, at: 0, base }) && encoder.length === block.words,
       'a block is encoded as before',
     );
     return {

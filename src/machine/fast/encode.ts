@@ -86,40 +86,37 @@ export class StreamEncoder {
   }
 
   private prepare(count: number): void {
-    if (this.root.length < count) {
-      const size = 2 * count + 512;
-      this.root = new Int32Array(size);
-      this.offset = new Int32Array(size);
-      this.clean = new Uint8Array(size);
-      this.last = new Int32Array(size);
-      this.homes = new Int32Array(size);
-      this.absorbed = new Uint8Array(size);
-      this.masks = new Int32Array(size);
-      this.freeSlots = new Int32Array(size);
-      this.busySlots = new Int32Array(size);
-      this.busyLast = new Int32Array(size);
-      this.setLink = new Int32Array(size);
-      this.occupantLink = new Int32Array(size);
-      return;
-    }
-    this.clean.fill(0, 0, count);
-    this.offset.fill(0, 0, count);
-    this.last.fill(0, 0, count);
-    this.homes.fill(0, 0, count);
-    this.absorbed.fill(0, 0, count);
-    if (this.shuffles > 0) this.masks.fill(0);
+    if (this.root.length >= count) return;
+    const size = 2 * count + 512;
+    this.root = new Int32Array(size);
+    this.offset = new Int32Array(size);
+    this.clean = new Uint8Array(size);
+    this.last = new Int32Array(size);
+    this.homes = new Int32Array(size);
+    this.absorbed = new Uint8Array(size);
+    this.masks = new Int32Array(size);
+    this.freeSlots = new Int32Array(size);
+    this.busySlots = new Int32Array(size);
+    this.busyLast = new Int32Array(size);
+    this.setLink = new Int32Array(size);
+    this.occupantLink = new Int32Array(size);
   }
 
-  /** False where the block needs more slots than there are. The header's three words are left as they are. */
+  /**
+   * False where the block needs more slots than there are. The header's words are left as they are; those of the code
+   * are folded in place (analysis.ts).
+   */
   encode(code: Int32Array, place: StreamPlace): boolean {
     this.count = code.length / WORDS;
     this.prepare(this.count);
-    this.code = this.analysis.analyse(code);
+    this.code = code;
+    this.analysis.analyse(code);
     this.base = place.base;
     this.out = place.words;
     this.outAt = place.at;
     this.markCount = 0;
     this.textLength = 0;
+    if (this.shuffles > 0) this.masks.fill(0);
     this.shuffles = 0;
     this.setHead.fill(0);
     this.occupantHead.fill(0);
@@ -127,14 +124,16 @@ export class StreamEncoder {
     this.placeConstants();
     this.placeRegisters();
     if (!this.placeSlots()) return false;
-    const { width } = this.analysis;
-    for (let i = 0; i < this.count; i++)
-      this.homes[i] = width[i] === 0 ? 0 : this.homes[this.root[i]] + this.offset[i];
     this.constants = 4 * (this.outAt - place.at);
     this.header = this.outAt;
     this.outAt += HEADER / 4;
-    const { dead, late } = this.analysis;
-    for (let i = 0; i < this.count; i++) if (dead[i] === 0 && late[i] === 0) this.operation(i);
+    const { dead, late, width } = this.analysis;
+    const { homes, root, offset, count } = this;
+    for (let i = 0; i < count; i++) {
+      if (root[i] !== i) homes[i] = homes[root[i]] + offset[i];
+      if (width[i] === 0) homes[i] = 0;
+      if (dead[i] === 0 && late[i] === 0) this.operation(i);
+    }
     fuse(this.out, this.header + HEADER / 4, this.outAt);
     this.length = this.outAt - place.at;
     return true;
@@ -142,11 +141,15 @@ export class StreamEncoder {
   private header = 0;
 
   private findRoots(): void {
-    const { code, count, root, offset, clean, last } = this;
+    const { code, count, root, offset, clean, last, homes, absorbed } = this;
     const { width, lastUse } = this.analysis;
     this.clobbering = false;
     for (let i = 0; i < count; i++) {
       root[i] = i;
+      offset[i] = 0;
+      last[i] = 0;
+      homes[i] = 0;
+      absorbed[i] = 0;
       const at = i * WORDS;
       const op = code[at] & 0xff;
       const a = code[at + 1];
@@ -156,9 +159,9 @@ export class StreamEncoder {
         this.setLink[i] = this.setHead[a];
         this.setHead[a] = i + 1;
       }
+      clean[i] = w === 0 ? 0 : 1;
       if (w === 0) continue;
-      if (op === IR.const) clean[i] = 1;
-      else if (op === IR.get) clean[i] = w >= 64 ? 1 : 0;
+      if (op === IR.get) clean[i] = w >= 64 ? 1 : 0;
       else if ((op === IR.trunc || op === IR.extract) && w >= 8 && (code[at] >>> 16) % 8 === 0) {
         root[i] = root[a];
         offset[i] = offset[a] + (op === IR.extract ? code[at] >>> 19 : 0);
@@ -166,8 +169,7 @@ export class StreamEncoder {
       } else if (op === IR.zext && w <= 64 && clean[a] === 1) {
         root[i] = root[a];
         offset[i] = offset[a];
-        clean[i] = 1;
-      } else clean[i] = 1;
+      }
       if (lastUse[i] > last[root[i]]) last[root[i]] = lastUse[i];
     }
   }

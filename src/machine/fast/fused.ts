@@ -18,24 +18,35 @@ export const FUSED: readonly (readonly number[])[] = SEQUENCES.map((names) =>
   }),
 );
 
-/** By state * SINGLE_CASES + case number: the next state, 0 none; state 0 is a sequence's beginning. */
-const next: number[] = new Array(SINGLE_CASES).fill(0);
+/**
+ * The next state by state and case number, in a hash table that stays in the processor's nearest cache: keys
+ * (state << 12 | case, 0 none) and the states that they lead to. State 0 is a sequence's beginning.
+ */
+const SLOTS = 4096;
+const keys = new Int32Array(SLOTS);
+const states = new Int16Array(SLOTS);
 /** By state: the sequence that ends here, 0 none. */
 const ends: number[] = [0];
+const slotOf = (key: number): number => {
+  let slot = (Math.imul(key, 0x9e3779b1) >>> 20) & (SLOTS - 1);
+  while (keys[slot] !== key && keys[slot] !== 0) slot = (slot + 1) & (SLOTS - 1);
+  return slot;
+};
 for (const [index, members] of FUSED.entries()) {
   let state = 0;
   for (const member of members) {
-    const at = state * SINGLE_CASES + member;
-    if (next[at] === 0) {
-      next[at] = ends.length;
+    const key = (state << 12) | member;
+    const slot = slotOf(key);
+    if (keys[slot] === 0) {
+      keys[slot] = key;
+      states[slot] = ends.length;
       ends.push(0);
-      for (let i = 0; i < SINGLE_CASES; i++) next.push(0);
     }
-    state = next[at];
+    state = states[slot];
   }
   ends[state] = SINGLE_CASES + index;
 }
-const NEXT = Int16Array.from(next);
+if (ends.length > SLOTS / 2) throw new Error('internal error: the table of sequences is too small');
 const ENDS = Int16Array.from(ends);
 
 /** Fuses the operations from word `from` to word `to`, the longest sequences first. */
@@ -47,7 +58,7 @@ export function fuse(words: Int32Array | Uint32Array, from: number, to: number):
     let end = at + CASE_WORDS[words[at]];
     for (let p = at; p < to; ) {
       const single = words[p];
-      state = NEXT[state * SINGLE_CASES + single];
+      state = states[slotOf((state << 12) | single)];
       if (state === 0) break;
       p += CASE_WORDS[single];
       if (ENDS[state] !== 0) {

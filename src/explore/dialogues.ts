@@ -78,6 +78,21 @@ const HELLO = `\x01\0${be16(HELLO_BODY.length)}${HELLO_BODY}`;
 const fcgi = (type: number, body: string): string => `\x01${byte(type)}\0\x01${be16(body.length)}\0\0${body}`;
 const pair = (name: string, value: Payload): string => byte(name.length) + byte(sizeOf(value)) + name + value;
 
+// Requests to be passed on: HTTP's absolute form and CONNECT (RFC 9110 section 9.3.6, RFC 9112 section 3.2.2), SOCKS 4a
+// and 5 (RFC 1928)
+const ELSEWHERE = '{token}.example';
+const request = (first: Payload, host: Payload): Payload => `${first} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+const PROXY: readonly Dialogue[] = [
+  ['http to another host', [request(`GET http://${ELSEWHERE}/{token}`, ELSEWHERE)]],
+  ['http to another address', [request('GET http://{host}:{port}/', '{host}:{port}')]],
+  ['http connect', [request(`CONNECT ${ELSEWHERE}:{port}`, `${ELSEWHERE}:{port}`), 'hello {token}\n']],
+  ['http connect, https', [request('CONNECT {host}:443', '{host}:443'), '\x16\x03\x01\0\x05hello']],
+  ['socks 5', ['\x05\x01\0', `\x05\x01\0\x03${label(ELSEWHERE)}{port bytes}`, 'hello {token}\n']],
+  ['socks 5, address', ['\x05\x01\0', '\x05\x01\0\x01{host bytes}{port bytes}', 'hello {token}\n']],
+  ['socks 4', ['\x04\x01{port bytes}{host bytes}{token}\0', 'hello {token}\n']],
+  ['socks 4a', [`\x04\x01{port bytes}\0\0\0\x01{token}\0${ELSEWHERE}\0`, 'hello {token}\n']],
+];
+
 /** On one stream connection each. */
 export const DIALOGUES: readonly Dialogue[] = [
   ['dns over a stream', [...DNS.slice(-3), DNS[0]].map(([, query]) => be16(sizeOf(query)) + query)],
@@ -156,6 +171,7 @@ export const DIALOGUES: readonly Dialogue[] = [
     'http, pipelined',
     ['GET / HTTP/1.1\r\nHost: localhost\r\n\r\nGET /{token} HTTP/1.1\r\nHost: localhost\r\n\r\n'],
   ],
+  ...PROXY,
   [
     'http upgrade',
     [

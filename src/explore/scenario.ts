@@ -5,7 +5,11 @@ import type { Outside } from '../linux/index.ts';
 
 import type { NamePlace } from './names.ts';
 
-/** Bytes of a message; `{token}` stands for the environment's own text, `{name}` for a name found in the image. */
+/**
+ * Bytes of a message; `{token}` stands for the environment's own text, `{name}` for a name found in the image,
+ * `{host}` and `{port}` for an address and a port elsewhere, `{host bytes}` and `{port bytes}` for the same in network
+ * order.
+ */
 export type Payload = string;
 
 export type Action =
@@ -325,6 +329,23 @@ export function signalScenarios(listener: number | undefined, stopSignal: number
 
 /** Bytes of a payload under one environment. */
 export function encodePayload(payload: Payload, token: string, name: string | undefined): Uint8Array {
-  const text = payload.replaceAll('{token}', token).replaceAll('{name}', name ?? token);
+  const { host, port } = elsewhere(token);
+  const bytes = (values: readonly number[]): string => String.fromCharCode(...values);
+  const text = payload
+    .replaceAll('{token}', token)
+    .replaceAll('{name}', name ?? token)
+    .replaceAll('{host}', host.join('.'))
+    .replaceAll('{port}', String(port))
+    .replaceAll('{host bytes}', bytes(host))
+    .replaceAll('{port bytes}', bytes([port >>> 8, port & 0xff]));
   return Uint8Array.from(text, (ch) => ch.charCodeAt(0) & 0xff);
+}
+
+/** An address and a port that environments do not share; the address is public, the port of five digits. */
+function elsewhere(token: string): { readonly host: readonly number[]; readonly port: number } {
+  const hash = [...token].reduce((sum, ch) => (Math.imul(sum, 31) + ch.charCodeAt(0)) >>> 0, 7);
+  return {
+    host: [20 + (hash % 70), 1 + ((hash >>> 7) % 250), 1 + ((hash >>> 13) % 250), 1 + ((hash >>> 19) % 250)],
+    port: 10_000 + (hash % 22_000),
+  };
 }

@@ -23,6 +23,12 @@ export const isSignalledFirst = ({ actions }: Scenario): boolean => actions[0].d
 export const waitsLong = ({ actions }: Scenario): boolean =>
   actions.some((action) => action.do === 'wait' && action.ms > 20_000);
 
+/** Whether the first line of any answer is another; what follows may have a time in it, or a count. */
+export const areAnsweredOtherwise = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length !== b.length || a.some((text, i) => firstLine(text) !== firstLine(b[i]));
+
+const firstLine = (text: string): string => text.slice(0, (text.indexOf('\n') + 1 || text.length + 1) - 1);
+
 /** What the effects of a run name. */
 export const textsOf = (steps: readonly Step[]): readonly string[] =>
   eventsOf(steps).flatMap(({ effect }) => resourceTexts(effect.resource));

@@ -51,6 +51,7 @@ import { Novelty } from './novelty.ts';
 import { longQuiet } from './quiet.ts';
 import { gotReady, mayReady } from './ready.ts';
 import {
+  areAnsweredOtherwise,
   isSignalledFirst,
   newTexts,
   type Representative,
@@ -165,6 +166,7 @@ class Serving {
     const given = this.tryInputs();
     for (const { scenario, search } of this.searched) this.tryNames(scenario, search);
     this.tryDialogues();
+    this.tryWithin(representatives);
     this.goOnAfter(survived, representatives);
     for (const { others } of representatives) for (const scenario of others) this.tryOut(scenario);
     this.tryRoutes();
@@ -402,7 +404,24 @@ class Serving {
     this.planned += survived.length;
     for (const signal of survived)
       this.tryOut(inTurn(`${signal.name}, then one of each kind`, [signal, ...lasting]));
-    if (lasting.length > 0) this.tryOut(fromWithin(inTurn('one of each kind', lasting)));
+  }
+
+  /** Clients within the container. Where they are answered otherwise than others, they say all that these say. */
+  private tryWithin(representatives: readonly Representative[]): void {
+    const lasting = representatives.filter(({ trace }) => !trace.ended);
+    if (lasting.length === 0) return;
+    const scenarios = lasting.map(({ scenario }) => scenario);
+    const near = this.tryOut(fromWithin(inTurn('one of each kind', scenarios)));
+    const afar = lasting.flatMap(({ trace }) => trace.answers);
+    if (near === undefined || !areAnsweredOtherwise(afar, near.answers)) return;
+    const talks = this.listeners
+      .filter(({ stream, twinOf }) => stream && twinOf === undefined)
+      .flatMap(({ index }) => [
+        ...PAYLOADS.map(([name, payload]) => payloadScenarios(index, name, payload)[0]),
+        ...DIALOGUES.map((dialogue) => dialogueScenario(index, dialogue)),
+      ]);
+    this.planned += talks.length;
+    for (const talk of talks) this.tryWithNames(fromWithin(talk));
   }
 
   /** What clients of web services send to the paths that these know. */

@@ -1,18 +1,8 @@
 // Those that a service turns to do not answer, refuse, can't be reached: what it does then is in the model.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import test, { after } from 'node:test';
-import { plainContainer } from '../../src/deployment/index.ts';
-import { printEffect } from '../../src/effect/index.ts';
-import { DEFAULT_BUDGETS, ENVIRONMENTS, launchOf } from '../../src/explore/index.ts';
-import { treeBuilder } from '../../src/image/index.ts';
-import { createMachine } from '../../src/linux/index.ts';
-import { modelImage } from '../../src/model/index.ts';
-import { plainImage } from '../image/plain.ts';
+import test from 'node:test';
 import { hasTool } from '../linux/guest.ts';
+import { effectsOf, policyOfSource } from './service.ts';
 
 /** For each client, asks one of three servers after the other by UDP, with a timeout, beginning anywhere. */
 const SOURCE = `
@@ -55,27 +45,8 @@ int main(void) {
 }
 `;
 
-const folder = mkdtempSync(join(tmpdir(), 'effigy-outside-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
-
 test('a service that asks others', { skip: hasTool('gcc') ? false : 'needs gcc' }, () => {
-  const binary = join(folder, 'service');
-  writeFileSync(`${binary}.c`, SOURCE);
-  execFileSync('gcc', ['-O1', '-static', '-w', '-o', binary, `${binary}.c`]);
-  const tree = treeBuilder().addFile('/service', readFileSync(binary), { mode: 0o755 }).build();
-  const image = plainImage(tree, { entrypoint: ['/service'] }, ['service']);
-  const { automata } = modelImage(image, {
-    launches: ENVIRONMENTS.map((environment) => launchOf(image, plainContainer('', ''), environment)),
-    budgets: DEFAULT_BUDGETS,
-    probes: true,
-    stopSignal: 15,
-    record: {},
-    version: 'test',
-    machine: createMachine({ engine: 'fast' }),
-  }).policy;
-  const effects = new Set(
-    automata.flatMap(({ edges }) => edges.flatMap(({ effect }) => (effect ? [printEffect(effect)] : []))),
-  );
+  const effects = effectsOf(policyOfSource(SOURCE));
   for (const path of ['/unreachable', '/refused', '/timeout', '/nobody'])
     assert.ok(effects.has(`OPEN r ${path}`), [...effects].join('\n'));
   // which of the servers comes first is the environment's, and so is the port

@@ -1,0 +1,41 @@
+// Services of tests: a C program alone in an image, and the effects of its model as text.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { plainContainer } from '../../src/deployment/index.ts';
+import { printEffect } from '../../src/effect/index.ts';
+import { DEFAULT_BUDGETS, ENVIRONMENTS, launchOf } from '../../src/explore/index.ts';
+import { treeBuilder } from '../../src/image/index.ts';
+import { createMachine } from '../../src/linux/index.ts';
+import { modelImage } from '../../src/model/index.ts';
+import type { Policy } from '../../src/policy/index.ts';
+import { plainImage } from '../image/plain.ts';
+
+/** The model of an image that has this program, statically linked, as its entrypoint. */
+export function policyOfSource(source: string): Policy {
+  const folder = mkdtempSync(join(tmpdir(), 'effigy-service-'));
+  try {
+    const binary = join(folder, 'service');
+    writeFileSync(`${binary}.c`, source);
+    execFileSync('gcc', ['-O1', '-static', '-w', '-pthread', '-o', binary, `${binary}.c`]);
+    const tree = treeBuilder().addFile('/service', readFileSync(binary), { mode: 0o755 }).build();
+    const image = plainImage(tree, { entrypoint: ['/service'] }, ['service']);
+    return modelImage(image, {
+      launches: ENVIRONMENTS.map((environment) => launchOf(image, plainContainer('', ''), environment)),
+      budgets: DEFAULT_BUDGETS,
+      probes: true,
+      stopSignal: 15,
+      record: {},
+      version: 'test',
+      machine: createMachine({ engine: 'fast' }),
+    }).policy;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+export const effectsOf = ({ automata }: Policy): ReadonlySet<string> =>
+  new Set(
+    automata.flatMap(({ edges }) => edges.flatMap(({ effect }) => (effect ? [printEffect(effect)] : []))),
+  );

@@ -13,6 +13,9 @@ export type Letter = number;
 export interface Subset {
   /** Ascending, closed over silent edges. Do not write. */
   readonly states: Int32Array;
+  readonly stateCount: number;
+  /** @internal By which it is found in tables of numbers, as long as its era lasts. */
+  tableIndex: number;
   /** @internal */
   readonly moves: Map<Letter, Subset>;
   /** @internal */
@@ -22,6 +25,9 @@ export interface Subset {
   /** @internal */
   era: number;
 }
+
+/** Entries of the table of moves that were made lately: set, what is free, letter, next set. */
+const places = 1 << 13;
 
 export class Subsets {
   readonly nfa: Nfa;
@@ -34,6 +40,9 @@ export class Subsets {
   private readonly byKey = new Map<string, Subset>();
   private readonly work: StateSet;
   private era = 0;
+  /** By their index. */
+  private sets: Subset[] = [];
+  private readonly lately = new Int32Array(4 * places).fill(-1);
 
   /** `symbolsOf` gives the symbols of a letter, always the same ones; `limit` is how many sets are kept. */
   constructor(nfa: Nfa, symbolsOf: (letter: Letter) => Int32Array, options: { readonly limit: number }) {
@@ -68,6 +77,31 @@ export class Subsets {
       this.move(from, letter);
       to = this.intern();
       this.movesOf(from).set(letter, to);
+    }
+    return to;
+  }
+
+  /** `step` of what `saturate` makes of the set; -1: without the one, or without the other. */
+  after(from: Subset, free: Letter, letter: Letter): Subset {
+    const { lately } = this;
+    const number = from.tableIndex;
+    const mixed = Math.imul(number, 0x9e3779b1) + Math.imul(free, 0x85ebca6b) + Math.imul(letter, 0xc2b2ae35);
+    const at = (mixed >>> 19) << 2;
+    if (
+      lately[at] === number &&
+      lately[at + 1] === free &&
+      lately[at + 2] === letter &&
+      from.era === this.era
+    )
+      return this.sets[lately[at + 3]];
+    const grown = free < 0 ? from : this.saturate(from, free);
+    const to = letter < 0 ? grown : this.step(grown, letter);
+    // Sets of an earlier era have indexes that others have now.
+    if (from.era === this.era && to.era === this.era) {
+      lately[at] = number;
+      lately[at + 1] = free;
+      lately[at + 2] = letter;
+      lately[at + 3] = to.tableIndex;
     }
     return to;
   }
@@ -123,6 +157,7 @@ export class Subsets {
       set.grown.clear();
       set.saturated.clear();
       set.era = this.era;
+      set.tableIndex = this.sets.push(set) - 1;
     }
     return set.moves;
   }
@@ -134,7 +169,10 @@ export class Subsets {
     let found = this.byKey.get(key);
     if (found === undefined) {
       if (this.kept >= this.limit) this.forget();
-      found = { states, moves: new Map(), grown: new Map(), saturated: new Map(), era: this.era };
+      const maps = { moves: new Map(), grown: new Map(), saturated: new Map() };
+      const tableIndex = this.sets.length;
+      found = { states, stateCount: states.length, tableIndex, ...maps, era: this.era };
+      this.sets.push(found);
       this.byKey.set(key, found);
       this.kept++;
     }
@@ -143,6 +181,8 @@ export class Subsets {
 
   private forget(): void {
     this.byKey.clear();
+    this.sets = [];
+    this.lately.fill(-1);
     this.kept = 0;
     this.forgotten++;
     this.era++;

@@ -116,6 +116,8 @@ export class CompiledPolicy {
   private readonly done: Uint8Array;
   private leaving: Map<number, CompiledEdge[]> | undefined;
   private readonly unions = new Map<number, Letter>();
+  /** Unions that were asked for lately: both letters, and their union. */
+  private readonly united = new Int32Array(3 * 256).fill(-1);
   private readonly lookups = new Map<number, Letter>();
   private readonly reach: Uint8Array;
 
@@ -221,6 +223,17 @@ export class CompiledPolicy {
 
   /** Both letters as one; -1 where too many are known already to make another. */
   union(a: Letter, b: Letter): Letter {
+    const { united } = this;
+    const at = (Math.imul(a, 0x9e3779b1) + Math.imul(b, 0x85ebca6b)) >>> 24;
+    if (united[3 * at] === a && united[3 * at + 1] === b) return united[3 * at + 2];
+    const found = this.unionOf(a, b);
+    united[3 * at] = a;
+    united[3 * at + 1] = b;
+    united[3 * at + 2] = found;
+    return found;
+  }
+
+  private unionOf(a: Letter, b: Letter): Letter {
     const key = a * maxLetters + b;
     let found = this.unions.get(key);
     if (found === undefined) {

@@ -219,10 +219,14 @@ export class Core {
   /** The row of an item for the verdict on order; -1 where its time has been judged already. */
   later(time: Moment, kind: ItemKind, task: Task, segment: Segment | undefined): number {
     const row = this.calendar.add(time, kind, task, segment);
-    if (row >= 0) return row;
+    if (row < 0) this.late(task);
+    return row;
+  }
+
+  /** Something of this task came too late to be judged in order. */
+  late(task: Task): void {
     this.counters.late++;
     this.resync(task);
-    return -1;
   }
 
   /** Nothing is known any more of where this task is; nothing about order is found for what is already waiting. */

@@ -8,7 +8,7 @@ import { accessMask, type CompiledPolicy, Match, OP, Says } from './compiled.ts'
 import type { Core } from './core.ts';
 import { freeLetters, lowest } from './flow-checks.ts';
 import { NetClasses } from './net-classes.ts';
-import { ITEM } from './queue.ts';
+import { PROTOCOLS, type WaitingFlow } from './queue.ts';
 import { Origin, type ResourceClass } from './resources.ts';
 import type { Moment, Process, Segment, Task } from './tables.ts';
 import { matchOf, saysOf } from './verdict.ts';
@@ -24,44 +24,38 @@ const OPENING = (1 << OP.OPEN) | (1 << OP.ACCEPT) | (1 << OP.CONNECT);
 const KNOWN = OPENING | READ | WRITE | MMAP | CLOSE | SHUTDOWN;
 const CUT = 1 << OP.TRUNCATE;
 
-/** Letters of what waits for the verdict on order, -1 for none. */
-interface Plan {
-  readonly first: number;
-  /** What is free meanwhile, for flows that take some time and for those that don't. */
-  readonly long: number;
-  readonly short: number;
-  readonly shutdown: number;
-  readonly close: number;
+/** What a flow of one sort does: what waits for the verdict on order, and what it says of the task's phase. */
+interface Plan extends WaitingFlow {
+  /** Whether anything waits from its start, and how much from its end. */
   readonly waits: boolean;
-  /** For explanations. */
-  readonly op: number;
-  readonly access: number;
+  readonly ends: number;
   /** The task serves since its start, or since its end. */
   readonly servesAtStart: boolean;
   readonly servesAtEnd: boolean;
+  /** The calendar's number for it. */
+  id: number;
 }
 
-/** Kinds of flows (operations and rights) that are told apart; the rest has no plans. */
-const mostShapes = 1024;
-/** Plans that are kept for one set of automata. */
-const mostPlans = 1 << 17;
+/** Plans that are kept; beyond, flows of further sorts have none. */
+const mostPlans = 1 << 16;
+/** Places of the tables of plans that were used lately, for files and for connections. */
+const filePlaces = 1 << 12;
+const netPlaces = 1 << 10;
 
-/** A set of automata that tasks follow. */
+/** A set of automata of a policy that tasks follow. */
 export class Cast {
-  readonly automata: readonly number[];
-  /** By class of resources and shape; null: no plan. */
-  readonly plans = new Map<number, Plan | null>();
-
-  constructor(automata: readonly number[]) {
-    this.automata = automata;
-  }
-}
-
-interface Shape {
+  /** Small number, of no other. */
   readonly id: number;
-  readonly mask: number;
-  readonly access: string;
-  readonly accessBits: number;
+  readonly automata: readonly number[];
+  readonly known: Known;
+  /** By class of resources, then by operations and rights; null: no plan. */
+  readonly plans = new Map<number, Map<number, Plan | null>>();
+
+  constructor(id: number, automata: readonly number[], known: Known) {
+    this.id = id;
+    this.automata = automata;
+    this.known = known;
+  }
 }
 
 /** What is remembered of one policy. */
@@ -71,26 +65,14 @@ class Known {
   /** By origin: files of the stream, and their classes, by row. */
   readonly files: (StreamFile | undefined)[][] = [[], [], []];
   readonly classes: ResourceClass[][] = [[], [], []];
-  private readonly casts = new Map<string, Cast>();
+  readonly casts = new Map<string, Cast>();
 
   constructor(policy: CompiledPolicy) {
     this.policy = policy;
     this.nets = new NetClasses(policy.resources);
   }
 
-  castOf(segment: Watched): Cast {
-    const key = segment.automata.join(',');
-    let cast = this.casts.get(key);
-    if (cast === undefined) this.casts.set(key, (cast = new Cast(segment.automata)));
-    segment.cast = cast;
-    return cast;
-  }
-
-  classOf(row: FlowRow, opening: boolean): ResourceClass {
-    const { file } = row;
-    if (file === undefined)
-      return this.nets.classOf(row, opening || !row.sidesAssumed ? Origin.opened : Origin.continued);
-    const origin = opening ? Origin.opened : row.fd >= 0 && row.fd <= 2 ? Origin.given : Origin.continued;
+  fileClass(file: StreamFile, origin: Origin): ResourceClass {
     const files = this.files[origin];
     if (files[file.row] === file) return this.classes[origin][file.row];
     const found = this.policy.resources.fileClass(file, origin);
@@ -103,10 +85,18 @@ class Known {
 export class FlowPlans {
   private readonly core: Core;
   private readonly known = new Map<CompiledPolicy, Known>();
-  private readonly shapes = new Map<number, Shape>();
+  private casts = 0;
+  /** Plans that were made; those that say the same are one. */
+  private readonly made = new Map<string, Plan>();
   /** By row of the stream. */
   private streamed: (StreamProcess | undefined)[] = [];
   private processes: Process[] = [];
+  // Plans that were looked up lately, each in the one place that its key has.
+  private readonly fileKeys = new Int32Array(2 * filePlaces);
+  private readonly filesLately: (StreamFile | undefined)[] = new Array(filePlaces).fill(undefined);
+  private readonly filePlans: (Plan | null)[] = new Array(filePlaces).fill(null);
+  private readonly netKeys = new Int32Array(4 * netPlaces).fill(-1);
+  private readonly netPlans: (Plan | null)[] = new Array(netPlaces).fill(null);
 
   constructor(core: Core) {
     this.core = core;
@@ -116,6 +106,7 @@ export class FlowPlans {
   clear(): void {
     this.streamed = [];
     this.processes = [];
+    this.filesLately.fill(undefined);
     for (const known of this.known.values())
       for (let origin = 0; origin < 3; origin++) {
         known.files[origin] = [];
@@ -126,42 +117,45 @@ export class FlowPlans {
   /** Takes a flow that is plainly fine; false: it has to be looked at as an observation. */
   take(row: FlowRow, start: Moment, end: Moment): boolean {
     const process = this.processOf(row.process);
-    if (process === undefined || process.pending !== undefined) return false;
+    if (process === undefined || process.pending !== undefined || end < start) return false;
     const { container } = process;
     if (container?.policy === undefined || container.open) return false;
     const segment = process.at(start);
     if (segment?.kind !== 'watched') return false;
     const task = taskOf(process, row.tid, start);
     if (task === undefined || task.incident !== undefined) return false;
-    const plan = this.planOf(container.policy, segment, row);
+    const mask = row.opFlags & ~CUT;
+    if ((mask & ~KNOWN) !== 0) return false;
+    const cast = segment.cast ?? this.castOf(container.policy, segment);
+    const { file } = row;
+    const plan = file === undefined ? this.netPlan(cast, row, mask) : this.filePlan(cast, row, file, mask);
     if (plan === null) return false;
     const { core } = this;
-    const { counters, calendar } = core;
     container.records++;
-    counters.watched++;
+    core.counters.watched++;
     if (plan.servesAtStart || plan.servesAtEnd) {
       const since = plan.servesAtStart ? start : end;
       if (since < task.servedSince && process.segments[process.segments.length - 1] === segment)
         task.servedSince = since;
     }
-    if (plan.waits) {
-      const item = core.later(start, ITEM.flow, task, segment);
-      if (item >= 0) {
-        calendar.setLetter(item, plan.first);
-        calendar.setBetween(item, end > start ? plan.long : plan.short, end);
-        calendar.setFlow(item, plan.op, plan.access, row);
-      }
-    }
-    if (plan.shutdown >= 0) this.ends(end, task, segment, plan.shutdown, OP.SHUTDOWN);
-    if (plan.close >= 0) this.ends(end, task, segment, plan.close, OP.CLOSE);
+    if (plan.id >= 0) this.wait(plan, row, start, end, task, segment);
     return true;
   }
 
-  private ends(end: Moment, task: Task, segment: Watched, letter: number, op: number): void {
-    const item = this.core.later(end, ITEM.end, task, segment);
-    if (item < 0) return;
-    this.core.calendar.setLetter(item, letter);
-    this.core.calendar.setEffect(item, op, 0, undefined);
+  private wait(plan: Plan, row: FlowRow, start: Moment, end: Moment, task: Task, segment: Watched): void {
+    const { core } = this;
+    const { calendar } = core;
+    let begins = plan.waits;
+    let { ends } = plan;
+    if (calendar.isLate(start)) {
+      if (begins) core.late(task);
+      begins = false;
+      if (ends > 0 && calendar.isLate(end)) {
+        for (; ends > 0; ends--) core.late(task);
+      }
+      if (ends === 0) return;
+    }
+    calendar.addFlow(plan.id, start, end, begins, ends, task, segment, row);
   }
 
   private processOf(entry: StreamProcess): Process | undefined {
@@ -174,42 +168,113 @@ export class FlowPlans {
     return process;
   }
 
-  private planOf(policy: CompiledPolicy, segment: Watched, row: FlowRow): Plan | null {
+  private castOf(policy: CompiledPolicy, segment: Watched): Cast {
     let known = this.known.get(policy);
     if (known === undefined) this.known.set(policy, (known = new Known(policy)));
-    const shape = this.shapeOf(row);
-    if (shape === undefined) return null;
-    const cast = segment.cast ?? known.castOf(segment);
-    const resources = known.classOf(row, (shape.mask & OPENING) !== 0);
-    const key = resources.id * mostShapes + shape.id;
-    let plan = cast.plans.get(key);
-    if (plan === undefined) {
-      plan = makePlan(policy, cast.automata, resources, shape);
+    const key = segment.automata.join(',');
+    let cast = known.casts.get(key);
+    if (cast === undefined) known.casts.set(key, (cast = new Cast(this.casts++, segment.automata, known)));
+    segment.cast = cast;
+    return cast;
+  }
+
+  private filePlan(cast: Cast, row: FlowRow, file: StreamFile, mask: number): Plan | null {
+    const opening = (mask & OPENING) !== 0;
+    const origin = opening ? Origin.opened : row.fd >= 0 && row.fd <= 2 ? Origin.given : Origin.continued;
+    // Operations of flows are below the fourteenth bit, flags with letters below the thirteenth.
+    const key = ((row.openFlags & told) << 16) | (origin << 14) | mask;
+    if (file.noteKey === key && file.noteOf === cast) return file.note as Plan | null;
+    const plan = this.filePlanLately(cast, row, file, mask, key, origin);
+    file.noteKey = key;
+    file.noteOf = cast;
+    file.note = plan;
+    return plan;
+  }
+
+  /** A file that several tasks use, or in several ways. */
+  private filePlanLately(
+    cast: Cast,
+    row: FlowRow,
+    file: StreamFile,
+    mask: number,
+    key: number,
+    origin: Origin,
+  ): Plan | null {
+    const { fileKeys, filesLately, filePlans } = this;
+    const place =
+      (Math.imul(file.row, 0x2f) + Math.imul(key, 0x9e3779b1 >>> 18) + cast.id) & (filePlaces - 1);
+    if (filesLately[place] === file && fileKeys[2 * place] === key && fileKeys[2 * place + 1] === cast.id)
+      return filePlans[place];
+    const plan = this.planOf(cast, cast.known.fileClass(file, origin), mask, row);
+    filesLately[place] = file;
+    fileKeys[2 * place] = key;
+    fileKeys[2 * place + 1] = cast.id;
+    filePlans[place] = plan;
+    return plan;
+  }
+
+  private netPlan(cast: Cast, row: FlowRow, mask: number): Plan | null {
+    const origin = (mask & OPENING) !== 0 || !row.sidesAssumed ? Origin.opened : Origin.continued;
+    const { nets } = cast.known;
+    const local = nets.endOf(row.localAddress, row.localPort);
+    const peer = nets.endOf(row.peerAddress, row.peerPort);
+    // Ports that are none are kept as they are in observations only.
+    if (local < 0 || peer < 0) return null;
+    const key = (wayOf(row) << 16) | (origin << 14) | mask;
+    const { netKeys, netPlans } = this;
+    const place = (Math.imul(local, 0x3d) ^ Math.imul(peer, 0x1b5) ^ key ^ cast.id) & (netPlaces - 1);
+    const at = 4 * place;
+    if (
+      netKeys[at] === local &&
+      netKeys[at + 1] === peer &&
+      netKeys[at + 2] === key &&
+      netKeys[at + 3] === cast.id
+    )
+      return netPlans[place];
+    const plan = this.planOf(cast, cast.known.policy.resources.classOf(row.resource, origin), mask, row);
+    netKeys[at] = local;
+    netKeys[at + 1] = peer;
+    netKeys[at + 2] = key;
+    netKeys[at + 3] = cast.id;
+    netPlans[place] = plan;
+    return plan;
+  }
+
+  private planOf(cast: Cast, resources: ResourceClass, mask: number, row: FlowRow): Plan | null {
+    let plans = cast.plans.get(resources.id);
+    if (plans === undefined) {
       if (cast.plans.size >= mostPlans) cast.plans.clear();
-      cast.plans.set(key, plan);
+      cast.plans.set(resources.id, (plans = new Map()));
+    }
+    const key = ((row.file === undefined ? wayOf(row) : row.openFlags & told) << 14) | mask;
+    let plan = plans.get(key);
+    if (plan === undefined) {
+      plan = this.one(makePlan(cast.known.policy, cast.automata, resources, mask, row));
+      if (plans.size >= mostPlans) plans.clear();
+      plans.set(key, plan);
     }
     return plan;
   }
 
-  private shapeOf(row: FlowRow): Shape | undefined {
-    const mask = row.opFlags & ~CUT;
-    const openFlags = row.file === undefined ? 0 : row.openFlags & told;
-    // Operations of flows are below the fourteenth bit.
-    if ((mask & ~KNOWN) !== 0) return undefined;
-    const key = (openFlags << 14) | mask;
-    let shape = this.shapes.get(key);
-    if (shape === undefined) {
-      if (this.shapes.size >= mostShapes) return undefined;
-      const { access } = row;
-      shape = { id: this.shapes.size, mask, access, accessBits: accessMask(access) };
-      this.shapes.set(key, shape);
+  /** The plan that says the same; null where there are too many others. */
+  private one(plan: Plan | null): Plan | null {
+    if (plan === null) return null;
+    const key = Object.values(plan).join(' ');
+    let found = this.made.get(key);
+    if (found === undefined) {
+      if (this.made.size >= mostPlans) return null;
+      if (plan.waits || plan.ends > 0) plan.id = this.core.calendar.plan(plan);
+      this.made.set(key, (found = plan));
     }
-    return shape;
+    return found;
   }
 }
 
 /** Flags of an open that have a letter. */
 const told = OPEN_FLAGS.RDONLY | OPEN_FLAGS.WRONLY | OPEN_FLAGS.CREAT | OPEN_FLAGS.TRUNC | OPEN_FLAGS.APPEND;
+
+const wayOf = ({ protocol }: FlowRow): number =>
+  protocol === 'tcp' ? 0 : protocol === 'udp' ? 1 : protocol === 'icmp' ? 2 : 3;
 
 /** A task that is known and lives; threads that are new or come again are for origins.ts. */
 function taskOf(process: Process, tid: number, start: Moment): Task | undefined {
@@ -223,8 +288,10 @@ function makePlan(
   policy: CompiledPolicy,
   automata: readonly number[],
   resources: ResourceClass,
-  { mask, access, accessBits }: Shape,
+  mask: number,
+  { access, file, protocol }: FlowRow,
 ): Plan | null {
+  const accessBits = accessMask(access);
   const letterOf = (op: number): number =>
     (mask & (1 << op)) === 0 ? -1 : policy.letterOf(op, 0, resources, Match.anyAccess);
   const says = (letter: number): number => (letter < 0 ? 0 : saysOf(policy, letter, automata));
@@ -255,6 +322,9 @@ function makePlan(
     freeLetters(policy, { first, op, read, write, map }, lasts),
   );
   if (long.length > 1 || short.length > 1) return null;
-  const serves = { servesAtStart, servesAtEnd };
-  return { first, long: long[0], short: short[0], shutdown, close, waits, op, access: accessBits, ...serves };
+  return {
+    ...{ first, long: long[0], short: short[0], shutdown, close, op, access: accessBits },
+    ...{ waits, ends: (shutdown >= 0 ? 1 : 0) + (close >= 0 ? 1 : 0), servesAtStart, servesAtEnd, id: -1 },
+    protocol: file === undefined ? PROTOCOLS.indexOf(protocol) : -1,
+  };
 }

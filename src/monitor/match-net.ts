@@ -58,8 +58,18 @@ export class NetMatcher {
 
   /** What the rows' tests say of a port, of an address, as text: equal where no row makes a difference. */
   portKind(port: string): string {
+    return this.testsOfPorts.map((test) => Number(test.test(port))).join('');
+  }
+
+  /** Ports that rows name; any two others are of one kind. Undefined: some row has a pattern of ports. */
+  get namedPorts(): readonly string[] | undefined {
+    const named = this.testsOfPorts.flatMap(({ literal }) => (literal === undefined ? [] : [literal]));
+    return named.length < this.testsOfPorts.length ? undefined : named;
+  }
+
+  private get testsOfPorts(): readonly TextTest[] {
     this.portTests ??= distinct(this.rows.flatMap(({ localPort, peerPort }) => [localPort, peerPort]));
-    return this.portTests.map((test) => Number(test.test(port))).join('');
+    return this.portTests;
   }
 
   addressKind(address: string): string {

@@ -80,14 +80,27 @@ export class Order {
   };
 
   private step(view: View, item: Item, letter: Letter): void {
-    const { task } = item;
-    const from = grown(view, task, item.time);
-    let to = this.move(view, task, from, letter, item.time);
-    if (to.states.length === 0) to = this.surprised(view, item, letter, from);
+    const { task, time } = item;
+    let to = this.usual(view, task, letter, time);
+    if (to === undefined) {
+      const from = grown(view, task, time);
+      to = this.move(view, task, from, letter, time);
+      if (to.stateCount === 0) to = this.surprised(view, item, letter, from);
+    }
     task.set = to;
-    task.lastStep = item.time;
+    task.lastStep = time;
     task.process.remember(to);
-    closeBefore(view, task, item.time);
+    if (task.openFirst < time) closeBefore(view, task, time);
+  }
+
+  /** Where the letter leads, if nothing but the task's own flows have a say in it and it leads anywhere. */
+  private usual(view: View, task: Task, letter: Letter, time: Moment): Subset | undefined {
+    const { set, open, openCount, process } = task;
+    if (set === undefined || process.lastBirth >= task.lastStep || time > this.unwrittenSince)
+      return undefined;
+    if (open < 0 && openCount > 0) return undefined;
+    const to = view.subsets.after(set, open, letter);
+    return to.stateCount === 0 ? undefined : to;
   }
 
   /** The end of an open file: flows lose some of them, so it can sharpen the set but never surprise. */
@@ -96,11 +109,15 @@ export class Order {
       this.step(view, item, item.letter);
       return;
     }
-    const { task } = item;
-    const from = grown(view, task, item.time);
-    const to = this.move(view, task, from, item.letter, item.time);
-    task.set = to.states.length > 0 ? to : from;
-    closeBefore(view, task, item.time);
+    const { task, letter, time } = item;
+    let to = this.usual(view, task, letter, time);
+    if (to === undefined) {
+      const from = grown(view, task, time);
+      to = this.move(view, task, from, letter, time);
+      if (to.stateCount === 0) to = from;
+    }
+    task.set = to;
+    if (task.openFirst < time) closeBefore(view, task, time);
   }
 
   /** Any thread may have called it: when the source tells, the caller has become the main thread. */

@@ -106,6 +106,11 @@ export class ResourceIndex {
     return this.net.portKind(port);
   }
 
+  /** As NetMatcher has it. */
+  get namedPorts(): readonly string[] | undefined {
+    return this.net.namedPorts;
+  }
+
   addressKind(address: string): string {
     return this.net.addressKind(address);
   }

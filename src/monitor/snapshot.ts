@@ -59,7 +59,7 @@ function graphOf(policies: readonly CompiledPolicy[], where: string): GraphOptio
       Process: { prototype: Process.prototype, without: ['kept'], make: () => new Process(nobody) },
       Task: {
         prototype: Task.prototype,
-        without: ['openLetters', 'open'],
+        without: ['openLetters', 'open', 'seat'],
         make: () => new Task(undefined as never, 0),
       },
       Incident: {
@@ -69,7 +69,7 @@ function graphOf(policies: readonly CompiledPolicy[], where: string): GraphOptio
       },
     },
     // Of segments, and of sets of states.
-    without: new Set(['cast', 'moves', 'grown', 'saturated']),
+    without: new Set(['cast', 'stateCount', 'tableIndex', 'moves', 'grown', 'saturated']),
     outside: (object) => (object instanceof CompiledPolicy ? object.name : undefined),
     inside: (name) => {
       const found = policies.find((policy) => policy.name === name);

@@ -6,6 +6,7 @@ import type { CompiledPolicy, TaskKind } from './compiled.ts';
 import type { ContainerRef } from './finding.ts';
 import type { Cast } from './flow-plans.ts';
 import type { OpenIncident } from './incidents.ts';
+import type { Seat } from './seats.ts';
 import type { View } from './view.ts';
 
 /** Nanoseconds since the monitor's first observation: exact in a double for 104 days either way. */
@@ -188,6 +189,9 @@ export class Task {
   exited: Moment | undefined;
   /** Its end was told, not concluded from an exec: its flows have been written. */
   ended = false;
+
+  /** What it goes by in the calendar. */
+  seat: Seat | undefined = undefined;
 
   // For order.ts.
   set: Subset | undefined;

@@ -22,6 +22,10 @@ export interface StreamFile {
   readonly bytes?: Uint8Array | undefined;
   readonly start: number;
   readonly end: number;
+  /** For who takes the flows: what it found out about the file, for whom and for which key. Nobody else looks at it. */
+  note?: unknown;
+  noteOf?: unknown;
+  noteKey?: number;
 }
 
 export type FlowObservation = Extract<Observation, { kind: 'flow' }>;

@@ -24,6 +24,10 @@ export class Sides {
   sideOf(process: ProcessEntry, opFlags: number, sip: number, dip: number, dport: number): Side {
     const place = dip * 65536 + dport;
     if ((opFlags & ACCEPT) !== 0) {
+      // A server accepts on the same port again and again.
+      if (process.acceptedPort === dport && process.acceptedAddress === dip) return 'server';
+      process.acceptedPort = dport;
+      process.acceptedAddress = dip;
       process.accepted ??= new Set();
       process.accepted.add(dport);
       this.remember(process.containerId, dip);

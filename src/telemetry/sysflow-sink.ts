@@ -88,7 +88,7 @@ export class SysFlowSink {
     const parent = hasParent ? this.tables.process(parentHigh, parentLow, parentPid) : undefined;
     const known = this.tables.process(high, low, pid);
     const entry = known ?? this.tables.addProcess(high, low, pid, wide(high, low), parent);
-    Object.assign(entry, { containerId, exe, args, uid });
+    Object.assign(entry, { containerId, exe, args, uid, acceptedPort: -1 });
     const parentId =
       parent?.id ?? (hasParent ? { created: wide(parentHigh, parentLow), pid: parentPid } : undefined);
     // A process whose first record is a flow is REUP too, though it is new.

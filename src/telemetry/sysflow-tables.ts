@@ -21,13 +21,17 @@ export interface ProcessEntry extends StreamProcess {
   /** Ports on which it accepted, and the `address << 16 | port` that it connected to (see sysflow-sides.ts). */
   accepted: Set<number> | undefined;
   connected: Set<number> | undefined;
+  /** The last of what it accepted on, as far as that is noted everywhere; port -1: none. */
+  acceptedPort: number;
+  acceptedAddress: number;
 }
 
 export class FileEntry implements StreamFile {
   readonly row: number;
   readonly type: FileType;
-  /** When it was named last, in ticks of the tables. */
-  used: number;
+  note: unknown = undefined;
+  noteOf: unknown = undefined;
+  noteKey = 0;
   /** Bytes of its path, in what the tables keep. */
   readonly bytes: Uint8Array;
   readonly start: number;
@@ -36,10 +40,9 @@ export class FileEntry implements StreamFile {
   private made: Extract<Resource, { kind: 'file' }> | undefined = undefined;
 
   /** The path is what `kept` has kept last. */
-  constructor(row: number, type: FileType, kept: Kept, length: number, used: number) {
+  constructor(row: number, type: FileType, kept: Kept, length: number) {
     this.row = row;
     this.type = type;
-    this.used = used;
     this.bytes = kept.chunk;
     this.start = kept.used - length;
     this.end = kept.used;
@@ -70,6 +73,9 @@ export const maxConnected = 1024;
 /** Files beyond which those go that were not named lately. */
 const mostFiles = 1 << 20;
 const usualSlots = 1 << 16;
+/** A row of the table of files; a power of two, so that a row is in one line of a processor's cache. */
+const wordsOfFile = 8;
+const usedAt = 5;
 
 export class SysFlowTables {
   private processes: (ProcessEntry | undefined)[] = [];
@@ -79,8 +85,8 @@ export class SysFlowTables {
   private exited: ProcessEntry[] = [];
   private last: ProcessEntry | undefined;
   private files: FileEntry[] = [];
-  /** Five words of identity a file. */
-  private words = new Int32Array(5 * 256);
+  /** Of each file five words of identity, and when it was named last, in ticks. */
+  private words = new Int32Array(wordsOfFile * 256);
   private fileSlots = emptySlots(512);
   private kept = new Kept();
   /** Counts files that were new, coarsely: how long ago something was named. */
@@ -102,7 +108,7 @@ export class SysFlowTables {
     this.last = undefined;
     this.files = [];
     this.fileSlots = this.fileSlots.length > usualSlots ? emptySlots(512) : this.fileSlots.fill(-1);
-    if (this.words.length > 5 * usualSlots) this.words = new Int32Array(5 * 256);
+    if (this.words.length > wordsOfFile * usualSlots) this.words = new Int32Array(wordsOfFile * 256);
     this.kept = new Kept();
   }
 
@@ -143,6 +149,8 @@ export class SysFlowTables {
       uid: 0,
       accepted: undefined,
       connected: undefined,
+      acceptedPort: -1,
+      acceptedAddress: 0,
     };
     this.processes[row] = entry;
     this.living++;
@@ -182,7 +190,7 @@ export class SysFlowTables {
     for (let slot = (first ^ (first >>> 15)) & mask; ; slot = (slot + 1) & mask) {
       const row = fileSlots[slot];
       if (row < 0) return undefined;
-      const w = 5 * row;
+      const w = wordsOfFile * row;
       if (
         words[w] === first &&
         words[w + 1] === word(bytes, at + 4) &&
@@ -190,9 +198,8 @@ export class SysFlowTables {
         words[w + 3] === word(bytes, at + 12) &&
         words[w + 4] === word(bytes, at + 16)
       ) {
-        const entry = this.files[row];
-        entry.used = this.tick;
-        return entry;
+        words[w + usedAt] = this.tick;
+        return this.files[row];
       }
     }
   }
@@ -204,7 +211,7 @@ export class SysFlowTables {
       // Written again, an identity mostly has the same path; perhaps another type.
       if (known.type === type && known.is(bytes, start, end)) return;
       this.kept.keep(bytes, start, end);
-      this.files[known.row] = new FileEntry(known.row, type, this.kept, end - start, this.tick);
+      this.files[known.row] = new FileEntry(known.row, type, this.kept, end - start);
       return;
     }
     if (++this.added >= this.mostFiles / 16) {
@@ -213,23 +220,25 @@ export class SysFlowTables {
     }
     if (this.files.length >= this.mostFiles) this.sweep();
     const row = this.files.length;
-    if (5 * row >= this.words.length) {
+    if (wordsOfFile * row >= this.words.length) {
       const words = new Int32Array(2 * this.words.length);
       words.set(this.words);
       this.words = words;
     }
-    for (let i = 0; i < 5; i++) this.words[5 * row + i] = word(bytes, at + 4 * i);
+    for (let i = 0; i < 5; i++) this.words[wordsOfFile * row + i] = word(bytes, at + 4 * i);
+    this.words[wordsOfFile * row + usedAt] = this.tick;
     this.kept.keep(bytes, start, end);
-    this.files.push(new FileEntry(row, type, this.kept, end - start, this.tick));
+    this.files.push(new FileEntry(row, type, this.kept, end - start));
     if (2 * this.files.length > this.fileSlots.length) this.rebuildFiles(2 * this.fileSlots.length);
-    else place(this.fileSlots, hashOfFile(this.words[5 * row]), row);
+    else place(this.fileSlots, hashOfFile(this.words[wordsOfFile * row]), row);
   }
 
   /** The half that was not named for longest goes. */
   private sweep(): void {
     const { files, words } = this;
     const named = new Map<number, number>();
-    for (const { used } of files) named.set(used, (named.get(used) ?? 0) + 1);
+    const usedOf = (row: number): number => words[wordsOfFile * row + usedAt];
+    for (const { row } of files) named.set(usedOf(row), (named.get(usedOf(row)) ?? 0) + 1);
     let limit = this.tick;
     for (let stay = 0; limit > 0; limit--) {
       stay += named.get(limit) ?? 0;
@@ -237,12 +246,12 @@ export class SysFlowTables {
     }
     const stays: FileEntry[] = [];
     const kept = new Kept();
-    for (const { row, type, bytes, start, end, used } of files) {
-      if (used < limit) continue;
+    for (const { row, type, bytes, start, end } of files) {
+      if (usedOf(row) < limit) continue;
       const to = stays.length;
-      words.copyWithin(5 * to, 5 * row, 5 * row + 5);
+      words.copyWithin(wordsOfFile * to, wordsOfFile * row, wordsOfFile * (row + 1));
       kept.keep(bytes, start, end);
-      stays.push(new FileEntry(to, type, kept, end - start, used));
+      stays.push(new FileEntry(to, type, kept, end - start));
     }
     this.files = stays;
     this.kept = kept;
@@ -252,7 +261,7 @@ export class SysFlowTables {
   private rebuildFiles(size: number): void {
     this.fileSlots = emptySlots(size);
     for (let row = 0; row < this.files.length; row++)
-      place(this.fileSlots, hashOfFile(this.words[5 * row]), row);
+      place(this.fileSlots, hashOfFile(this.words[wordsOfFile * row]), row);
   }
 
   get size(): { readonly processes: number; readonly files: number } {

@@ -16,16 +16,20 @@ import { RandomSource } from './random.ts';
 import { type RunOptions, type RunStop, run } from './scheduler.ts';
 import { snapshot } from './snapshot.ts';
 import { type ProcessSpec, spawnEntered, spawnInit } from './spawn.ts';
-import { callStack, placeOf } from './stack.ts';
+import { type CallStack, callStack, placeOf } from './stack.ts';
 import type { SyscallRow } from './syscall.ts';
 import type { Process, Task } from './task.ts';
 import { PtyTable } from './tty.ts';
 import type { Vfs } from './vfs.ts';
 import type { SysResult } from './wait.ts';
 
+const NO_STACK: CallStack = { frames: [], cut: false };
+
 /** The owner's ears. Functions live only here, so that the rest of the kernel can be copied. */
 export interface KernelHooks {
   onEffect(event: EffectEvent): void;
+  /** False: effects come without call stacks, which take longer than most system calls. */
+  readonly stacks?: boolean;
   /** Told once for each kind, name and place; `kernel.cuts` has the counts. */
   onCut(cut: Cut): void;
   /** A path that a system call looked for, absolute and normalized as text, whether it is there or not. */
@@ -155,7 +159,7 @@ export class Kernel {
   /** Records an effect of the syscall that this task is performing; result as for rax (negative errno if it failed). */
   effect(task: Task, effect: Effect, result: number): void {
     const { process } = task;
-    const { frames, cut } = callStack(this, task);
+    const { frames, cut } = this.hooks.stacks === false ? NO_STACK : callStack(this, task);
     const syscall = task.syscall === undefined ? '' : (this.syscalls[task.syscall.nr]?.name ?? '');
     this.noteNovelty(`${process.exe} ${printEffect(effect)} ${result < 0 ? result : ''}`);
     this.hooks.onEffect({

@@ -1,10 +1,12 @@
 // What Linux keeps in the flags of a mapping and the machine's regions have no place for: shared mappings of files that
-// are not open for writing (VM_MAYWRITE), and what fork does to a mapping (VM_WIPEONFORK, VM_DONTCOPY). Kept per
-// process as ranges; most processes have none.
+// are not open for writing (VM_MAYWRITE), what fork does to a mapping (VM_WIPEONFORK, VM_DONTCOPY), what is locked into
+// memory (VM_LOCKED, which is counted against a limit). Kept per process as ranges; most processes have none.
 import type { AddressSpace } from '../machine/index.ts';
-import type { Process } from './task.ts';
+import { CAP, capBit, RLIMIT } from './abi-process.ts';
+import { E } from './errno.ts';
+import type { Process, Task } from './task.ts';
 
-export type MarkKind = 'unwritable' | 'wiped' | 'uncopied';
+export type MarkKind = 'unwritable' | 'wiped' | 'uncopied' | 'locked';
 
 export interface MemoryMark {
   readonly start: number;
@@ -51,9 +53,30 @@ export function moveMarks(process: Process, from: number, length: number, to: nu
 
 /** What a fork leaves of the marked ranges in the child's memory. */
 export function forkMarks(child: Process, from: Process, space: AddressSpace): void {
-  child.marks = from.marks.filter(({ kind }) => kind !== 'uncopied');
+  child.marks = from.marks.filter(({ kind }) => kind !== 'uncopied' && kind !== 'locked');
   for (const { start, end, kind } of from.marks) {
     if (kind === 'wiped') space.discard(start, end - start);
     if (kind === 'uncopied') space.unmap(start, end - start);
   }
+}
+
+export const mayLock = (task: Task): boolean =>
+  (task.process.credentials.effective & capBit(CAP.IPC_LOCK)) !== 0n;
+
+/** Bytes that are locked, of the range or of all. */
+export const lockedBytes = (process: Process, start = 0, end = Number.MAX_SAFE_INTEGER): number =>
+  process.marks.reduce(
+    (sum, mark) =>
+      mark.kind === 'locked' && mark.start < end && mark.end > start
+        ? sum + Math.min(mark.end, end) - Math.max(mark.start, start)
+        : sum,
+    0,
+  );
+
+/** 0, or why mmap may not lock as much more. */
+export function mayMapLocked(task: Task, length: number): number {
+  const limit = task.process.rlimits[RLIMIT.MEMLOCK][0];
+  if (mayLock(task)) return 0;
+  if (limit === 0n) return -E.PERM;
+  return BigInt(lockedBytes(task.process) + length) > limit ? -E.AGAIN : 0;
 }

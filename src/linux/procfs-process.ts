@@ -194,15 +194,22 @@ function maps(kernel: Kernel, process: Process): string {
     .join('');
 }
 
+const HIDDEN_INODE = 1024;
+const DELETED = ' (deleted)';
+
 function mapLine(
   kernel: Kernel,
   { start, end, prot, shared, offset, name }: ReturnType<Process['space']['regions']>[number],
 ): string {
   const place = name.startsWith('/') ? kernel.vfs.internal(kernel, name) : undefined;
-  const device = place === undefined ? '00:00' : `00:${hex(place.dentry.inode.superblock.minor, 2)}`;
+  const gone = place === undefined && name.startsWith('/');
+  // Shared memory without a file of its own lies in the kernel's tmpfs (shm_mnt), as if it had been deleted there.
+  const minor = place?.dentry.inode.superblock.minor ?? (gone ? 1 : 0);
+  const ino = place?.dentry.inode.ino ?? (gone ? HIDDEN_INODE : 0);
+  const shown = gone && !name.endsWith(DELETED) ? `${name}${DELETED}` : name;
   const flags = `${(prot & 1) !== 0 ? 'r' : '-'}${(prot & 2) !== 0 ? 'w' : '-'}${(prot & 4) !== 0 ? 'x' : '-'}${shared ? 's' : 'p'}`;
-  const head = `${hex(start, 8)}-${hex(end, 8)} ${flags} ${hex(offset, 8)} ${device} ${place?.dentry.inode.ino ?? 0} `;
-  return name === '' ? head : `${head.padEnd(73)}${name}`;
+  const head = `${hex(start, 8)}-${hex(end, 8)} ${flags} ${hex(offset, 8)} 00:${hex(minor, 2)} ${ino} `;
+  return name === '' ? head : `${head.padEnd(73)}${shown}`;
 }
 
 function smaps(kernel: Kernel, process: Process): string {

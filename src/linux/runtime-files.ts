@@ -40,5 +40,6 @@ export function placeFile(kernel: Kernel, path: string, bytes: Uint8Array): bool
   if (!(superblock instanceof StoredSuperblock)) return false;
   const inode = new RegularInode(superblock, 0o644);
   inode.data.write(0, bytes);
-  return typeof createEntry({ kernel, task: undefined, actor: undefined }, walked, () => inode) !== 'number';
+  const change = { kernel, task: undefined, actor: undefined, outside: true };
+  return typeof createEntry(change, walked, () => inode) !== 'number';
 }

@@ -105,8 +105,10 @@ function shmdt(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const segment = kernel.ipc.shm.all().find(({ inode }) => inode === first?.backing);
   if (segment === undefined) return -E.INVAL;
   for (const region of regions)
-    if (region.backing === segment.inode && region.start - region.offset === address)
+    if (region.backing === segment.inode && region.start - region.offset === address) {
       space.unmap(region.start, region.end - region.start);
+      clearMarks(task.process, region.start, region.end);
+    }
   segment.dtime = secondsNow(kernel);
   segment.lpid = pid;
   kernel.ipc.shm.sweep(kernel);

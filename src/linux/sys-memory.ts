@@ -7,7 +7,7 @@ import { row } from './catalogue.ts';
 import { E } from './errno.ts';
 import type { OpenFile } from './file.ts';
 import type { Kernel } from './kernel.ts';
-import { addMark, clearMarks, isMarked, moveMarks } from './memory-marks.ts';
+import { addMark, clearMarks, isMarked, mayMapLocked, moveMarks } from './memory-marks.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Process, Task } from './task.ts';
 import { RegularFile } from './vfs-file.ts';
@@ -22,11 +22,15 @@ const MAP = {
   ANONYMOUS: 0x20,
   BIT32: 0x40,
   GROWSDOWN: 0x100,
+  LOCKED: 0x2000,
+  POPULATE: 0x8000,
   HUGETLB: 0x40000,
   FIXED_NOREPLACE: 0x100000,
 } as const;
 /** Flags that MAP_SHARED_VALIDATE knows (LEGACY_MAP_MASK). */
-const LEGACY_FLAGS = 0x7ff73 | (0x3f << 26);
+const LEGACY_FLAGS = 0x7f973 | (0x3f << 26);
+/** Bytes that a file can have (s_maxbytes of ext4 with pages for blocks). */
+const LARGEST_FILE = 0xffff_ffff * 4096;
 const PROT_GROWSDOWN = 0x01000000;
 const PROT_GROWSUP = 0x02000000;
 const MREMAP = { MAYMOVE: 1, FIXED: 2, DONTUNMAP: 4 } as const;
@@ -37,6 +41,11 @@ const REGION_LIMIT = 65530;
 const HIGHEST = ADDRESS_LIMIT - PAGE_SIZE;
 
 const pageUp = (length: number): number => Math.ceil(length / PAGE_SIZE) * PAGE_SIZE;
+/** PAGE_ALIGN of an argument: what is nearly 2^64 becomes 0. */
+export const pagesOf = (args: SysArgs, i: number): number => {
+  const aligned = BigInt.asUintN(64, args.long(i) + BigInt(PAGE_SIZE - 1)) & ~BigInt(PAGE_SIZE - 1);
+  return aligned > BigInt(2 * ADDRESS_LIMIT) ? 2 * ADDRESS_LIMIT : Number(aligned);
+};
 const isPage = (address: number): boolean => address % PAGE_SIZE === 0;
 
 const isFree = (process: Process, address: number, length: number): boolean =>
@@ -83,8 +92,10 @@ function mmap(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const flags = args.int(3);
   const anonymous = (flags & MAP.ANONYMOUS) !== 0;
   const file = anonymous ? undefined : task.process.files.get(args.int(4));
+  if ((args.long(5) & BigInt(PAGE_SIZE - 1)) !== 0n) return -E.INVAL;
   if (!anonymous && file === undefined) return -E.BADF;
-  const mapping = { length: pageUp(args.size(1)), prot: args.int(2) & 7, flags, offset: args.size(5) };
+  if (args.size(1) === 0) return -E.INVAL;
+  const mapping = { length: pagesOf(args, 1), prot: args.int(2) & 7, flags, offset: args.size(5) };
   const result = place(kernel, task, args.pointer(0), mapping, file);
   if (file !== undefined)
     kernel.effect(task, { op: 'MMAP', resource: file.resource(), access: letters(mapping) }, result);
@@ -108,17 +119,22 @@ function place(
   const { process } = task;
   const { length, flags, offset } = mapping;
   const type = flags & MAP.TYPE;
-  if (length === 0 || !isPage(offset) || type < MAP.SHARED || type > MAP.SHARED_VALIDATE) return -E.INVAL;
-  if (length > HIGHEST || (flags & (MAP.HUGETLB | MAP.ANONYMOUS)) === (MAP.HUGETLB | MAP.ANONYMOUS))
+  if (
+    length === 0 ||
+    length > HIGHEST ||
+    (flags & (MAP.HUGETLB | MAP.ANONYMOUS)) === (MAP.HUGETLB | MAP.ANONYMOUS)
+  )
     return -E.NOMEM;
-  const backing = file === undefined ? undefined : backingFor(file, mapping);
-  if (typeof backing === 'number') return backing;
-  if (file !== undefined && type === MAP.SHARED_VALIDATE && (flags & ~LEGACY_FLAGS) !== 0)
-    return -E.OPNOTSUPP;
-  if (process.space.regions().length >= REGION_LIMIT || !fitsLimit(process, length)) return -E.NOMEM;
+  if (process.space.regions().length >= REGION_LIMIT) return -E.NOMEM;
   const address = chooseAddress(kernel, process, hint, mapping);
   if (address < 0) return address;
-  const name = file === undefined ? '' : nameOf(file.resource());
+  const unlocked = (flags & MAP.LOCKED) === 0 ? 0 : mayMapLocked(task, length);
+  if (unlocked !== 0) return unlocked;
+  const backing = file === undefined ? typeError(flags) : backingFor(file, mapping);
+  if (typeof backing === 'number') return backing;
+  if (!fitsLimit(process, length)) return -E.NOMEM;
+  const unnamed = type === MAP.PRIVATE ? '' : '/dev/zero (deleted)';
+  const name = file === undefined ? unnamed : nameOf(file.resource());
   clearMarks(process, address, address + length);
   process.space.map({
     address,
@@ -131,13 +147,24 @@ function place(
   });
   if (file !== undefined && type !== MAP.PRIVATE && !mayBecomeWritable(file))
     addMark(process, { start: address, end: address + length, kind: 'unwritable' });
+  if ((flags & MAP.LOCKED) !== 0) addMark(process, { start: address, end: address + length, kind: 'locked' });
+  if ((flags & (MAP.LOCKED | MAP.POPULATE)) !== 0) populate(process, address, address + length);
   if ((flags & MAP.GROWSDOWN) !== 0) process.growing.push(address + length);
   return address;
 }
 
-function backingFor(file: OpenFile, { prot, flags }: Mapping): Backing | number {
+/** Anonymous memory is shared or private, nothing else. */
+const typeError = (flags: number): undefined | number =>
+  [MAP.SHARED, MAP.PRIVATE].some((type) => type === (flags & MAP.TYPE)) ? undefined : -E.INVAL;
+
+/** In the order in which Linux looks (do_mmap). */
+function backingFor(file: OpenFile, { prot, flags, offset, length }: Mapping): Backing | number {
   const access = file.flags & 3;
-  const shared = (flags & MAP.TYPE) !== MAP.PRIVATE;
+  const type = flags & MAP.TYPE;
+  const shared = type !== MAP.PRIVATE;
+  if (offset + length > LARGEST_FILE && file instanceof RegularFile) return -E.OVERFLOW;
+  if (type < MAP.SHARED || type > MAP.SHARED_VALIDATE) return -E.INVAL;
+  if (type === MAP.SHARED_VALIDATE && (flags & ~LEGACY_FLAGS) !== 0) return -E.OPNOTSUPP;
   if (access === 1 || (shared && (prot & PROT.WRITE) !== 0 && access !== 2)) return -E.ACCES;
   if (shared && (prot & PROT.WRITE) !== 0 && isWriteSealed(file)) return -E.PERM;
   return file.backing() ?? -E.NODEV;
@@ -152,26 +179,45 @@ const nameOf = (resource: Resource): string => (resource.kind === 'file' ? resou
 
 function chooseAddress(kernel: Kernel, process: Process, hint: number, { length, flags }: Mapping): number {
   if ((flags & (MAP.FIXED | MAP.FIXED_NOREPLACE)) !== 0) {
-    if (!isPage(hint)) return -E.INVAL;
     if (hint + length > HIGHEST) return -E.NOMEM;
+    if (!isPage(hint)) return -E.INVAL;
     if (hint < LOWEST) return -E.PERM;
     if ((flags & MAP.FIXED_NOREPLACE) !== 0 && !isFree(process, hint, length)) return -E.EXIST;
     return hint;
   }
-  const wanted = pageUp(hint);
+  const wanted = hint === 0 ? 0 : Math.max(hint - (hint % PAGE_SIZE), LOWEST);
   if (wanted >= LOWEST && wanted + length <= HIGHEST && isFree(process, wanted, length)) return wanted;
   const top = (flags & MAP.BIT32) !== 0 ? 0x8000_0000 : kernel.layout.mmapTop;
   return process.space.findFree(length, top) ?? -E.NOMEM;
 }
 
-function munmap(_kernel: Kernel, { process }: Task, args: SysArgs): SysResult {
-  const address = args.pointer(0);
-  const length = pageUp(args.size(1));
-  if (!isPage(address) || length === 0 || address + length > ADDRESS_LIMIT) return -E.INVAL;
+function drop(process: Process, address: number, length: number): void {
   process.space.unmap(address, length);
   clearMarks(process, address, address + length);
+}
+
+function munmap(_kernel: Kernel, { process }: Task, args: SysArgs): SysResult {
+  const address = args.pointer(0);
+  const length = pagesOf(args, 1);
+  if (!isPage(address) || length === 0 || address + length > ADDRESS_LIMIT) return -E.INVAL;
+  drop(process, address, length);
   process.growing = process.growing.filter((end) => end <= address || end > address + length);
   return 0;
+}
+
+/**
+ * Pages are brought in at once, which shows in private pages of files only: they are copies from now on, where they may be
+ * written, and what others write to the file is not seen there.
+ */
+export function populate({ space }: Process, start: number, end: number): void {
+  for (const region of space.regions()) {
+    const { backing, prot, offset } = region;
+    if (region.end <= start || region.start >= end) continue;
+    if (backing === undefined || region.shared || (prot & PROT.WRITE) === 0) continue;
+    const reached = Math.min(end, region.end, region.start + pageUp(backing.size) - offset);
+    for (let at = Math.max(start, region.start); at < reached; at += PAGE_SIZE)
+      space.write8(at, space.read8(at));
+  }
 }
 
 /** Regions that a range meets, lowest first; undefined where a part of it is not mapped. */
@@ -207,10 +253,11 @@ function mprotect(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const { process } = task;
   const flags = args.int(2);
   let address = args.pointer(0);
-  let length = pageUp(args.size(1));
-  if ((flags & ~(7 | PROT_GROWSDOWN | PROT_GROWSUP)) !== 0 || !isPage(address)) return -E.INVAL;
-  if (length === 0) return 0;
-  if (address + length > ADDRESS_LIMIT) return -E.NOMEM;
+  let length = pagesOf(args, 1);
+  if (!isPage(address)) return -E.INVAL;
+  if (args.size(1) === 0) return 0;
+  if (length === 0) return -E.NOMEM;
+  if ((flags & ~(7 | PROT_GROWSDOWN | PROT_GROWSUP)) !== 0) return -E.INVAL;
   if ((flags & PROT_GROWSDOWN) !== 0) {
     const region = process.space.find(address);
     if (region === undefined || !process.growing.includes(region.end)) return -E.INVAL;
@@ -228,8 +275,8 @@ function mremap(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const { process } = task;
   const { space } = process;
   const from = args.pointer(0);
-  const oldLength = pageUp(args.size(1));
-  const newLength = pageUp(args.size(2));
+  const oldLength = pagesOf(args, 1);
+  const newLength = pagesOf(args, 2);
   const flags = args.int(3);
   const fixed = (flags & MREMAP.FIXED) !== 0;
   if (!isPage(from) || newLength === 0 || (flags & ~7) !== 0 || (fixed && (flags & MREMAP.MAYMOVE) === 0))
@@ -238,14 +285,18 @@ function mremap(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   if (keeps && ((flags & MREMAP.MAYMOVE) === 0 || oldLength !== newLength)) return -E.INVAL;
   if (oldLength === 0 || keeps)
     return copyOrKeep(kernel, task, { from, oldLength, newLength, to: fixed ? args.pointer(4) : undefined });
-  if (regionsIn(process, from, from + oldLength) === undefined) return -E.FAULT;
+  const region = space.find(from);
+  if (region === undefined) return -E.FAULT;
   if (fixed) return moveTo(task, { from, oldLength, newLength, to: args.pointer(4) });
   if (newLength <= oldLength) {
-    if (newLength < oldLength) space.unmap(from + newLength, oldLength - newLength);
+    if (newLength < oldLength) drop(process, from + newLength, oldLength - newLength);
     return from;
   }
-  const region = space.find(from);
-  if (region === undefined || region.end < from + oldLength) return -E.FAULT;
+  if (region.end < from + oldLength) return -E.FAULT;
+  if (isMarked(process, from, region.end, 'locked')) {
+    const refused = mayMapLocked(task, newLength - oldLength);
+    if (refused !== 0) return refused;
+  }
   if (!fitsLimit(process, newLength - oldLength)) return -E.NOMEM;
   if (
     region.end === from + oldLength &&
@@ -291,7 +342,11 @@ function copyOrKeep(
     return -E.INVAL;
   const at = oldLength === 0 ? to : from;
   space.unmap(to, newLength);
-  if (oldLength > 0) space.move(from, oldLength, to);
+  clearMarks(process, to, to + newLength);
+  if (oldLength > 0) {
+    space.move(from, oldLength, to);
+    moveMarks(process, from, oldLength, to);
+  }
   extend(
     process,
     { ...region, offset: region.offset + (from - region.start), start: at, end: at },
@@ -332,7 +387,7 @@ function moveTo(
   const region = process.space.find(from);
   if (region === undefined || region.end < from + Math.min(move.oldLength, newLength)) return -E.FAULT;
   process.space.unmap(to, newLength);
-  if (newLength < move.oldLength) process.space.unmap(from + newLength, move.oldLength - newLength);
+  if (newLength < move.oldLength) drop(process, from + newLength, move.oldLength - newLength);
   const moved = Math.min(move.oldLength, newLength);
   process.space.move(from, moved, to);
   moveMarks(process, from, moved, to);

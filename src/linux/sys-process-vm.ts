@@ -1,6 +1,6 @@
 // process_vm_readv(2) and process_vm_writev(2): bytes to and from the memory of a process. A process may do it to itself
 // and, with the rights of ptrace, to others; container runtimes allow the calls on Linux 4.8 and later.
-import { MemoryFault } from '../machine/index.ts';
+import { type AddressSpace, MemoryFault, PROT } from '../machine/index.ts';
 import { CAP, capBit } from './abi-process.ts';
 import { row } from './catalogue.ts';
 import { E } from './errno.ts';
@@ -74,6 +74,7 @@ function take(
   const bytes = new Uint8Array(length);
   let at = 0;
   const all = touchAll(parts(remote, length), (part) => {
+    allow(space, part, PROT.READ);
     bytes.set(space.read(part.address, part.length), at);
     at += part.length;
   });
@@ -84,10 +85,18 @@ function take(
 function put({ space }: Process, remote: readonly Vector[], bytes: Uint8Array): number {
   let at = 0;
   const all = touchAll(parts(remote, bytes.length), (part) => {
+    allow(space, part, PROT.WRITE);
     space.write(part.address, bytes.subarray(at, at + part.length));
     at += part.length;
   });
   return all || at > 0 ? at : -E.FAULT;
+}
+
+/** The mapping's own rights count: the processor would read what may only be written. */
+function allow(space: AddressSpace, { address }: Vector, right: number): void {
+  const region = space.find(address);
+  if (region === undefined || (region.prot & right) === 0)
+    throw new MemoryFault(address, right === PROT.WRITE ? 'write' : 'read');
 }
 
 /** Whether all parts could be touched. */

@@ -101,7 +101,11 @@ function bind(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const result = found.bind(kernel, task, address);
   // A unix socket that asks for any name shows the name that it has when it asks.
   const unnamed = address.family === 'unix' && address.path === '';
-  kernel.effect(task, effectOn('BIND', unnamed ? before : named(kernel, task, found, address, 'local')), result);
+  kernel.effect(
+    task,
+    effectOn('BIND', unnamed ? before : named(kernel, task, found, address, 'local')),
+    result,
+  );
   return result;
 }
 

@@ -14,6 +14,8 @@ export interface Change {
   readonly kernel: Kernel;
   readonly task: Task | undefined;
   readonly actor: Actor;
+  /** From outside of the container, whose mounts may be read-only for it alone. */
+  readonly outside?: boolean;
 }
 
 /** 0 where a name may be added to the directory. */
@@ -35,7 +37,7 @@ export function createEntry(
   const { parent } = walked;
   const directory = parent.dentry.inode;
   if (!(directory instanceof DirectoryInode)) return -E.NOTDIR;
-  if (parent.mount.flags.readOnly) return -E.ROFS;
+  if (parent.mount.flags.readOnly && change.outside !== true) return -E.ROFS;
   const denied = mayCreate(actor, parent);
   if (denied !== 0) return denied;
   const inode = make(directory);

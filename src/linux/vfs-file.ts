@@ -1,6 +1,6 @@
 // Regular files: of the image with pages written over them, of tmpfs, and memfd.
 import type { FileNode } from '../image/index.ts';
-import type { Backing } from '../machine/index.ts';
+import { type Backing, PAGE_SIZE } from '../machine/index.ts';
 import { F, O, S, SEAL } from './abi-file.ts';
 import { SIG } from './abi-signal.ts';
 import { E } from './errno.ts';
@@ -98,13 +98,27 @@ export class RegularInode extends Inode implements Backing {
     }
     kernel.machine.memory.sync(this);
     const before = this.data.stored;
+    const length = this.size;
     this.data.truncate(size);
     this.superblock.used += this.data.stored - before;
+    const shrunk = size < length;
     kernel.machine.memory.backingChanged(this, size, Number.MAX_SAFE_INTEGER - size);
+    if (shrunk) this.unmapBeyond(kernel, size);
     this.mode = withoutPrivileges(actor, this);
     this.xattrs?.delete('security.capability');
     this.touch(kernel);
     return 0;
+  }
+
+  /** Pages that are wholly beyond the end go from all mappings, private copies too (unmap_mapping_range). */
+  private unmapBeyond(kernel: Kernel, size: number): void {
+    const end = Math.ceil(size / PAGE_SIZE) * PAGE_SIZE;
+    for (const { space } of kernel.processes.values())
+      for (const region of space.regions()) {
+        if (region.backing !== this) continue;
+        const from = region.start + Math.max(0, end - region.offset);
+        if (from < region.end) space.discard(from, region.end - from);
+      }
   }
 
   override free(): void {

@@ -121,7 +121,12 @@ function allPaths(tree: Tree): { readonly paths: number; readonly seconds: numbe
     machine: createMachine({ engine: 'fast' }),
     budgets: DEFAULT_BUDGETS,
   });
-  const search = new SymbolicSearch(explorer, { ...symbolicBudgets(1024), queries: 100_000 });
+  const search = new SymbolicSearch(explorer, {
+    ...symbolicBudgets(1024),
+    queries: 100_000,
+    patience: Infinity,
+    tries: Infinity,
+  });
   const seen = new Set<string>();
   const from = process.cpuUsage();
   const seed = {

@@ -5,7 +5,7 @@ import { CLIENT_PORTS } from './environments.ts';
 import type { Launch } from './launch.ts';
 import type { NameSearch } from './names.ts';
 import type { StepRecorder, SymbolicPlay } from './recorders.ts';
-import { type Action, encodePayload } from './scenario.ts';
+import { type Action, encodePayload, type Payload } from './scenario.ts';
 import type { Step } from './trace.ts';
 
 /** Whether these steps of a run, in so many instructions, are all that need be seen of it. */
@@ -87,7 +87,10 @@ export class Player {
         world.setOutside(this.kernel, action.how);
         return 0n;
       case 'place':
-        placeFile(this.kernel, decodeText(this.plain(action.path)), PLACED);
+        this.place(decodeText(this.plain(action.path)), action.payload);
+        return 0n;
+      case 'answer':
+        this.recorder.remotes?.says(action.nth, this.bytes(action.payload));
         return 0n;
       case 'enter':
         this.enter(action.entry);
@@ -95,6 +98,12 @@ export class Player {
       case 'wait':
         return BigInt(action.ms) * 1_000_000n;
     }
+  }
+
+  private place(path: string, payload: Payload | undefined): void {
+    const bytes = payload === undefined ? PLACED : this.bytes(payload);
+    placeFile(this.kernel, path, bytes);
+    if (payload !== undefined) this.options.symbolic?.onPlaced(path, bytes);
   }
 
   private enter(index: number): void {

@@ -23,8 +23,15 @@ export interface SymbolicPlay {
   readonly engine: Engine;
   /** Called with every message before it is sent: what is sent in its place, with shadows. */
   send(bytes: Uint8Array): Uint8Array;
-  /** Told of every system call before anything is done, and of every effect. */
+  /** Called with every answer of those outside, likewise. */
+  answer(nth: number, bytes: Uint8Array): Uint8Array;
+  /** The bytes of a message came to be a file. */
+  onPlaced(path: string, bytes: Uint8Array): void;
+  /** A path that was looked for. */
+  onPath(path: string): void;
+  /** Told of every system call before anything is done and when it has ended, and of every effect. */
   onCall(task: Task, row: SyscallRow, args: readonly bigint[]): void;
+  onResult(task: Task, row: SyscallRow, args: readonly bigint[], result: number): void;
   onEffect(event: EffectEvent): void;
 }
 
@@ -109,7 +116,22 @@ export class SymbolicRecorder extends StepRecorder {
     this.play.onEffect(event);
   }
 
+  override onPath(task: Task, path: string): void {
+    super.onPath(task, path);
+    this.play.onPath(path);
+  }
+
+  override onIdle(kernel: Kernel): boolean {
+    if (this.remotes !== undefined) this.remotes.onAnswer = (nth, bytes) => this.play.answer(nth, bytes);
+    return super.onIdle(kernel);
+  }
+
   onSyscallEntry(task: Task, row: SyscallRow, args: readonly bigint[]): void {
     this.play.onCall(task, row, args);
+  }
+
+  onSyscall(...[task, row, args, result]: Parameters<NonNullable<KernelHooks['onSyscall']>>): void {
+    if (typeof result === 'number' || typeof result === 'bigint')
+      this.play.onResult(task, row, args, Number(result));
   }
 }

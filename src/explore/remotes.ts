@@ -14,12 +14,28 @@ export class Remotes {
   private lastDatagram = -1;
   /** By number of a connection: bytes of the container's that were looked at. */
   private readonly heard = new Map<number, number>();
+  /** Answers that were given so far, and what is given in their place, by number. */
+  private given = 0;
+  private readonly said = new Map<number, Uint8Array>();
 
   /** `kernel`: what it has sent already was answered, or was not. */
   constructor(environment: Environment, kernel: Kernel) {
     this.names = namesOf(environment);
     for (const { id } of world.sentDatagrams(kernel)) this.lastDatagram = id;
     for (const id of world.asked(kernel)) this.heard.set(id, world.received(kernel, id).length);
+  }
+
+  /** The answer of this number is another one than theirs. */
+  says(nth: number, bytes: Uint8Array): void {
+    this.said.set(nth, bytes);
+  }
+
+  /** Told of every answer before it is given: what is given in its place. */
+  onAnswer: ((nth: number, bytes: Uint8Array) => Uint8Array) | undefined;
+
+  private answer(bytes: Uint8Array): Uint8Array {
+    const nth = this.given++;
+    return this.said.get(nth) ?? this.onAnswer?.(nth, bytes) ?? bytes;
   }
 
   /** Answers what was asked since; whether anything was said. */
@@ -34,7 +50,7 @@ export class Remotes {
       this.left--;
       const first = how === 'denies' ? undefined : greeting(peer.port);
       if (how === 'denies') world.close(kernel, id);
-      else if (first !== undefined) world.send(kernel, id, first.bytes);
+      else if (first !== undefined) world.send(kernel, id, this.answer(first.bytes));
     }
     if (how === 'answers') this.answerConnections(kernel);
     return this.left < before;
@@ -46,7 +62,8 @@ export class Remotes {
       this.lastDatagram = id;
       if (peer.port !== 53) continue;
       const answer = answerDns(bytes, how === 'answers' ? this.names : undefined);
-      if (answer !== undefined && world.answerDatagram(kernel, id, answer)) this.left--;
+      if (answer === undefined) continue;
+      if (world.answerDatagram(kernel, id, this.answer(answer))) this.left--;
     }
   }
 
@@ -60,7 +77,7 @@ export class Remotes {
       if (answer === undefined) continue;
       this.heard.set(id, all.length);
       this.left--;
-      world.send(kernel, id, answer.bytes);
+      world.send(kernel, id, this.answer(answer.bytes));
       if (answer.ends) world.closeWrite(kernel, id);
     }
   }

@@ -27,8 +27,10 @@ export type Action =
   | { readonly do: 'outside'; readonly how: Outside }
   /** The runtime starts one of the launch's commands in the container. */
   | { readonly do: 'enter'; readonly entry: number }
-  /** A file comes to be there, from a volume or from an earlier request. */
-  | { readonly do: 'place'; readonly path: string }
+  /** A file comes to be there, from a volume or from an earlier request; with some digits in it where nothing is said. */
+  | { readonly do: 'place'; readonly path: string; readonly payload?: Payload }
+  /** From now on those outside give this as their answer number `nth` (from 0) of the scenario. */
+  | { readonly do: 'answer'; readonly nth: number; readonly payload: Payload }
   /** Virtual time passes, in ms, with all timers that expire in it. */
   | { readonly do: 'wait'; readonly ms: number };
 
@@ -247,7 +249,9 @@ export function askingForNames(scenario: Scenario, directory: string): Scenario 
     name: `${scenario.name}, name in ${directory}`,
     actions: scenario.actions.map(
       (action): Action =>
-        'payload' in action ? { ...action, payload: action.payload.replaceAll('{token}', '{name}') } : action,
+        'payload' in action && action.payload !== undefined
+          ? { ...action, payload: action.payload.replaceAll('{token}', '{name}') }
+          : action,
     ),
   };
 }

@@ -20,6 +20,7 @@ export class SymbolicCuts {
     string,
     { readonly kind: ConstraintKind; readonly at: number; readonly open: Set<number> }
   >();
+  private readonly fixed = new Set<number>();
   private dropped = 0;
 
   lost(losses: Iterable<Loss>): void {
@@ -29,6 +30,11 @@ export class SymbolicCuts {
       if (known === undefined) this.losses.set(key, { ...loss });
       else known.count += loss.count;
     }
+  }
+
+  /** A branch that the environment decides on. */
+  environment(at: number): void {
+    this.fixed.add(at);
   }
 
   /** Decisions of a run beyond those that are noted. */
@@ -64,6 +70,8 @@ export class SymbolicCuts {
       out.push({ kind: 'budget', what, consequence, at });
     };
     for (const at of branches) budget('branch on input', 'its other side was not tried', at);
+    for (const at of this.fixed)
+      budget('branch on the environment', 'time, process numbers, random bytes, peers: as they are here', at);
     for (const { kind, at, open } of this.pinned.values())
       if (kind !== 'branch' && [...open].some((call) => !isSettled(call)))
         budget(PINNED[kind], 'runs went on with the values that they had; not all others were tried', at);

@@ -1,27 +1,40 @@
-// Inputs of a symbolic search: the messages of a scenario as bytes, one variable a byte, and back.
+// Inputs of a symbolic search: the messages of a scenario as bytes, one variable a byte, with their lengths and with
+// what others gave the run (symbolic-sources.ts), and back.
 import { encodeText } from '../bytes/index.ts';
-import type { Assignment, Expressions } from '../expr/index.ts';
-import { setByteShadow } from '../machine/index.ts';
+import type { Expression, Expressions } from '../expr/index.ts';
 import { type Action, encodePayload, type Scenario } from './scenario.ts';
 
-/** A scenario and the bytes of its messages in the order in which they are sent. */
+/** Bytes that came from elsewhere than the scenario's actions, in one run. */
+export interface Given {
+  readonly bytes: Uint8Array;
+  /** Another run can have others in their place: what those outside answered. */
+  readonly open: boolean;
+}
+
+/** A scenario and the bytes of its messages in the order of the actions that have some. */
 export interface SymbolicInput {
   readonly scenario: Scenario;
   readonly messages: readonly Uint8Array[];
+  /** Sends that come first and stay as they are. */
+  readonly known: number;
+  /** By source: what the run of it was given beside its messages. */
+  readonly given: ReadonlyMap<string, Given>;
 }
 
-export function inputOf(scenario: Scenario, token: string): SymbolicInput {
+export function inputOf(scenario: Scenario, token: string, known = 0): SymbolicInput {
   const messages = scenario.actions.flatMap((action) =>
-    'payload' in action ? [encodePayload(action.payload, token, undefined)] : [],
+    'payload' in action && action.payload !== undefined
+      ? [encodePayload(action.payload, token, undefined)]
+      : [],
   );
-  return { scenario, messages };
+  return { scenario, messages, known, given: new Map() };
 }
 
 /** The scenario that sends these messages; where one still has the clients' own text, other clients have theirs. */
 export function scenarioOf(input: SymbolicInput, name: string, token: string): Scenario {
   let next = 0;
   const actions = input.scenario.actions.map((action): Action => {
-    if (!('payload' in action)) return action;
+    if (!('payload' in action) || action.payload === undefined) return action;
     const text = Array.from(input.messages[next++], (byte) => String.fromCharCode(byte)).join('');
     return { ...action, payload: text.replaceAll(token, '{token}') };
   });
@@ -69,7 +82,7 @@ export function withOwnText(
   texts: readonly string[],
   name: string,
 ): Scenario | undefined {
-  const messages = scenario.actions.flatMap((action) => ('payload' in action ? [action.payload] : []));
+  const messages = scenario.actions.flatMap((action) => ('payload' in action ? (action.payload ?? []) : []));
   const parts = [...new Set(texts.flatMap((text) => text.split('/')))]
     .map((part) => Array.from(encodeText(part), (byte) => String.fromCharCode(byte)).join(''))
     .filter((part) => part !== '' && messages.some((message) => message.includes(part)));
@@ -77,7 +90,7 @@ export function withOwnText(
   const long = parts.filter((part) => part.length >= SHORTEST_PART).sort((a, b) => b.length - a.length);
   if (long.length === 0) return undefined;
   const actions = scenario.actions.map((action): Action => {
-    if (!('payload' in action)) return action;
+    if (!('payload' in action) || action.payload === undefined) return action;
     return {
       ...action,
       payload: long.reduce((text, part) => text.replaceAll(part, '{token}'), action.payload),
@@ -86,56 +99,159 @@ export function withOwnText(
   return { name, actions };
 }
 
-/** The variables of one run: byte `i` of message `m`. */
-export class InputVariables {
-  private readonly x: Expressions;
-  private next = 0;
+/**
+ * Sources of variables by name: `in2`, the bytes of the third message; `len2`, its length beyond `lengthBase`; `answer0`,
+ * those of an answer from outside; others are the environment's and stay as they are.
+ */
+export const messageSource = (message: number): string => `in${message}`;
+export const lengthSource = (message: number): string => `len${message}`;
+export const answerSource = (nth: number): string => `answer${nth}`;
+export const variableName = (source: string, at: number): string => `${source}[${at}]`;
 
-  constructor(x: Expressions) {
-    this.x = x;
-  }
+/** Lengths that a message may have are told by one byte, from here on. */
+export const lengthBase = (length: number): number => Math.max(0, length - 128);
 
-  /** The bytes with shadows, as the next message of the run. */
-  send(bytes: Uint8Array): Uint8Array {
-    const message = this.next++;
-    const sent = bytes.slice();
-    setByteShadow(
-      sent,
-      Int32Array.from(sent, (_, i) => this.x.variable(8, variableName(message, i))),
-    );
-    return sent;
-  }
+interface Place {
+  readonly source: string;
+  readonly at: number;
 }
 
-const variableName = (message: number, at: number): string => `in${message}[${at}]`;
+const places = new Map<string, Place>();
+const MAX_PLACES = 100_000;
 
 /** Which byte a variable is. */
-export function placeOf(x: Expressions, variable: number): { readonly message: number; readonly at: number } {
-  const found = /^in(\d+)\[(\d+)\]$/.exec(x.variableAt(variable).name);
-  return { message: Number(found?.[1] ?? -1), at: Number(found?.[2] ?? -1) };
+export function placeOf(x: Expressions, variable: number): Place {
+  const { name } = x.variableAt(variable);
+  let place = places.get(name);
+  if (place === undefined) {
+    const [, source, at] = /^(.*)\[(\d+)\]$/.exec(name) ?? ['', '', '-1'];
+    place = { source, at: Number(at) };
+    if (places.size > MAX_PLACES) places.clear();
+    places.set(name, place);
+  }
+  return place;
 }
 
-/** The bytes of an input as values of its variables. */
-export function assignmentOf(x: Expressions, { messages }: SymbolicInput): Assignment {
-  return {
-    get: (variable) => {
-      const { message, at } = placeOf(x, variable);
-      const byte = messages[message]?.[at];
-      return byte === undefined ? undefined : BigInt(byte);
-    },
-  };
+const numberIn = (kind: string, source: string): number => {
+  const [, name, digits] = /^([a-z]+)(\d+)$/.exec(source) ?? [];
+  return name === kind ? Number(digits) : -1;
+};
+/** Number of the message that a source is, or whose length it is; -1. */
+export const messageOf = (source: string): number => numberIn('in', source);
+const lengthOf = (source: string): number => numberIn('len', source);
+
+/** Whether an expression is of nothing but lengths of messages. */
+export function isOfLengths(x: Expressions, e: Expression): boolean {
+  const variables = x.variables(e);
+  return variables.length > 0 && variables.every((variable) => lengthOf(placeOf(x, variable).source) >= 0);
 }
 
-/** The input with other values of some variables. */
+/** What a byte was in the run of an input. */
+export function byteOf(x: Expressions, input: SymbolicInput, variable: number): number | undefined {
+  const { source, at } = placeOf(x, variable);
+  const message = messageOf(source);
+  if (message >= 0) return input.messages[message]?.[at];
+  const measured = lengthOf(source);
+  if (measured >= 0) {
+    const length = input.messages[measured]?.length;
+    return length === undefined ? undefined : length - lengthBase(length);
+  }
+  const bytes = input.given.get(source)?.bytes;
+  const { width } = x.variableAt(variable);
+  if (bytes === undefined || width <= 8) return bytes?.[at];
+  return bytes.reduceRight((value, byte) => value * 256 + byte, 0);
+}
+
+/** Whether no input decides on a variable: it is the environment's. */
+export function isFixed(x: Expressions, input: SymbolicInput, variable: number): boolean {
+  return input.given.get(placeOf(x, variable).source)?.open === false;
+}
+
+/** Longest message that is made of a shorter one. */
+const MAX_LENGTH = 16_384;
+const FILLER = 0x61;
+
+/** The input with other values of some variables; undefined where it can't have them. */
 export function changedInput(
   x: Expressions,
   input: SymbolicInput,
   values: ReadonlyMap<number, number>,
-): SymbolicInput {
-  const messages = input.messages.map((bytes) => bytes.slice());
+): SymbolicInput | undefined {
+  const messages: Uint8Array[] = input.messages.map((bytes) => bytes.slice());
+  const answers = new Map<number, Uint8Array>();
   for (const [variable, value] of values) {
-    const { message, at } = placeOf(x, variable);
-    if (messages[message] !== undefined && at < messages[message].length) messages[message][at] = value;
+    const { source, at } = placeOf(x, variable);
+    const nth = numberIn('answer', source);
+    const target = nth >= 0 ? answerOf(input, nth, answers) : messages[messageOf(source)];
+    if (target !== undefined && at < target.length) target[at] = value;
   }
-  return { scenario: input.scenario, messages };
+  for (const [variable, value] of values) {
+    const measured = lengthOf(placeOf(x, variable).source);
+    if (measured < 0 || messages[measured] === undefined) continue;
+    const length = lengthBase(messages[measured].length) + value;
+    if (length === 0 || length > MAX_LENGTH) return undefined;
+    messages[measured] = resized(messages[measured], length);
+  }
+  return withAnswers({ ...input, messages, given: new Map() }, answers);
 }
+
+function answerOf(
+  { given }: SymbolicInput,
+  nth: number,
+  answers: Map<number, Uint8Array>,
+): Uint8Array | undefined {
+  const bytes = answers.get(nth) ?? given.get(answerSource(nth))?.bytes.slice();
+  if (bytes !== undefined) answers.set(nth, bytes);
+  return bytes;
+}
+
+function resized(bytes: Uint8Array, length: number): Uint8Array {
+  const out = new Uint8Array(length).fill(FILLER);
+  out.set(bytes.subarray(0, length));
+  return out;
+}
+
+/** The input with actions that give these answers. */
+function withAnswers(input: SymbolicInput, answers: ReadonlyMap<number, Uint8Array>): SymbolicInput {
+  let out = input;
+  for (const [nth, bytes] of answers) {
+    const { name, actions } = out.scenario;
+    const action: Action = { do: 'answer', nth, payload: '' };
+    out = {
+      ...out,
+      scenario: { name, actions: [action, ...actions] },
+      messages: [bytes, ...out.messages],
+    };
+  }
+  return out;
+}
+
+/** The input where a file is there. */
+export function withFile(input: SymbolicInput, path: string, content: Uint8Array): SymbolicInput {
+  const { name, actions } = input.scenario;
+  const action: Action = { do: 'place', path, payload: '' };
+  return {
+    ...input,
+    scenario: { name: `${name}, ${path}`, actions: [action, ...actions] },
+    messages: [content, ...input.messages],
+    given: new Map(),
+  };
+}
+
+/** What was sent, and one more message on the same connection; undefined where the input has no connection. */
+export function goingOn(input: SymbolicInput, message: Uint8Array): SymbolicInput | undefined {
+  const { name, actions } = input.scenario;
+  const last = actions.findLastIndex((action) => action.do === 'send');
+  const send = actions[last];
+  if (send?.do !== 'send') return undefined;
+  const payloads = actions.slice(0, last + 1).filter(hasMessage).length;
+  return {
+    scenario: { name, actions: [...actions.slice(0, last + 1), send, ...actions.slice(last + 1)] },
+    messages: [...input.messages.slice(0, payloads), message, ...input.messages.slice(payloads)],
+    known: actions.filter((action) => action.do === 'send').length,
+    given: new Map(),
+  };
+}
+
+/** Whether one of the input's messages is the action's. */
+export const hasMessage = (action: Action): boolean => 'payload' in action && action.payload !== undefined;

@@ -3,6 +3,7 @@ import type { Expression, Expressions } from '../expr/index.ts';
 import { columnOver, columnValue, PathCondition } from '../expr/index.ts';
 import type { ByVariable, Constraint, PathListener } from '../machine/index.ts';
 import { unfolded } from './symbolic-conditions.ts';
+import { isOfLengths } from './symbolic-input.ts';
 
 /** Conditions that one run notes; what is decided after that is not turned around. */
 const MAX_CONSTRAINTS = 6000;
@@ -66,6 +67,8 @@ export class RunPath implements PathListener {
   }
 
   onConstraint(constraint: Constraint): void {
+    // what stands at the end of a message is no other thing where it ends elsewhere
+    if (constraint.kind !== 'branch' && isOfLengths(this.x, constraint.expression)) return;
     if (this.decisions.length >= MAX_CONSTRAINTS) {
       this.dropped++;
       return;

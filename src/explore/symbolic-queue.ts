@@ -62,11 +62,11 @@ export class PlaceQueue<T> {
     lines.plain.push({ item, order: this.next++ });
   }
 
-  /** The cheapest, of equals the oldest. */
-  take(): T | undefined {
+  /** The cheapest, of equals the oldest; undefined where all cost as much as the limit. */
+  take(limit = Infinity): T | undefined {
     let best: Waiting<T> | undefined;
     let from: Line<T> | undefined;
-    let least = Infinity;
+    let least = limit;
     for (const [place, lines] of this.places) {
       const line = this.ahead(lines);
       const first = line?.first;
@@ -75,7 +75,7 @@ export class PlaceQueue<T> {
         continue;
       }
       const cost = this.costs.base(first.item) + this.costs.extra(first.item);
-      if (cost > least || (cost === least && best !== undefined && first.order > best.order)) continue;
+      if (cost > least || (cost === least && (best === undefined || first.order > best.order))) continue;
       [best, from, least] = [first, line, cost];
     }
     from?.shift();

@@ -3,7 +3,7 @@
 import type { ByteSet, Expression, Expressions, PathCondition } from '../expr/index.ts';
 import type { Solver } from '../solve/index.ts';
 import { alternatives } from './symbolic-conditions.ts';
-import { placeOf, type SymbolicInput } from './symbolic-input.ts';
+import { byteOf, isFixed, type SymbolicInput } from './symbolic-input.ts';
 
 /** New values by variable; unsat: there are none; unknown: the solver gave up. */
 export type Witness = ReadonlyMap<number, number> | 'unsat' | 'unknown';
@@ -16,11 +16,13 @@ const MAX_TRIES = 48;
 /** Values of variables that make the condition hold beside the path's. */
 export function witness(
   solver: Solver,
-  path: PathCondition,
+  before: PathCondition,
   condition: Expression,
   input: SymbolicInput,
 ): Witness {
   const x = solver.expressions;
+  const path = withFixed(x, before, condition, input);
+  if (path === undefined) return 'unsat';
   const cases = alternatives(x, condition, MAX_CASES);
   for (const one of cases.length > 1 ? cases : []) {
     const all = path.and(one);
@@ -43,12 +45,33 @@ export function witness(
   return nearer(x, [...related, condition], out, input, inDomains);
 }
 
+/** And that what is the environment's is what it was. */
+function withFixed(
+  x: Expressions,
+  path: PathCondition,
+  condition: Expression,
+  input: SymbolicInput,
+): PathCondition | undefined {
+  if (![...input.given.values()].some(({ open }) => !open)) return path;
+  const variables = new Set<number>(x.variables(condition));
+  for (const conjunct of path.related([condition]))
+    for (const variable of x.variables(conjunct)) variables.add(variable);
+  let out: PathCondition | undefined = path;
+  for (const variable of variables) {
+    if (!isFixed(x, input, variable)) continue;
+    const { expression, width } = x.variableAt(variable);
+    const is = x.eq(expression, x.constant(width, byteOf(x, input, variable) ?? 0));
+    out = out?.and(is);
+  }
+  return out;
+}
+
 /** Puts back what need not have changed: an input that differs in little goes the same way for longer. */
 function nearer(
   x: Expressions,
   conditions: readonly Expression[],
   found: Map<number, number>,
-  { messages }: SymbolicInput,
+  input: SymbolicInput,
   inDomain: (variable: number, value: number) => boolean,
 ): Map<number, number> {
   const assignment = { get: (variable: number): bigint => BigInt(found.get(variable) ?? 0) };
@@ -56,16 +79,12 @@ function nearer(
   let left = MAX_TRIES;
   const restore = (variables: readonly number[]): void => {
     const changed = variables.filter((variable) => {
-      const { message, at } = placeOf(x, variable);
-      const now = messages[message]?.[at];
+      const now = byteOf(x, input, variable);
       return now !== undefined && now !== found.get(variable) && inDomain(variable, now);
     });
     if (changed.length === 0 || left-- <= 0) return;
     const before = changed.map((variable) => [variable, found.get(variable) ?? 0] as const);
-    for (const variable of changed) {
-      const { message, at } = placeOf(x, variable);
-      found.set(variable, messages[message][at]);
-    }
+    for (const variable of changed) found.set(variable, byteOf(x, input, variable) ?? 0);
     if (holds()) return;
     for (const [variable, value] of before) found.set(variable, value);
     if (changed.length === 1) return;
@@ -82,13 +101,11 @@ function fromDomains(
   x: Expressions,
   path: PathCondition,
   variables: ReadonlySet<number>,
-  { messages }: SymbolicInput,
+  input: SymbolicInput,
 ): ReadonlyMap<number, number> {
   const out = new Map<number, number>();
-  for (const variable of variables) {
-    const { message, at } = placeOf(x, variable);
-    out.set(variable, chosen(path.domain(variable), messages[message]?.[at] ?? -1));
-  }
+  for (const variable of variables)
+    out.set(variable, chosen(path.domain(variable), byteOf(x, input, variable) ?? -1));
   return out;
 }
 

@@ -11,9 +11,18 @@ import type { NameSearch } from './names.ts';
 import type { Scenario } from './scenario.ts';
 import { SymbolicCuts } from './symbolic-cuts.ts';
 import { type ExploredPatterns, SymbolicEvents } from './symbolic-events.ts';
-import { changedInput, InputVariables, inputOf, type SymbolicInput, scenarioOf } from './symbolic-input.ts';
+import {
+  changedInput,
+  goingOn,
+  inputOf,
+  isFixed,
+  type SymbolicInput,
+  scenarioOf,
+  withFile,
+} from './symbolic-input.ts';
 import { type Decision, holds, RunPath } from './symbolic-path.ts';
 import { PlaceQueue } from './symbolic-queue.ts';
+import { RunSources } from './symbolic-sources.ts';
 import { witness } from './symbolic-witness.ts';
 import type { ScenarioTrace } from './trace.ts';
 
@@ -24,13 +33,23 @@ export interface SymbolicBudgets {
   readonly queries: number;
   /** Instructions of all runs together. */
   readonly instructions: number;
+  /** Runs without a new call or a new side of a branch after which the search ends. */
+  readonly patience: number;
+  /** Times that one call is turned around without a new round of its loop, after which it is left. */
+  readonly tries: number;
 }
+
+/** Runs that a search goes on for at least, whatever they show. */
+const LEAST_PATIENCE = 60;
+const TRIES = 256;
 
 /** Budgets of a search that may make so many runs. */
 export const symbolicBudgets = (plays: number): SymbolicBudgets => ({
   plays,
   queries: 10 * plays,
   instructions: 1_000_000 * plays,
+  patience: Math.max(LEAST_PATIENCE, plays >> 2),
+  tries: TRIES,
 });
 
 export interface SymbolicStatistics {
@@ -65,6 +84,25 @@ const SOLVER = { budget: 60_000, clauses: 200_000 } as const;
 const DEFAULT_PLAYS = 400;
 /** Expressions are forgotten beyond so many. */
 const MAX_NODES = 6_000_000;
+
+/** Connections that are gone on with, of one search; messages that each of them may have. */
+const MAX_OPENINGS = 8;
+const MAX_MESSAGES = 3;
+/** Messages of other scenarios that are tried as next ones; files that come to be there. */
+const MAX_NEXT = 12;
+const MAX_FILES = 8;
+/** Share of the runs before the first connection is gone on with, and for each one. */
+const FIRST_SHARE = 0.4;
+const OPENING_SHARE = 0.15;
+/** In a file of which nobody knows the content. */
+const CONTENT = new TextEncoder().encode('0123456789 abcdefghijklmnop\n');
+
+/** A run whose message was answered: another one may follow it. */
+interface Opening {
+  readonly input: SymbolicInput;
+  /** Sides of branches that it was the first to show. */
+  readonly news: number;
+}
 
 interface Candidate {
   readonly decision: Decision;
@@ -110,11 +148,28 @@ export class SymbolicSearch {
   private readonly forgotten = new Set<number>();
   /** By number of a call: no value but those known can be there. */
   private readonly settled: boolean[] = [];
+  /** By number of a call: times that it was turned around since it showed a new round. */
+  private readonly fruitless: number[] = [];
+  /** Runs when something new was last seen. */
+  private lastNews = 0;
+  private openings: Opening[] = [];
+  /** Answers that connections were gone on after. */
+  private readonly answered = new Set<string>();
+  private openingsTaken = 0;
+  private filesPlaced = 0;
+  private readonly waitingFiles: SymbolicInput[] = [];
+  private readonly wanted = new Set<string>();
+  /** First messages of the seeds. */
+  private next: readonly Uint8Array[] = [];
+  private readonly unknown: readonly string[];
 
   constructor(explorer: Explorer, budgets: SymbolicBudgets = symbolicBudgets(DEFAULT_PLAYS)) {
     this.explorer = explorer;
     this.budgets = budgets;
     this.token = explorer.environment.token;
+    this.unknown = explorer.launch.mounts.flatMap(({ target, content }) =>
+      content.kind === 'unknown' ? [target] : [],
+    );
     const { engine, features } = explorer.machine;
     this.engine = createConcolicEngine({ fast: engine, features });
   }
@@ -122,10 +177,44 @@ export class SymbolicSearch {
   /** Runs the seeds and what comes of them; `found` is told of every run. */
   search(seeds: readonly Scenario[], found: Found): void {
     this.withShadows(() => {
-      for (const seed of seeds) if (!this.spent) this.play(inputOf(seed, this.token), found, undefined);
-      for (let next = this.queue.take(); next !== undefined && !this.spent; next = this.queue.take())
-        this.turn(next, found);
+      const inputs = seeds.map((seed) => inputOf(seed, this.token));
+      this.next = inputs.flatMap(({ messages }) => messages.slice(0, 1)).slice(0, MAX_NEXT);
+      for (const input of inputs) if (!this.spent) this.play(input, found, undefined);
+      while (!this.spent && this.step(found));
     });
+  }
+
+  /** One more thing is tried; whether there was any. */
+  private step(found: Found): boolean {
+    const file = this.waitingFiles.shift();
+    if (file !== undefined) {
+      this.play(file, found, undefined);
+      return true;
+    }
+    const { plays } = this.budgets;
+    const share = plays * (FIRST_SHARE + this.openingsTaken * OPENING_SHARE);
+    const isPromising = this.statistics.plays < share;
+    const mayOpen = this.openings.length > 0 && this.openingsTaken < MAX_OPENINGS;
+    const candidate = this.queue.take(!mayOpen ? Infinity : isPromising ? COST.tried : 0);
+    if (candidate !== undefined) {
+      this.turn(candidate, found);
+      return true;
+    }
+    if (!mayOpen) return false;
+    this.open(found);
+    return true;
+  }
+
+  /** Goes on with the connection that showed most. */
+  private open(found: Found): void {
+    const best = this.openings.reduce((a, b) => (b.news > a.news ? b : a));
+    this.openings = this.openings.filter((one) => one !== best);
+    this.openingsTaken++;
+    this.lastNews = this.statistics.plays;
+    for (const message of this.next) {
+      const input = goingOn(best.input, message);
+      if (input !== undefined && !this.spent) this.play(input, found, undefined);
+    }
   }
 
   /** One more run, as it is given, whatever the budgets say. */
@@ -156,12 +245,12 @@ export class SymbolicSearch {
 
   /** Where the search stopped short. */
   cuts(): readonly SymbolicCut[] {
-    const branches = new Set([...this.forgotten, ...this.open()]);
+    const branches = new Set([...this.forgotten, ...this.waiting()]);
     return this.cutPlaces.all(branches, (call) => this.settled[call] === true);
   }
 
   /** Addresses of branches that wait, of which the other side was neither seen nor tried. */
-  private *open(): Iterable<number> {
+  private *waiting(): Iterable<number> {
     for (const { decision, keys } of this.queue.items())
       if (decision.kind === 'branch' && this.seen[keys.call] !== true && this.triedAt(keys.call) === 0)
         yield decision.at;
@@ -179,7 +268,8 @@ export class SymbolicSearch {
       this.stopped ||
       plays >= budgets.plays ||
       queries >= budgets.queries ||
-      instructions >= budgets.instructions
+      instructions >= budgets.instructions ||
+      plays - this.lastNews >= budgets.patience
     );
   }
 
@@ -197,6 +287,7 @@ export class SymbolicSearch {
   }
 
   private extra({ decision: { kind }, keys }: Candidate): number {
+    if ((this.fruitless[keys.call] ?? 0) >= this.budgets.tries) return Infinity;
     if (kind !== 'branch') {
       const most = kind === 'jump' ? MAX_TARGETS : MAX_VALUES;
       return (this.values.get(keys.layout)?.size ?? 0) >= most ? Infinity : 0;
@@ -212,6 +303,7 @@ export class SymbolicSearch {
     const { decision, input, keys } = candidate;
     const condition = this.otherSide(candidate);
     for (const key of new Set([keys.point, keys.call])) this.tried[key] = this.triedAt(key) + 1;
+    this.fruitless[keys.call] = (this.fruitless[keys.call] ?? 0) + 1;
     this.statistics.queries++;
     const values = witness(this.solver, decision.before, condition, input);
     if (values === 'unsat' || values === 'unknown') {
@@ -219,7 +311,8 @@ export class SymbolicSearch {
       if (values === 'unsat' && decision.kind !== 'branch') this.settled[keys.call] = true;
       return;
     }
-    this.play(changedInput(this.x, input, values), found, decision);
+    const changed = changedInput(this.x, input, values);
+    if (changed !== undefined) this.play(changed, found, decision);
   }
 
   private otherSide({ decision, keys }: Candidate): Expression {
@@ -250,37 +343,65 @@ export class SymbolicSearch {
   }
 
   private play(input: SymbolicInput, found: Found, meant: Decision | undefined): void {
-    const text = input.messages.map((bytes) => bytes.join()).join('|');
+    const text = [input.known, ...input.messages.map((bytes) => bytes.join())].join('|');
     const key = `${input.scenario.name} ${text}`;
     if (this.sent.has(key)) return;
     this.sent.add(key);
     if (this.x.count > MAX_NODES) this.forget();
-    const { run, path } = this.run(input, `symbolic ${this.statistics.plays}`);
+    const { run, path, sources } = this.run(input, `symbolic ${this.statistics.plays}`);
     if (meant !== undefined && !wentThere(path, meant)) this.statistics.astray++;
     this.cutPlaces.lost(path.losses.values());
     this.cutPlaces.beyond(path.dropped);
-    this.note(path, input);
+    const news = this.note(path, { ...input, given: sources.given });
+    if (news > 0) this.lastNews = this.statistics.plays;
+    this.look(input, run.trace, news, sources.wanted);
     found(run);
+  }
+
+  /** What else may come of a run: a next message where it was answered, files that it looked for in vain. */
+  private look(
+    input: SymbolicInput,
+    { answers, ended }: ScenarioTrace,
+    news: number,
+    wanted: ReadonlySet<string>,
+  ): void {
+    for (const path of wanted) {
+      if (this.wanted.has(path) || this.filesPlaced >= MAX_FILES) continue;
+      this.wanted.add(path);
+      this.filesPlaced++;
+      this.waitingFiles.push(withFile(input, path, CONTENT));
+    }
+    const [answer = ''] = answers;
+    const sends = input.scenario.actions.filter((action) => action.do === 'send').length;
+    if (answer === '' || ended || sends === 0 || sends >= MAX_MESSAGES) return;
+    const key = `${sends} ${answer.replaceAll(/[0-9]+/g, '0')}`;
+    if (this.answered.has(key)) return;
+    this.answered.add(key);
+    this.openings.push({ input, news });
   }
 
   private run(
     input: SymbolicInput,
     name: string,
     search?: NameSearch,
-  ): { readonly run: SymbolicRun; readonly path: RunPath } {
+  ): { readonly run: SymbolicRun; readonly path: RunPath; readonly sources: RunSources } {
     const { explorer, statistics, engine, solver } = this;
     const scenario = scenarioOf(input, name, this.token);
     const path = new RunPath(this.x);
     const [executed, stepped] = [engine.executed, engine.stepped];
     engine.begin(this.x, path);
-    const variables = new InputVariables(this.x);
+    const sources = new RunSources({ x: this.x, engine, input, unknown: this.unknown });
     const events = new SymbolicEvents(engine, () => ({ solver, path: path.withoutAddresses() }));
     const trace = explorer.play(scenario, {
       search,
       symbolic: {
         engine,
-        send: (bytes) => variables.send(bytes),
+        send: (bytes) => sources.send(bytes),
+        answer: (nth, bytes) => sources.answer(nth, bytes),
+        onPlaced: (path, bytes) => sources.onPlaced(path, bytes),
+        onPath: (path) => sources.onPath(path),
         onCall: (task, row, args) => events.onCall(task, row, args),
+        onResult: (task, row, args, result) => sources.onResult(task, row, args, result),
         onEffect: (event) => events.onEffect(event),
       },
     });
@@ -288,17 +409,28 @@ export class SymbolicSearch {
     statistics.instructions += engine.executed - executed;
     statistics.stepped += engine.stepped - stepped;
     for (const event of events.climbing) this.cutPlaces.climbs(event);
-    return { run: { scenario, trace, patterns: events.patterns }, path };
+    return { run: { scenario, trace, patterns: events.patterns }, path, sources };
   }
 
-  /** What the run saw is seen; its decisions wait to be turned around. */
-  private note(path: RunPath, input: SymbolicInput): void {
+  /**
+   * What the run saw is seen; its decisions wait to be turned around, as far as inputs decide on them. Returns how many
+   * sides of branches were new.
+   */
+  private note(path: RunPath, input: SymbolicInput): number {
     const { numbers, x } = this;
-    const candidates = path.decisions.map((decision): Candidate => {
+    let news = 0;
+    const isOpen = ({ kind, expression, at }: Decision): boolean => {
+      for (const variable of x.variables(expression)) if (!isFixed(x, input, variable)) return true;
+      if (kind === 'branch') this.cutPlaces.environment(at);
+      return false;
+    };
+    const candidates = path.decisions.filter(isOpen).map((decision): Candidate => {
       const { kind, value, expression } = decision;
       if (kind === 'branch') {
-        for (const key of Object.values(numbers.of(decision, value === 1n ? '+' : '-')))
-          this.seen[key] = true;
+        const side = numbers.of(decision, value === 1n ? '+' : '-');
+        if (this.seen[side.call] !== true) news++;
+        if (this.seen[side.round] !== true) this.isFruitful(decision);
+        for (const key of Object.values(side)) this.seen[key] = true;
         return { decision, input, keys: numbers.of(decision, value === 1n ? '-' : '+'), hopeless: false };
       }
       const keys = numbers.of(decision, '');
@@ -308,11 +440,17 @@ export class SymbolicSearch {
       return { decision, input, keys, hopeless };
     });
     for (const candidate of candidates) this.queue.push(candidate.keys.call, candidate);
+    return news;
+  }
+
+  /** A new round of a loop: both sides of its branch may be turned around again. */
+  private isFruitful(decision: Decision): void {
+    for (const side of ['+', '-'] as const) this.fruitless[this.numbers.of(decision, side).call] = 0;
   }
 
   /** Starts over with expressions; what waits refers to the old ones. */
   private forget(): void {
-    for (const at of this.open()) this.forgotten.add(at);
+    for (const at of this.waiting()) this.forgotten.add(at);
     this.queue.clear();
     this.x = new Expressions();
     this.solver = new Solver(this.x, SOLVER);

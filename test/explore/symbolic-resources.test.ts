@@ -9,13 +9,13 @@ import { modelled } from './symbolic-server.ts';
 const about = (effects: readonly string[], text: string): readonly string[] =>
   effects.filter((effect) => effect.includes(text));
 
-const RUNS = 150;
+const RUNS = 60;
 
 test('a static server opens what is below its root', (t) => {
   const body = `if (strncmp(buf, "GET ", 4)) return; char *p = buf + 4, *e = strchr(p, ' '); if (!e) return; *e = 0;
     char path[400] = "/srv/"; strncat(path, p[0] == '/' ? p + 1 : p, 300);
     int f = open(path, O_RDONLY); char out[100]; int m = read(f, out, 100); if (m > 0) write(fd, out, m); close(f);`;
-  const found = modelled(t, body, { runs: RUNS, files: { '/srv/index.html': 'hello' } });
+  const found = modelled(t, body, { runs: 2 * RUNS, files: { '/srv/index.html': 'hello' } });
   if (found === undefined) return;
   assert.ok(found.explored.includes('OPEN r /srv/**'), about(found.effects, '/srv').join('; '));
   // what is read by the descriptor has the name under which it was opened

@@ -2,7 +2,7 @@
 import type { TestContext } from 'node:test';
 import { printEffect } from '../../src/effect/index.ts';
 import { type ClientInput, DEFAULT_BUDGETS, ENVIRONMENTS, plainLaunch } from '../../src/explore/index.ts';
-import { createMachine } from '../../src/linux/index.ts';
+import { createMachine, type MountSpec } from '../../src/linux/index.ts';
 import { modelImage } from '../../src/model/index.ts';
 import type { Policy } from '../../src/policy/index.ts';
 import { plainImage } from '../image/plain.ts';
@@ -17,6 +17,8 @@ export const server = (body: string): string => `
 #include <stdio.h>
 #include <ctype.h>
 #include <arpa/inet.h>
+#include <sys/random.h>
+#include <time.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -54,6 +56,9 @@ export interface ModelledOptions {
   readonly program?: string;
   readonly flags?: readonly string[];
   readonly inputs?: readonly ClientInput[];
+  /** Environments that are compared; with one alone, patterns come from expressions only. */
+  readonly environments?: number;
+  readonly mounts?: readonly MountSpec[];
 }
 
 /** The model of a server; undefined, and the test skipped, without a compiler. */
@@ -68,7 +73,10 @@ export function modelled(t: TestContext, body: string, options: ModelledOptions)
   for (const path of directories) builder.addDir(path);
   for (const [path, text] of Object.entries(files)) builder.addFile(path, new TextEncoder().encode(text));
   const { policy } = modelImage(plainImage(builder.build(), { entrypoint: ['/program'] }), {
-    launches: ENVIRONMENTS.map((environment) => plainLaunch(SPEC, environment)),
+    launches: ENVIRONMENTS.slice(0, options.environments ?? 2).map((environment) => ({
+      ...plainLaunch(SPEC, environment),
+      mounts: options.mounts ?? [],
+    })),
     budgets: DEFAULT_BUDGETS,
     probes: true,
     symbolic: runs,

@@ -108,6 +108,11 @@ export class ConcolicEngine implements Engine {
     return this.tasks.get(registers)?.shadowOf(registers, register) ?? 0;
   }
 
+  /** Gives a register (by its number in REGISTERS, below 16) of a task that is not running an expression of its value. */
+  giveShadow(registers: Registers, register: number, expression: Expression): void {
+    if (registers instanceof RegisterFile) this.taskOf(registers).give(registers, register, expression);
+  }
+
   private taskOf(registers: RegisterFile): TaskShadow {
     let task = this.tasks.get(registers);
     if (task === undefined) {

@@ -56,6 +56,12 @@ export class TaskShadow {
     });
   }
 
+  /** Somebody else put the value there, and says what it is: of a task that was left. */
+  give(cpu: RegisterFile, register: number, expression: number): void {
+    this.set(register, expression);
+    this.left.set(register, registerValue(cpu, register));
+  }
+
   /** The task runs again: registers that have other values now have lost their shadows. */
   resume(cpu: RegisterFile): void {
     for (const [r, value] of this.left) if (registerValue(cpu, r) !== value) this.set(r, 0);

@@ -29,6 +29,9 @@ export interface Subset {
 /** Entries of the table of moves that were made lately: set, what is free, letter, next set. */
 const places = 1 << 13;
 
+/** Symbols of a letter up to which each is looked for in a state's edges, rather than each edge among them. */
+const FEW = 2;
+
 export class Subsets {
   readonly nfa: Nfa;
   readonly empty: Subset;
@@ -39,6 +42,9 @@ export class Subsets {
   private readonly symbolsOf: (letter: Letter) => Int32Array;
   private readonly byKey = new Map<string, Subset>();
   private readonly work: StateSet;
+  /** By symbol: the last stamp that it was marked with. */
+  private readonly marks: Int32Array;
+  private stamp = 0;
   private era = 0;
   /** By their index. */
   private sets: Subset[] = [];
@@ -50,6 +56,7 @@ export class Subsets {
     this.symbolsOf = symbolsOf;
     this.limit = options.limit;
     this.work = new StateSet(nfa.size);
+    this.marks = new Int32Array(nfa.symbol.reduce((most, symbol) => Math.max(most, symbol + 1), 0));
     this.empty = this.intern();
   }
 
@@ -126,13 +133,13 @@ export class Subsets {
     this.movesOf(from);
     let to = from.saturated.get(letter);
     if (to === undefined) {
-      to = from;
-      for (
-        let next = this.grow(to, letter);
-        next.states.length > to.states.length;
-        next = this.grow(to, letter)
-      )
-        to = next;
+      const { work } = this;
+      work.clear();
+      for (const state of from.states) work.add(state);
+      this.mark(letter);
+      // What is added takes its turn in the same loop.
+      for (let i = 0; i < work.length; i++) this.takeMarked(work.at(i), true);
+      to = this.intern();
       this.movesOf(from);
       from.saturated.set(letter, to);
     }
@@ -146,8 +153,29 @@ export class Subsets {
 
   private move(from: Subset, letter: Letter): void {
     const symbols = this.symbolsOf(letter);
-    for (const state of from.states)
-      for (let i = 0; i < symbols.length; i++) targets(this.nfa, state, symbols[i], this.work);
+    if (symbols.length <= FEW) {
+      for (const state of from.states)
+        for (let i = 0; i < symbols.length; i++) targets(this.nfa, state, symbols[i], this.work);
+      return;
+    }
+    this.mark(letter);
+    for (const state of from.states) this.takeMarked(state, false);
+  }
+
+  /** The letter's symbols are the marked ones. */
+  private mark(letter: Letter): void {
+    const symbols = this.symbolsOf(letter);
+    this.stamp++;
+    for (let i = 0; i < symbols.length; i++) this.marks[symbols[i]] = this.stamp;
+  }
+
+  /** Adds where a state's edges with marked symbols lead, and its silent ones where these count. */
+  private takeMarked(state: number, silent: boolean): void {
+    const { nfa, marks, stamp, work } = this;
+    for (let e = nfa.row[state]; e < nfa.row[state + 1]; e++)
+      if (marks[nfa.symbol[e]] === stamp) work.add(nfa.to[e]);
+    if (!silent) return;
+    for (let e = nfa.silentRow[state]; e < nfa.silentRow[state + 1]; e++) work.add(nfa.silentTo[e]);
   }
 
   /** Tables of a set from before the last forgetting hold on to forgotten sets: they go first. */

@@ -121,6 +121,31 @@ test('automaton: a letter of several symbols takes all of them; growing keeps wh
   assert.ok(subsets.same(subsets.union(start, subsets.of([3])), subsets.of([3, 0])));
 });
 
+test('automaton: letters of any size; what is free any number of times is what growing comes to', () => {
+  const random = generator(11);
+  for (let round = 0; round < 200; round++) {
+    const builder = new NfaBuilder();
+    const size = 2 + random(9);
+    for (let s = 0; s < size; s++) builder.addState();
+    for (let e = random(24); e > 0; e--) builder.addEdge(random(size), random(8), random(size));
+    for (let e = random(5); e > 0; e--) builder.addSilent(random(size), random(size));
+    const nfa = builder.build(0);
+    const letters = Array.from({ length: 4 }, () => Int32Array.from({ length: random(9) }, () => random(8)));
+    const subsets = new Subsets(nfa, (letter) => letters[letter], { limit: 1 + random(30) });
+    const plain = new Subsets(nfa, oneSymbol, { limit: 1_000 });
+    const from = [random(size), random(size)];
+    for (const [letter, symbols] of letters.entries()) {
+      const step = [...symbols].map((symbol) => plain.step(plain.of(from), symbol));
+      const stepped = step.reduce((a, b) => plain.union(a, b), plain.empty);
+      assert.deepEqual(subsets.step(subsets.of(from), letter).states, stepped.states);
+      let grown = plain.of(from);
+      for (let i = 0; i <= size; i++)
+        for (const symbol of symbols) grown = plain.union(grown, plain.step(grown, symbol));
+      assert.deepEqual(subsets.saturate(subsets.of(from), letter).states, grown.states, printNfa(nfa));
+    }
+  }
+});
+
 test('automaton: sets that are held stay right when all are forgotten', () => {
   const nfa = parseNfa(cases[5].nfa);
   const subsets = new Subsets(nfa, oneSymbol, { limit: 2 });

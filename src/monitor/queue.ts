@@ -5,7 +5,7 @@
 import type { Letter } from '../automaton/index.ts';
 import { OPS, type Protocol, type Resource } from '../effect/index.ts';
 import { connection, type FlowRow } from '../telemetry/index.ts';
-import { DOUBLES, INTEGERS, Rows } from './rows.ts';
+import { DETAILS, DOUBLES, INTEGERS, Rows } from './rows.ts';
 import { Seats } from './seats.ts';
 import type { Moment, Segment, Task } from './tables.ts';
 
@@ -50,19 +50,19 @@ const SHUTDOWN = OPS.indexOf('SHUTDOWN');
 const CLOSE = OPS.indexOf('CLOSE');
 
 // A row: time, until (doubles); then integers: the seat of its task, what it is, and the next row of the chain of its
-// time, and of that of `until`. What it is: a flow's plan, followed by both ends of a connection (addresses, ports as
-// local << 16 | peer); or -1, followed by letter, between, and kind | op << 8 | access << 16 (op -1 is 255). A link is
-// row << 1, | 1 for `until`; -1 ends a chain. A row that is in the first chain only has -2 in place of the other's next
-// row, or -3: its `until` is to be found there, too.
+// time, and of that of `until`. What it is: a flow's plan; or -1. Its details: of a flow both ends of a connection
+// (addresses, ports as local << 16 | peer); else letter, between, and kind | op << 8 | access << 16 (op -1 is 255). A
+// link is row << 1, | 1 for `until`; -1 ends a chain. A row that is in the first chain only has -2 in place of the
+// other's next row, or -3: its `until` is to be found there, too.
 const seatAt = 4;
 const whatAt = 5;
 const nextAt = 6;
-const letterAt = 8;
-const betweenAt = 9;
-const kindAt = 10;
-const localAt = 8;
-const peerAt = 9;
-const portsAt = 10;
+const letterAt = 0;
+const betweenAt = 1;
+const kindAt = 2;
+const localAt = 0;
+const peerAt = 1;
+const portsAt = 2;
 const lastLink = -1;
 const noLink = -2;
 const sameChain = -3;
@@ -88,16 +88,16 @@ class Leaving implements Item {
   }
 
   get resource(): Resource | undefined {
-    const { numbers, subjects } = this.rows;
-    const at = INTEGERS * this.row;
-    const what = numbers[at + whatAt];
+    const { numbers, details, subjects } = this.rows;
+    const what = numbers[INTEGERS * this.row + whatAt];
     if (what >= 0 && this.kind === ITEM.end) return undefined;
     const subject = subjects[this.row];
     if (subject !== undefined) return 'kind' in subject ? subject : subject.resource;
     if (what < 0) return undefined;
     const protocol = PROTOCOLS[this.plans[what].protocol];
-    const ports = numbers[at + portsAt];
-    return connection(protocol, numbers[at + localAt], ports >>> 16, numbers[at + peerAt], ports & 0xffff);
+    const at = DETAILS * this.row;
+    const ports = details[at + portsAt];
+    return connection(protocol, details[at + localAt], ports >>> 16, details[at + peerAt], ports & 0xffff);
   }
 }
 
@@ -149,16 +149,16 @@ export class Calendar {
     if (index < this.first) return -1;
     const { rows } = this;
     const row = rows.take();
-    const { moments, numbers } = rows;
+    const { moments, numbers, details } = rows;
     moments[DOUBLES * row] = time;
     moments[DOUBLES * row + 1] = time;
     const at = INTEGERS * row;
     numbers[at + seatAt] = this.seats.take(task, segment).id;
     numbers[at + whatAt] = -1;
-    numbers[at + letterAt] = -1;
-    numbers[at + betweenAt] = -1;
-    numbers[at + kindAt] = kind | (255 << 8);
     numbers[at + nextAt + 1] = noLink;
+    details[DETAILS * row + letterAt] = -1;
+    details[DETAILS * row + betweenAt] = -1;
+    details[DETAILS * row + kindAt] = kind | (255 << 8);
     rows.subjects[row] = undefined;
     this.link(index, row << 1);
     this.length++;
@@ -166,19 +166,19 @@ export class Calendar {
   }
 
   setLetter(row: number, value: Letter): void {
-    this.rows.numbers[INTEGERS * row + letterAt] = value;
+    this.rows.details[DETAILS * row + letterAt] = value;
   }
 
   setBetween(row: number, value: Letter, until: Moment): void {
-    this.rows.numbers[INTEGERS * row + betweenAt] = value;
+    this.rows.details[DETAILS * row + betweenAt] = value;
     this.rows.moments[DOUBLES * row + 1] = until;
   }
 
   /** For explanations. `access` as bits. */
   setEffect(row: number, op: number, access: number, resource: Resource | undefined): void {
-    const at = INTEGERS * row + kindAt;
-    const { numbers, subjects } = this.rows;
-    numbers[at] = (numbers[at] & 255) | (op << 8) | (access << 16);
+    const at = DETAILS * row + kindAt;
+    const { details, subjects } = this.rows;
+    details[at] = (details[at] & 255) | (op << 8) | (access << 16);
     subjects[row] = resource;
   }
 
@@ -212,9 +212,10 @@ export class Calendar {
     const { file } = flow;
     rows.subjects[row] = file;
     if (file === undefined) {
-      numbers[at + localAt] = flow.localAddress;
-      numbers[at + peerAt] = flow.peerAddress;
-      numbers[at + portsAt] = (flow.localPort << 16) | flow.peerPort;
+      const { details } = rows;
+      details[DETAILS * row + localAt] = flow.localAddress;
+      details[DETAILS * row + peerAt] = flow.peerAddress;
+      details[DETAILS * row + portsAt] = (flow.localPort << 16) | flow.peerPort;
     }
     this.length += ends;
     let index = Math.floor(start / width);
@@ -392,9 +393,10 @@ export class Calendar {
     leaving.until = until;
     const what = numbers[at + whatAt];
     if (what < 0) {
-      leaving.letter = numbers[at + letterAt];
-      leaving.between = numbers[at + betweenAt];
-      const packed = numbers[at + kindAt];
+      const { details } = this.rows;
+      leaving.letter = details[DETAILS * row + letterAt];
+      leaving.between = details[DETAILS * row + betweenAt];
+      const packed = details[DETAILS * row + kindAt];
       leaving.kind = (packed & 255) as ItemKind;
       leaving.op = (packed << 16) >> 24;
       leaving.access = packed >>> 16;

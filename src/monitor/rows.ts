@@ -1,12 +1,13 @@
-// Rooms for what waits: rows of a fixed width in one piece of memory, and for each the thing that it is about. Rows are
-// given out one after the other within pieces of some hundred, and a piece is used again once all of its rows are done:
+// Room for what waits: rows of a fixed width in one piece of memory, for each the thing that it is about, and numbers that
+// are only looked at where something is to be explained, apart. Rows are given out one after the other within pieces of some hundred, and a piece is used again once all of its rows are done:
 // what came together lies together, is done together, and leaves no gaps that would have to be searched.
 import type { Resource } from '../effect/index.ts';
 import type { StreamFile } from '../telemetry/index.ts';
 
-/** Words of a row, as doubles and as 32-bit integers. */
-export const DOUBLES = 6;
-export const INTEGERS = 12;
+/** Words of a row, as doubles and as 32-bit integers; integers of its details. */
+export const DOUBLES = 4;
+export const INTEGERS = 8;
+export const DETAILS = 4;
 
 const pieceBits = 9;
 const piece = 1 << pieceBits;
@@ -18,6 +19,7 @@ export type Subject = Resource | StreamFile | undefined;
 export class Rows {
   moments = new Float64Array(DOUBLES * piece);
   numbers = new Int32Array(this.moments.buffer);
+  details = new Int32Array(DETAILS * piece);
   /** By row. */
   subjects: Subject[] = new Array(piece).fill(undefined);
   /** Of each piece: rows that are in use. */
@@ -52,6 +54,7 @@ export class Rows {
     if (this.pieces * piece > usual) {
       this.moments = new Float64Array(DOUBLES * piece);
       this.numbers = new Int32Array(this.moments.buffer);
+      this.details = new Int32Array(DETAILS * piece);
       this.subjects = new Array(piece).fill(undefined);
       this.pieces = 1;
       return;
@@ -82,6 +85,9 @@ export class Rows {
       moments.set(this.moments);
       this.moments = moments;
       this.numbers = new Int32Array(moments.buffer);
+      const details = new Int32Array(2 * this.details.length);
+      details.set(this.details);
+      this.details = details;
     }
     if (at >= this.used.length) {
       const used = new Int32Array(2 * this.used.length);

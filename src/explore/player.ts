@@ -1,12 +1,14 @@
 // Carries out a scenario's actions on one machine.
 import { decodeText, InputError } from '../bytes/index.ts';
 import { type Kernel, type Listener, placeFile, sendSignal, world } from '../linux/index.ts';
-import { CLIENT_PORTS } from './environments.ts';
+import { openAccount } from './accounts.ts';
+import { CLIENT_PORTS, ENVIRONMENTS } from './environments.ts';
 import type { Launch } from './launch.ts';
 import type { NameSearch } from './names.ts';
 import type { StepRecorder, SymbolicPlay } from './recorders.ts';
-import { type Action, encodePayload, type Payload } from './scenario.ts';
+import { type Action, encodePayload, namesAccount, type Payload } from './scenario.ts';
 import type { Step } from './trace.ts';
+import { replaceText } from './unknown-values.ts';
 
 /** Whether these steps of a run, in so many instructions, are all that need be seen of it. */
 export type Enough = (steps: readonly Step[], instructions: number) => boolean;
@@ -92,6 +94,11 @@ export class Player {
       case 'answer':
         this.recorder.remotes?.says(action.nth, this.bytes(action.payload));
         return 0n;
+      case 'value': {
+        const value = this.launch.unknown[action.nth];
+        if (value !== undefined) replaceText(this.kernel, value, this.bytes(action.payload));
+        return 0n;
+      }
       case 'enter':
         this.enter(action.entry);
         return 0n;
@@ -156,7 +163,19 @@ export class Player {
   }
 
   private plain(payload: string): Uint8Array {
-    return encodePayload(payload, this.launch.environment.token, this.options.name);
+    const { token } = this.launch.environment;
+    return encodePayload(
+      payload,
+      token,
+      this.options.name,
+      namesAccount(payload) ? this.account() : undefined,
+    );
+  }
+
+  /** Environments log in as different ones, where there are several. */
+  private account(): string | undefined {
+    const choice = ENVIRONMENTS.findIndex(({ token }) => token === this.launch.environment.token);
+    return openAccount(this.kernel, Math.max(0, choice));
   }
 
   private client(): { address: string; port: number } {

@@ -3,12 +3,14 @@
 
 import type { Outside } from '../linux/index.ts';
 
+import { PASSWORD } from './accounts.ts';
 import type { NamePlace } from './names.ts';
 
 /**
  * Bytes of a message; `{token}` stands for the environment's own text, `{name}` for a name found in the image,
  * `{host}` and `{port}` for an address and a port elsewhere, `{host bytes}` and `{port bytes}` for the same in network
- * order.
+ * order; `{user}` for an account that the container has, `{password}` for its password, `{login}` for both in SASL's
+ * PLAIN form (RFC 4616) and base64.
  */
 export type Payload = string;
 
@@ -25,6 +27,8 @@ export type Action =
   | { readonly do: 'signal'; readonly signal: number }
   /** From now on this comes of what the container sends outside. */
   | { readonly do: 'outside'; readonly how: Outside }
+  /** Value number `nth` of the launch's unknown ones is this, in the memory of the processes that were given it. */
+  | { readonly do: 'value'; readonly nth: number; readonly payload: Payload }
   /** The runtime starts one of the launch's commands in the container. */
   | { readonly do: 'enter'; readonly entry: number }
   /** A file comes to be there, from a volume or from an earlier request; with some digits in it where nothing is said. */
@@ -332,18 +336,31 @@ export function signalScenarios(listener: number | undefined, stopSignal: number
 }
 
 /** Bytes of a payload under one environment. */
-export function encodePayload(payload: Payload, token: string, name: string | undefined): Uint8Array {
+export function encodePayload(
+  payload: Payload,
+  token: string,
+  name: string | undefined,
+  account?: string,
+): Uint8Array {
+  const user = account ?? token;
+
   const { host, port } = elsewhere(token);
   const bytes = (values: readonly number[]): string => String.fromCharCode(...values);
   const text = payload
     .replaceAll('{token}', token)
     .replaceAll('{name}', name ?? token)
+    .replaceAll('{user}', user)
+    .replaceAll('{password}', PASSWORD)
+    .replaceAll('{login}', btoa(`\0${user}\0${PASSWORD}`))
     .replaceAll('{host}', host.join('.'))
     .replaceAll('{port}', String(port))
     .replaceAll('{host bytes}', bytes(host))
     .replaceAll('{port bytes}', bytes([port >>> 8, port & 0xff]));
   return Uint8Array.from(text, (ch) => ch.charCodeAt(0) & 0xff);
 }
+
+/** Whether it is somebody's who has an account. */
+export const namesAccount = (payload: Payload): boolean => /\{(user|login)\}/.test(payload);
 
 /** An address and a port that environments do not share; the address is public, the port of five digits. */
 function elsewhere(token: string): { readonly host: readonly number[]; readonly port: number } {

@@ -238,6 +238,38 @@ export function withFile(input: SymbolicInput, path: string, content: Uint8Array
   };
 }
 
+/** The input where these unknown values of the launch (by number) may be others. */
+export function withValues(input: SymbolicInput, values: readonly Uint8Array[]): SymbolicInput {
+  const { name, actions } = input.scenario;
+  const set = values.map((_, nth): Action => ({ do: 'value', nth, payload: '' }));
+  return {
+    ...input,
+    scenario: { name: `${name}, other values`, actions: [...set, ...actions] },
+    messages: [...values, ...input.messages],
+    given: new Map(),
+  };
+}
+
+/** The last message in two pieces, and a reset in place of an end: partial reads, and writes that fail. */
+export function inPieces(input: SymbolicInput): SymbolicInput | undefined {
+  const { name, actions } = input.scenario;
+  const last = actions.findLastIndex((action) => action.do === 'send');
+  const send = actions[last];
+  const message = input.messages.at(-1);
+  if (send?.do !== 'send' || message === undefined || message.length < 2) return undefined;
+  const half = message.length >> 1;
+  const rest = actions
+    .slice(last + 1)
+    .map((action): Action => (action.do === 'close' ? { ...action, do: 'reset' } : action));
+  if (rest.some(hasMessage)) return undefined;
+  return {
+    ...input,
+    scenario: { name: `${name}, in pieces`, actions: [...actions.slice(0, last + 1), send, ...rest] },
+    messages: [...input.messages.slice(0, -1), message.slice(0, half), message.slice(half)],
+    given: new Map(),
+  };
+}
+
 /** What was sent, and one more message on the same connection; undefined where the input has no connection. */
 export function goingOn(input: SymbolicInput, message: Uint8Array): SymbolicInput | undefined {
   const { name, actions } = input.scenario;

@@ -3,6 +3,7 @@
 // leads to program points that no run has seen comes first. Everything is counted in work, nothing in time.
 //
 // What it finds are plain scenarios: whoever plays them sees their effects as of any probe.
+import { encodeText } from '../bytes/index.ts';
 import { type Expression, Expressions, type PathCondition } from '../expr/index.ts';
 import { type ConcolicEngine, createConcolicEngine, Shadows } from '../machine/index.ts';
 import { Solver } from '../solve/index.ts';
@@ -14,11 +15,13 @@ import { type ExploredPatterns, SymbolicEvents } from './symbolic-events.ts';
 import {
   changedInput,
   goingOn,
+  inPieces,
   inputOf,
   isFixed,
   type SymbolicInput,
   scenarioOf,
   withFile,
+  withValues,
 } from './symbolic-input.ts';
 import { type Decision, holds, RunPath } from './symbolic-path.ts';
 import { PlaceQueue } from './symbolic-queue.ts';
@@ -91,6 +94,9 @@ const MAX_MESSAGES = 3;
 /** Messages of other scenarios that are tried as next ones; files that come to be there. */
 const MAX_NEXT = 12;
 const MAX_FILES = 8;
+/** Inputs that are played in pieces, and with other values of the launch; such values at a time. */
+const MAX_VARIED = 6;
+const MAX_UNKNOWN = 4;
 /** Share of the runs before the first connection is gone on with, and for each one. */
 const FIRST_SHARE = 0.4;
 const OPENING_SHARE = 0.15;
@@ -157,7 +163,12 @@ export class SymbolicSearch {
   private readonly answered = new Set<string>();
   private openingsTaken = 0;
   private filesPlaced = 0;
-  private readonly waitingFiles: SymbolicInput[] = [];
+  /** Inputs with another environment, and in another form, that are to be played. */
+  private readonly changed: SymbolicInput[] = [];
+  private readonly pieces: SymbolicInput[] = [];
+  /** Inputs that were played in other forms. */
+  private varied = 0;
+  private valued = 0;
   private readonly wanted = new Set<string>();
   /** First messages of the seeds. */
   private next: readonly Uint8Array[] = [];
@@ -186,22 +197,24 @@ export class SymbolicSearch {
 
   /** One more thing is tried; whether there was any. */
   private step(found: Found): boolean {
-    const file = this.waitingFiles.shift();
-    if (file !== undefined) {
-      this.play(file, found, undefined);
+    const changed = this.changed.shift();
+    if (changed !== undefined) {
+      this.play(changed, found, undefined);
       return true;
     }
     const { plays } = this.budgets;
     const share = plays * (FIRST_SHARE + this.openingsTaken * OPENING_SHARE);
     const isPromising = this.statistics.plays < share;
     const mayOpen = this.openings.length > 0 && this.openingsTaken < MAX_OPENINGS;
-    const candidate = this.queue.take(!mayOpen ? Infinity : isPromising ? COST.tried : 0);
-    if (candidate !== undefined) {
-      this.turn(candidate, found);
-      return true;
+    const candidate = this.queue.take(isPromising || !mayOpen ? COST.tried : 0);
+    const piece = candidate === undefined ? this.pieces.shift() : undefined;
+    if (piece !== undefined) this.play(piece, found, undefined);
+    else if (candidate === undefined && mayOpen) this.open(found);
+    else {
+      const next = candidate ?? this.queue.take();
+      if (next === undefined) return false;
+      this.turn(next, found);
     }
-    if (!mayOpen) return false;
-    this.open(found);
     return true;
   }
 
@@ -369,8 +382,9 @@ export class SymbolicSearch {
       if (this.wanted.has(path) || this.filesPlaced >= MAX_FILES) continue;
       this.wanted.add(path);
       this.filesPlaced++;
-      this.waitingFiles.push(withFile(input, path, CONTENT));
+      this.changed.push(withFile(input, path, CONTENT));
     }
+    if (news > 0) this.vary(input);
     const [answer = ''] = answers;
     const sends = input.scenario.actions.filter((action) => action.do === 'send').length;
     if (answer === '' || ended || sends === 0 || sends >= MAX_MESSAGES) return;
@@ -378,6 +392,19 @@ export class SymbolicSearch {
     if (this.answered.has(key)) return;
     this.answered.add(key);
     this.openings.push({ input, news });
+  }
+
+  /** The same with other unknown values, and in pieces: for a few that showed something. */
+  private vary(input: SymbolicInput): void {
+    const { actions } = input.scenario;
+    const isChanged = actions.some(({ do: what }) => what === 'value' || what === 'reset');
+    if (isChanged) return;
+    const values = this.explorer.launch.unknown.slice(0, MAX_UNKNOWN).map((text) => encodeText(text));
+    if (values.length > 0 && this.valued++ < MAX_VARIED) this.changed.push(withValues(input, values));
+    const pieces = this.varied < MAX_VARIED ? inPieces(input) : undefined;
+    if (pieces === undefined) return;
+    this.varied++;
+    this.pieces.push(pieces);
   }
 
   private run(

@@ -1,7 +1,14 @@
 // Small servers for tests of symbolic inputs: C programs around what one message does, and their models.
 import type { TestContext } from 'node:test';
 import { printEffect } from '../../src/effect/index.ts';
-import { type ClientInput, DEFAULT_BUDGETS, ENVIRONMENTS, plainLaunch } from '../../src/explore/index.ts';
+import {
+  type ClientInput,
+  DEFAULT_BUDGETS,
+  ENVIRONMENTS,
+  type Environment,
+  type Launch,
+  plainLaunch,
+} from '../../src/explore/index.ts';
 import { createMachine, type MountSpec } from '../../src/linux/index.ts';
 import { modelImage } from '../../src/model/index.ts';
 import type { Policy } from '../../src/policy/index.ts';
@@ -37,7 +44,7 @@ int main(void) {
 }
 `;
 
-const SPEC = { path: '/program', argv: ['/program'], env: [], cwd: '/', user: '' } as never;
+const SPEC = { path: '/program', argv: ['/program'], env: [], cwd: '/', user: '' } as const;
 
 export interface Modelled {
   readonly policy: Policy;
@@ -59,6 +66,18 @@ export interface ModelledOptions {
   /** Environments that are compared; with one alone, patterns come from expressions only. */
   readonly environments?: number;
   readonly mounts?: readonly MountSpec[];
+  /** Variables whose values nobody knows; each environment has another text in the place of `?`. */
+  readonly unknown?: readonly string[];
+}
+
+function launched(environment: Environment, { mounts = [], unknown = [] }: ModelledOptions): Launch {
+  const value = `${environment.token}-unknown`;
+  const env = unknown.map((entry) => entry.replace('?', value));
+  return {
+    ...plainLaunch({ ...SPEC, env }, environment),
+    mounts,
+    unknown: unknown.length === 0 ? [] : [value],
+  };
 }
 
 /** The model of a server; undefined, and the test skipped, without a compiler. */
@@ -73,10 +92,9 @@ export function modelled(t: TestContext, body: string, options: ModelledOptions)
   for (const path of directories) builder.addDir(path);
   for (const [path, text] of Object.entries(files)) builder.addFile(path, new TextEncoder().encode(text));
   const { policy } = modelImage(plainImage(builder.build(), { entrypoint: ['/program'] }), {
-    launches: ENVIRONMENTS.slice(0, options.environments ?? 2).map((environment) => ({
-      ...plainLaunch(SPEC, environment),
-      mounts: options.mounts ?? [],
-    })),
+    launches: ENVIRONMENTS.slice(0, options.environments ?? 2).map((environment) =>
+      launched(environment, options),
+    ),
     budgets: DEFAULT_BUDGETS,
     probes: true,
     symbolic: runs,

@@ -89,6 +89,20 @@ test('a file of unknown content is read, whatever is in it', (t) => {
   has(found, 'OPEN r /data/fast');
 });
 
+test('a variable of unknown value has any', (t) => {
+  const body = `if (buf[0] != 'M') return; const char *mode = getenv("MODE");
+    if (mode && strcmp(mode, "slow") == 0) close(open("/data/slow", O_RDONLY));`;
+  const found = modelled(t, body, alone({ unknown: ['MODE=?'], runs: 100 }));
+  if (found !== undefined) has(found, 'OPEN r /data/slow');
+});
+
+test('a message in pieces, and a client that is gone', (t) => {
+  const body = `if (memcmp(buf, "PIECE", 5)) return; int m = read(fd, buf, 4095);
+    if (m > 0 && write(fd, "x", 1) == 1 && read(fd, buf, 10) < 0) close(open("/data/gone", O_RDONLY));`;
+  const found = modelled(t, body, alone({ runs: 100 }));
+  if (found !== undefined) has(found, 'OPEN r /data/gone');
+});
+
 test('an answer from outside is any answer', (t) => {
   const body = `if (buf[0] != 'Q') return; struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(11211) };
     inet_aton("93.184.21.9", &to.sin_addr); char in[100]; int c = socket(AF_INET, SOCK_STREAM, 0);

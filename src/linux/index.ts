@@ -13,7 +13,7 @@ export { type CallTexts, formatArguments, formatSyscall } from './format.ts';
 export { type CountedCut, Kernel, type KernelHooks, type Layout, type Machine } from './kernel.ts';
 export type { Outside } from './net.ts';
 export { restartKernel } from './restart.ts';
-export { placeFile, readFileStart } from './runtime-files.ts';
+export { placeFile, readFileStart, rewriteFile } from './runtime-files.ts';
 export type { RunOptions, RunStop, Waiting } from './scheduler.ts';
 export { sendFromOutside as sendSignal, signalNumber } from './signals-outside.ts';
 export { snapshot } from './snapshot.ts';

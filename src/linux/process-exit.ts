@@ -29,6 +29,7 @@ export function exitTask(kernel: Kernel, task: Task, status: number): void {
   task.exitCode = status;
   kernel.tasks.delete(task.tid);
   process.tasks.delete(task);
+  if (task.tid === process.pid) process.ended = task;
   for (const child of [...process.children]) childLosesThread(kernel, child, task);
   if (process.tasks.size === 0) endProcess(kernel, process, status);
 }

@@ -138,6 +138,10 @@ export function clearHandlers(actions: SignalAction[]): void {
   }
 }
 
+/** The thread of an id, 0 the caller's own; one that has ended as long as its process was not waited for. */
+export const taskOf = (kernel: Kernel, task: Task, tid: number): Task | undefined =>
+  tid === 0 ? task : (kernel.tasks.get(tid) ?? kernel.processes.get(tid)?.ended);
+
 /** Processes of a group, zombies included. */
 export function groupMembers(kernel: Kernel, pgid: number): Process[] {
   return [...kernel.processes.values()].filter((process) => process.pgid === pgid);
@@ -164,4 +168,12 @@ export function newProcessParts(): {
     signalQueue: new WaitQueue(),
     files: new DescriptorTable(),
   };
+}
+
+/** No member of the group has a parent in another group of the session: nobody would continue what stops there. */
+export function isOrphaned(kernel: Kernel, pgid: number): boolean {
+  return !groupMembers(kernel, pgid).some(
+    ({ parent, sid, exitStatus }) =>
+      exitStatus === undefined && parent !== undefined && parent.pgid !== pgid && parent.sid === sid,
+  );
 }

@@ -131,7 +131,7 @@ function status(kernel: Kernel, process: Process, task: Task | undefined): strin
     `Uid:\t${credentials.uid}\t${credentials.euid}\t${credentials.suid}\t${credentials.fsuid}`,
     `Gid:\t${credentials.gid}\t${credentials.egid}\t${credentials.sgid}\t${credentials.fsgid}`,
     `FDSize:\t${Math.max(64, 2 ** Math.ceil(Math.log2(Math.max(1, process.files.slots.length))))}`,
-    `Groups:\t${credentials.groups.map((gid) => `${gid} `).join('')}`,
+    `Groups:\t${credentials.groups.join(' ')} `,
     `NStgid:\t${process.pid}`,
     `NSpid:\t${tid}`,
     `NSpgid:\t${process.pgid}`,

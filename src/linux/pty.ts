@@ -4,7 +4,7 @@ import { bit, SIG, SIG_IGN } from './abi-signal.ts';
 import { E } from './errno.ts';
 import { POLL } from './file.ts';
 import type { Kernel } from './kernel.ts';
-import { groupMembers } from './process.ts';
+import { groupMembers, isOrphaned } from './process.ts';
 import { install } from './sys-file-common.ts';
 import type { Task } from './task.ts';
 import { giveUpTerminal, type Pty, signalGroup } from './tty.ts';
@@ -296,13 +296,6 @@ export function background(kernel: Kernel, task: Task, pty: Pty, signal: number)
   if (isOrphaned(kernel, process.pgid)) return -E.IO;
   signalGroup(kernel, process.pgid, signal);
   return block([], 'terminal in the background');
-}
-
-/** No member of the group has a parent in another group of the session. */
-function isOrphaned(kernel: Kernel, pgid: number): boolean {
-  return !groupMembers(kernel, pgid).some(
-    ({ parent, sid }) => parent !== undefined && parent.pgid !== pgid && parent.sid === sid,
-  );
 }
 
 /** A session leader ends: its terminal is free again. */

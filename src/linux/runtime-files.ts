@@ -43,3 +43,12 @@ export function placeFile(kernel: Kernel, path: string, bytes: Uint8Array): bool
   const change = { kernel, task: undefined, actor: undefined, outside: true };
   return typeof createEntry(change, walked, () => inode) !== 'number';
 }
+
+/** Other contents for a regular file that is there; whether there is one. */
+export function rewriteFile(kernel: Kernel, path: string, bytes: Uint8Array): boolean {
+  const inode = kernel.vfs.internal(kernel, path)?.dentry.inode;
+  if (!(inode instanceof RegularInode)) return false;
+  inode.data.truncate(0);
+  inode.data.write(0, bytes);
+  return true;
+}

@@ -6,6 +6,7 @@ import { killedStatus } from './abi-process.ts';
 import { bit, defaultAction, SA, SIG, SIG_DFL, SIG_IGN, SYNCHRONOUS } from './abi-signal.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
+import { isOrphaned } from './process.ts';
 import { exitProcess } from './process-exit.ts';
 import { forceSignal, setMask, shielded, stopProcess, takeSignal } from './signals.ts';
 import { pushFrame } from './signals-frame.ts';
@@ -46,6 +47,8 @@ function actByDefault(kernel: Kernel, task: Task, pending: PendingSignal): boole
     case 'continue':
       return false;
     case 'stop':
+      // Stops of a terminal; SIGSTOP is for everybody.
+      if (signal !== SIG.STOP && isOrphaned(kernel, process.pgid)) return false;
       stopProcess(kernel, process, signal);
       return true;
     case 'core':

@@ -5,6 +5,7 @@ import { CAP, capBit } from './abi-process.ts';
 import { row } from './catalogue.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
+import { taskOf } from './process.ts';
 import type { SysArgs, SyscallHandler, SyscallRow } from './syscall.ts';
 import type { Credentials, Task } from './task.ts';
 import type { SysResult } from './wait.ts';
@@ -219,7 +220,7 @@ function capget(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   if (words < 0 || data === 0) return data === 0 ? 0 : words;
   const pid = space.read32(args.pointer(0) + 4) | 0;
   if (pid < 0) return -E.INVAL;
-  const process = pid === 0 ? task.process : kernel.tasks.get(pid)?.process;
+  const process = taskOf(kernel, task, pid)?.process;
   if (process === undefined) return -E.SRCH;
   const { effective, permitted, inheritable } = process.credentials;
   for (let i = 0; i < words; i++) {

@@ -3,7 +3,7 @@ import { CAP, capBit, RLIMIT } from './abi-process.ts';
 import { row } from './catalogue.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import { groupMembers } from './process.ts';
+import { groupMembers, taskOf } from './process.ts';
 import type { SysArgs, SyscallHandler, SyscallRow } from './syscall.ts';
 import type { Process, Task } from './task.ts';
 import { writeTimespec } from './time.ts';
@@ -52,10 +52,10 @@ function setsid(kernel: Kernel, { process }: Task): SysResult {
 
 /** Processes that getpriority and setpriority mean: 0 process, 1 group, 2 user. */
 function prioritized(kernel: Kernel, task: Task, which: number, who: number): Process[] | number {
-  const all = [...kernel.processes.values()].filter((process) => process.exitStatus === undefined);
+  const all = [...kernel.processes.values()];
   switch (which) {
     case 0: {
-      const owner = who === 0 ? task : kernel.tasks.get(who);
+      const owner = taskOf(kernel, task, who);
       return owner === undefined ? [] : [owner.process];
     }
     case 1:
@@ -82,29 +82,39 @@ function setpriority(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   if (typeof processes === 'number') return processes;
   if (processes.length === 0) return -E.SRCH;
   const nice = Math.max(-20, Math.min(19, args.int(2)));
+  // Each for itself: some may change though others may not.
+  let result = 0;
   for (const process of processes) {
-    const { credentials } = process;
-    const own = task.process.credentials;
-    if (own.euid !== credentials.uid && own.euid !== credentials.euid && !mayNice(task)) return -E.PERM;
-    if (nice < process.nice && !mayNice(task) && BigInt(20 - nice) > process.rlimits[RLIMIT.NICE][0])
-      return -E.ACCES;
+    if (!owns(task, process) && !mayNice(task)) result = -E.PERM;
+    else if (!mayHave(task, process, nice)) result = -E.ACCES;
+    else process.nice = nice;
   }
-  for (const process of processes) process.nice = nice;
-  return 0;
+  return result;
 }
 
-const taskOf = (kernel: Kernel, task: Task, tid: number): Task | undefined =>
-  tid === 0 ? task : kernel.tasks.get(tid);
+/** Whether the caller is of the user of the other. */
+const owns = ({ process: { credentials } }: Task, other: Process): boolean =>
+  credentials.euid === other.credentials.uid || credentials.euid === other.credentials.euid;
+
+/** Less niceness needs a right to it. */
+const mayHave = (task: Task, process: Process, nice: number): boolean =>
+  nice >= process.nice || mayNice(task) || BigInt(20 - nice) <= process.rlimits[RLIMIT.NICE][0];
 
 /** SCHED_OTHER 0, FIFO 1, RR 2, BATCH 3, IDLE 5. */
 const isRealtimePolicy = (policy: number): boolean => policy === 1 || policy === 2;
 const RESET_ON_FORK = 0x40000000;
+const IDLE = 5;
 
 function setScheduler(task: Task, wanted: Task, policy: number, priority: number): number {
   const kind = policy & ~RESET_ON_FORK;
   if (![0, 1, 2, 3, 5].includes(kind)) return -E.INVAL;
   if (isRealtimePolicy(kind) ? priority < 1 || priority > 99 : priority !== 0) return -E.INVAL;
-  if (isRealtimePolicy(kind) && !mayNice(task)) return -E.PERM;
+  if (!mayNice(task)) {
+    if (isRealtimePolicy(kind) || !owns(task, wanted.process)) return -E.PERM;
+    const leavesIdle = wanted.policy === IDLE && kind !== IDLE;
+    if (leavesIdle && BigInt(20 - wanted.process.nice) > wanted.process.rlimits[RLIMIT.NICE][0])
+      return -E.PERM;
+  }
   wanted.policy = kind;
   wanted.priority = priority;
   return 0;

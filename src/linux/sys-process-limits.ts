@@ -3,6 +3,7 @@ import { CAP, capBit, RLIM_INFINITY, RLIMIT, RLIMIT_COUNT, USER_HZ } from './abi
 import { row } from './catalogue.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
+import { taskOf } from './process.ts';
 import { residentSize, writeRusage } from './rusage.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Process, Task } from './task.ts';
@@ -45,7 +46,7 @@ function prlimit64(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const pid = args.int(0);
   const resource = args.uint(1);
   if (resource >= RLIMIT_COUNT) return -E.INVAL;
-  const process = pid === 0 ? task.process : kernel.tasks.get(pid)?.process;
+  const process = taskOf(kernel, task, pid)?.process;
   if (process === undefined) return -E.SRCH;
   const own = task.process.credentials;
   const other = process.credentials;

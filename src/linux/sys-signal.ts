@@ -18,7 +18,7 @@ import { row } from './catalogue.ts';
 import { E } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { PidFile } from './pidfd.ts';
-import { groupMembers } from './process.ts';
+import { groupMembers, taskOf } from './process.ts';
 import {
   dropPending,
   forceSignal,
@@ -211,12 +211,14 @@ function sendToThread(
   },
 ): number {
   const { tgid, tid, signal } = request;
-  if (tid <= 0 || (tgid !== undefined && tgid <= 0) || !validSignal(signal)) return -E.INVAL;
-  const target = kernel.tasks.get(tid);
+  if (tid <= 0 || (tgid !== undefined && tgid <= 0)) return -E.INVAL;
+  const target = taskOf(kernel, task, tid);
   if (target === undefined || (tgid !== undefined && target.process.pid !== tgid))
     return killEffect(kernel, task, signal, -E.SRCH);
+  if (!validSignal(signal)) return -E.INVAL;
   if (!maySignal(task, target.process, signal)) return killEffect(kernel, task, signal, -E.PERM);
   killEffect(kernel, task, signal, 0);
+  if (target.state === 'dead') return 0;
   const info = request.info ?? { code: SI.TKILL, pid: task.process.pid, uid: task.process.credentials.uid };
   sendSignal(kernel, target.process, signal, info, { task: target });
   return 0;

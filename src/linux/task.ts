@@ -134,6 +134,8 @@ export class Process {
   thpDisabled = false;
   /** Soft and hard, by RLIMIT number. */
   rlimits: [bigint, bigint][] = [];
+  /** The first thread, when it has ended: calls about it work until the process is waited for. */
+  ended: Task | undefined = undefined;
   /** wait status once dead; undefined while alive. */
   exitStatus: number | undefined = undefined;
   stopReport: StopReport | undefined = undefined;

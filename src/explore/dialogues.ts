@@ -1,13 +1,15 @@
 // First messages of protocols that many programs speak, where a single line of text does not get far: several messages on
 // one connection, or a datagram of a form that only a real client writes. They know protocols, never programs (and stand
 // in, like all probes, until symbolic input finds such messages by itself).
-import type { Action, Payload, Scenario } from './scenario.ts';
+import { type Action, namesAccount, type Payload, type Scenario } from './scenario.ts';
 
 /** A connection to what the service began to listen at meanwhile. */
 const OPENED = Symbol('opened');
+/** A file's bytes on that connection, and its end. */
+const FILE = Symbol('file');
 
 /** A name and the messages of one connection, in order. */
-export type Dialogue = readonly [name: string, messages: readonly (Payload | typeof OPENED)[]];
+export type Dialogue = readonly [name: string, messages: readonly (Payload | typeof OPENED | typeof FILE)[]];
 
 const crlf = (...lines: readonly string[]): readonly string[] => lines.map((line) => `${line}\r\n`);
 
@@ -93,33 +95,64 @@ const PROXY: readonly Dialogue[] = [
   ['socks 4a', [`\x04\x01{port bytes}\0\0\0\x01{token}\0${ELSEWHERE}\0`, 'hello {token}\n']],
 ];
 
+const FTP: Dialogue[1] = [
+  ...crlf('SYST', 'FEAT', 'PWD', 'TYPE I', 'CWD {token}', 'SIZE {token}', 'EPSV'),
+  OPENED,
+  ...crlf('LIST', 'PASV'),
+  OPENED,
+  ...crlf('RETR {token}', 'EPSV'),
+  OPENED,
+  ...crlf('NLST', 'STOR {token}'),
+  FILE,
+  ...crlf('QUIT'),
+];
+
+// With an account that the container has (FTP, POP3, IMAP4, SMTP's AUTH), and with a wrong password
+const MAIL = 'Subject: {token}\r\n\r\nhello\r\n';
+const ACCOUNTS: readonly Dialogue[] = [
+  ['ftp, as a user', [...crlf('USER {user}', 'PASS {password}'), ...FTP]],
+  [
+    'ftp, files of a user',
+    [
+      ...crlf('USER {user}', 'PASS {password}', 'PASV'),
+      OPENED,
+      ...crlf('STOR {token}'),
+      FILE,
+      ...crlf('MKD {token}d', 'RNFR {token}', 'RNTO {token}2', 'DELE {token}2', 'RMD {token}d', 'QUIT'),
+    ],
+  ],
+  ['ftp, as a user, refused', crlf('USER {user}', 'PASS {token}', 'QUIT')],
+  ['pop3, as a user', crlf('USER {user}', 'PASS {password}', 'STAT', 'LIST', 'RETR 1', 'DELE 1', 'QUIT')],
+  ['pop3, as a user, refused', crlf('USER {user}', 'PASS {token}', 'QUIT')],
+  [
+    'imap, as a user',
+    [
+      ...crlf('a LOGIN {user} {password}', 'b LIST "" *', 'c SELECT INBOX'),
+      `d APPEND INBOX {${sizeOf(MAIL)}}\r\n`,
+      `${MAIL}\r\n`,
+      ...crlf('e FETCH 1 BODY[]', 'f STORE 1 +FLAGS (\\Deleted)', 'g EXPUNGE'),
+      ...crlf('h CREATE {token}', 'i SUBSCRIBE {token}', 'j DELETE {token}', 'k CLOSE', 'l LOGOUT'),
+    ],
+  ],
+  ['imap, as a user, refused', crlf('a LOGIN {user} {token}', 'b LOGOUT')],
+  ['imap, sasl', crlf('a AUTHENTICATE PLAIN', '{login}', 'b SELECT INBOX', 'c LOGOUT')],
+  [
+    'smtp, as a user',
+    [
+      ...crlf('EHLO localhost', 'AUTH PLAIN {login}', 'MAIL FROM:<{user}@localhost>'),
+      ...crlf('RCPT TO:<{user}@localhost>', 'DATA'),
+      `${MAIL}.\r\n`,
+      ...crlf('QUIT'),
+    ],
+  ],
+];
+
 /** On one stream connection each. */
 export const DIALOGUES: readonly Dialogue[] = [
   ['dns over a stream', [...DNS.slice(-3), DNS[0]].map(([, query]) => be16(sizeOf(query)) + query)],
   ['mqtt', [...MQTT, mqtt(0xe0, '')]],
   ['mqtt, lost', MQTT],
-  [
-    'ftp',
-    [
-      ...crlf(
-        'USER anonymous',
-        'PASS {token}@',
-        'SYST',
-        'FEAT',
-        'PWD',
-        'TYPE I',
-        'CWD {token}',
-        'SIZE {token}',
-        'EPSV',
-      ),
-      OPENED,
-      ...crlf('LIST', 'PASV'),
-      OPENED,
-      ...crlf('RETR {token}', 'EPSV'),
-      OPENED,
-      ...crlf('NLST', 'STOR {token}', 'QUIT'),
-    ],
-  ],
+  ['ftp', [...crlf('USER anonymous', 'PASS {token}@'), ...FTP]],
   ['ftp, refused', crlf('USER {token}', 'PASS {token}', 'QUIT')],
   [
     'smtp',
@@ -129,6 +162,7 @@ export const DIALOGUES: readonly Dialogue[] = [
       ...crlf('VRFY {token}', 'RSET', 'QUIT'),
     ],
   ],
+  ...ACCOUNTS,
   ['pop3', crlf('CAPA', 'USER {token}', 'PASS {token}', 'STAT', 'QUIT')],
   ['imap', crlf('a CAPABILITY', 'b LOGIN {token} {token}', 'c LIST "" *', 'd LOGOUT')],
   [
@@ -185,6 +219,20 @@ export const DIALOGUES: readonly Dialogue[] = [
   ],
 ];
 
+/** Whether somebody who has an account says it. */
+export const needsAccount = ([, messages]: Dialogue): boolean =>
+  messages.some((message) => typeof message === 'string' && namesAccount(message));
+
+function actionsOf(message: Dialogue[1][number], i: number, opened: number): Action[] {
+  if (message === OPENED) return [{ do: 'connect-opened', id: `opened ${i}` }];
+  if (message !== FILE) return [{ do: 'send', id: 'a', payload: message }];
+  const id = `opened ${opened}`;
+  return [
+    { do: 'send', id, payload: 'hello {token}\n' },
+    { do: 'close', id },
+  ];
+}
+
 /** The messages on one connection, each after what the service made of the one before. */
 export function dialogueScenario(listener: number, [name, messages]: Dialogue): Scenario {
   return {
@@ -192,9 +240,7 @@ export function dialogueScenario(listener: number, [name, messages]: Dialogue): 
     actions: [
       { do: 'connect', listener, id: 'a' },
       ...messages.flatMap((message, i): Action[] => [
-        message === OPENED
-          ? { do: 'connect-opened', id: `opened ${i}` }
-          : { do: 'send', id: 'a', payload: message },
+        ...actionsOf(message, i, messages.lastIndexOf(OPENED, i)),
         { do: 'wait', ms: 20 },
       ]),
       { do: 'wait', ms: 1000 },

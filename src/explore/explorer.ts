@@ -21,7 +21,8 @@ import {
   world,
 } from '../linux/index.ts';
 import { PagedSpace } from '../machine/index.ts';
-import type { Environment } from './environments.ts';
+import { accountsOf } from './accounts.ts';
+import { type Environment, knownTexts } from './environments.ts';
 import { BATCH_BUDGET, knownWords, likelyWords } from './known-words.ts';
 import type { Launch } from './launch.ts';
 import { routesIn, targetOf } from './live-texts.ts';
@@ -34,7 +35,7 @@ import { knownRoutes, quotedNames, speaksHttp } from './routes.ts';
 import type { Action, Listening, Scenario } from './scenario.ts';
 import { tableWordsOf } from './table-words.ts';
 import { MAX_CONFIG_BYTES, requestTargets } from './targets.ts';
-import type { ScenarioTrace, Step } from './trace.ts';
+import type { ActionMark, ScenarioTrace, Step } from './trace.ts';
 import { type Stopped, Trail } from './trail.ts';
 import { wordsOf } from './words.ts';
 
@@ -52,7 +53,7 @@ export interface Budgets {
 export const DEFAULT_BUDGETS: Budgets = {
   boot: 6_000_000_000,
   action: 200_000_000,
-  serving: 1_200_000_000,
+  serving: 1_000_000_000,
   bootHorizon: 20_000_000_000n,
 };
 
@@ -94,6 +95,8 @@ export class Explorer {
     budgets: Budgets;
     /** What comes of what the container sends outside; default: it is answered. */
     outside?: Outside;
+    /** A container that ended, which is started again; default: a new one. */
+    ended?: Kernel;
   }) {
     this.launch = options.launch;
     this.environment = options.launch.environment;
@@ -111,7 +114,9 @@ export class Explorer {
       });
     this.machine = options.machine;
     this.outside = options.outside ?? 'answers';
-    this.booted = createKernel(this.kernelOptions(recorder));
+    const kernelOptions = this.kernelOptions(recorder);
+    const { ended } = options;
+    this.booted = ended === undefined ? createKernel(kernelOptions) : restartKernel(ended, kernelOptions);
     this.boot = this.start(this.booted, recorder, this.outside);
   }
 
@@ -129,6 +134,11 @@ export class Explorer {
     kernel.release();
     if (left) this.cutBudget(`boot where others are outside (${outside})`, LEFT);
     return boot;
+  }
+
+  /** Accounts in the container that clients may have the password of. */
+  get accounts(): readonly string[] {
+    return accountsOf(this.booted);
   }
 
   private kernelOptions(hooks: KernelHooks): KernelOptions {
@@ -178,19 +188,8 @@ export class Explorer {
     options: { readonly stopSignal: number; readonly written?: readonly string[]; readonly enough?: Enough },
   ): BootResult | undefined {
     const { stopSignal, written = [], enough } = options;
-    const ended = snapshot(this.booted, new StepRecorder(this.cuts));
-    if (way !== 'killed' && !ended.exited) {
-      sendSignal(ended, 1, stopSignal);
-      ended.run({ maxInstructions: this.budgets.action, horizon: STOP_PATIENCE });
-    }
-    if (!ended.exited) {
-      sendSignal(ended, 1, SIGKILL);
-      ended.run({ maxInstructions: this.budgets.action, horizon: 0n });
-    }
-    if (!ended.exited) {
-      ended.release();
-      return undefined;
-    }
+    const ended = this.ended(way, stopSignal);
+    if (ended === undefined) return undefined;
     const looked = new LookedRecorder(this.cuts);
     const volumes = way === 'replaced' ? keptPaths(this.launch) : undefined;
     const kernel = restartKernel(ended, { ...this.kernelOptions(looked), volumes });
@@ -206,6 +205,51 @@ export class Explorer {
     kernel.release();
     if (left) this.cutBudget(`start again (${way})`, LEFT);
     return boot;
+  }
+
+  /** A copy of the booted container, ended this way; undefined where it doesn't end. */
+  private ended(way: RestartWay, stopSignal: number): Kernel | undefined {
+    const kernel = snapshot(this.booted, new StepRecorder(this.cuts));
+    if (way !== 'killed' && !kernel.exited) {
+      sendSignal(kernel, 1, stopSignal);
+      kernel.run({ maxInstructions: this.budgets.action, horizon: STOP_PATIENCE });
+    }
+    if (!kernel.exited) {
+      sendSignal(kernel, 1, SIGKILL);
+      kernel.run({ maxInstructions: this.budgets.action, horizon: 0n });
+    }
+    if (kernel.exited) return kernel;
+    kernel.release();
+    return undefined;
+  }
+
+  /** Ends a copy of the booted container and starts it again under the environment of another launch. */
+  startAgain(way: RestartWay, stopSignal: number, launch: Launch): Explorer | undefined {
+    const ended = this.ended(way, stopSignal);
+    if (ended === undefined) return undefined;
+    const { machine, budgets, tree, outside, environment } = this;
+    // what it left may be in what is done now
+    const unknown = [...launch.unknown, ...knownTexts(environment), ...this.launch.unknown];
+    const explorer = new Explorer({
+      tree,
+      launch: { ...launch, unknown },
+      machine,
+      budgets,
+      outside,
+      ended,
+    });
+    ended.release();
+    return explorer;
+  }
+
+  /** Gives up what it booted: nothing can be played any more. */
+  release(): void {
+    this.booted.release();
+  }
+
+  /** Whether the image has a file of this path. */
+  inImage(path: string): boolean {
+    return this.tree.lookup(path) !== undefined;
   }
 
   /** The boot again, up to where it stopped, with an eye on what led there. */
@@ -296,12 +340,14 @@ export class Explorer {
       return left;
     };
     let complete = true;
+    const marks: ActionMark[] = [];
     for (const action of scenario.actions) {
       if (kernel.exited) break;
       const horizon = player.act(action);
       const most = this.mostFor(action);
       const stop = kernel.run({ maxInstructions: most, horizon, enough });
       recorder.waits(kernel);
+      marks.push({ steps: recorder.steps.length, instructions: engine.executed - before });
       complete = stop.kind !== 'budget' && !left;
       if (left) {
         this.cutBudget(`scenario ${scenario.name}`, LEFT);
@@ -325,6 +371,7 @@ export class Explorer {
       ended: kernel.exited,
       answers: player.answers(),
       instructions,
+      marks,
       name: scenario.name,
       steps: recorder.steps,
       chosen: options.name ?? this.environment.token,
@@ -381,7 +428,7 @@ export class Explorer {
         return undefined;
       }
       const trace = this.play(scenario, options);
-      return counts ? trace : { ...trace, instructions: 0 };
+      return counts ? trace : uncounted(trace);
     });
     if (leftOut > 0 && limit < options.budget)
       this.cutBudget('words of programs', `${leftOut} probes of them were not played`);
@@ -395,10 +442,19 @@ export class Explorer {
       const node = this.tree.lookup(path);
       return node?.kind === 'file' ? tableWordsOf(node, path) : [];
     });
+    return likelyWords(listener, words, this.asking(options));
+  }
+
+  /** Plays short questions; undefined once the budget is used up. */
+  asking({
+    warm,
+    budget,
+  }: {
+    warm: boolean;
+    budget: number;
+  }): (scenario: Scenario) => ScenarioTrace | undefined {
     const enough = (_: readonly Step[], instructions: number): boolean => instructions > BATCH_BUDGET;
-    return likelyWords(listener, words, (scenario) =>
-      this.served > options.budget ? undefined : this.play(scenario, { ...options, enough }),
-    );
+    return (scenario) => (this.served > budget ? undefined : this.play(scenario, { warm, enough }));
   }
 
   /** Request targets in the text files that the programs which still run read while they started. */
@@ -416,8 +472,8 @@ export class Explorer {
   }
 
   /**
-   * Paths worth asking for: those that configurations name, and those that the programs behind a listener hold in
-   * memory and know as theirs; none where they speak no HTTP.
+   * Paths worth asking for: of those that configurations name, and that the programs behind a listener hold in memory,
+   * the ones that they know as theirs; none where they speak no HTTP.
    */
   routes(listener: Listening, options: { warm: boolean; budget: number }): readonly string[] {
     const kernel = (options.warm ? this.ready : undefined) ?? this.booted;
@@ -433,10 +489,10 @@ export class Explorer {
     // what is below a directory of the container is a file, there or not
     const isRoute = (text: string): boolean =>
       kernel.vfs.internal(kernel, `/${text.split('/')[1]}`) === undefined;
-    const held = [...new Set(found.filter(isRoute).map(targetOf))];
-    const { routes, leftOut } = knownRoutes(listener.index, held, play);
+    const held = new Set([...this.targets(), ...found.filter(isRoute).map(targetOf)]);
+    const { routes, leftOut } = knownRoutes(listener.index, [...held], play);
     if (leftOut > 0) this.cutBudget('paths of a web service', `${leftOut} were not asked for`);
-    return [...new Set([...this.targets(), ...routes])];
+    return routes;
   }
 
   /** Names between quotes in the sources of an application that were read in the boot or in these steps. */
@@ -511,6 +567,12 @@ const MAX_SPACES = 3;
 
 /** Instructions for words of an interpreter: those of its services stand elsewhere. */
 const WORDS_BUDGET = 150_000_000;
+
+const uncounted = (trace: ScenarioTrace): ScenarioTrace => ({
+  ...trace,
+  instructions: 0,
+  marks: trace.marks.map(({ steps }) => ({ steps, instructions: 0 })),
+});
 
 const SIGKILL = 9;
 /** Virtual ns that a container has to stop before it is killed. */

@@ -1,6 +1,13 @@
 // explore: what the environment does to a booted image, and what comes of it. Floor 5.
 export { type ClientInput, clientInputs, inputScenarios } from './client-inputs.ts';
-export { DATAGRAMS, DIALOGUES, type Dialogue, datagramDialogue, dialogueScenario } from './dialogues.ts';
+export {
+  DATAGRAMS,
+  DIALOGUES,
+  type Dialogue,
+  datagramDialogue,
+  dialogueScenario,
+  needsAccount,
+} from './dialogues.ts';
 export { ENVIRONMENTS, type Environment, knownTexts } from './environments.ts';
 export {
   type Attempt,
@@ -9,12 +16,12 @@ export {
   DEFAULT_BUDGETS,
   Explorer,
 } from './explorer.ts';
-export { knownWords, likelyWords, madeUp, wordProbe } from './known-words.ts';
+export { askEach, knownWords, likelyWords, madeUp, wordProbe } from './known-words.ts';
 export { type Entry, type Launch, launchOf, launchScenarios, plainLaunch } from './launch.ts';
 export { type NamePlace, NameSearch, namesAt } from './names.ts';
 export { outsideScenarios, turnsOutside } from './outside.ts';
 export type { Enough, PlayOptions } from './player.ts';
-export { LONG_BOOT, lastingPaths, type RestartWay, restartWays } from './restarts.ts';
+export { isVeryLong, LONG_BOOT, lastingPaths, type RestartWay, restartWays } from './restarts.ts';
 export { parameterScenario, routeScenario } from './routes.ts';
 export {
   type Action,
@@ -46,5 +53,5 @@ export type { ExploredPatterns } from './symbolic-events.ts';
 export { plainSeeds, seedOf, withOwnText } from './symbolic-input.ts';
 export type { TextPatterns } from './symbolic-resource.ts';
 export { coversPattern, joinedPattern, PatternUnion } from './symbolic-union.ts';
-export type { EntryStep, ScenarioTrace, Step, WaitStep } from './trace.ts';
+export type { ActionMark, EntryStep, ScenarioTrace, Step, WaitStep } from './trace.ts';
 export type { Stopped } from './trail.ts';

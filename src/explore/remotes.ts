@@ -14,6 +14,8 @@ export class Remotes {
   private lastDatagram = -1;
   /** By number of a connection: bytes of the container's that were looked at. */
   private readonly heard = new Map<number, number>();
+  /** Cuts that were made: by number of a connection. */
+  private readonly noted = new Set<number | 'left'>();
   /** Answers that were given so far, and what is given in their place, by number. */
   private given = 0;
   private readonly said = new Map<number, Uint8Array>();
@@ -41,7 +43,11 @@ export class Remotes {
   /** Answers what was asked since; whether anything was said. */
   act(kernel: Kernel): boolean {
     const how = world.outside(kernel);
-    if ((how !== 'answers' && how !== 'denies') || this.left <= 0) return false;
+    if (how !== 'answers' && how !== 'denies') return false;
+    if (this.left <= 0) {
+      this.noteLeft(kernel);
+      return false;
+    }
     const before = this.left;
     this.answerDatagrams(kernel, how);
     for (const { id, peer } of world.outbound(kernel)) {
@@ -54,6 +60,31 @@ export class Remotes {
     }
     if (how === 'answers') this.answerConnections(kernel);
     return this.left < before;
+  }
+
+  /** Somebody who would be answered asks once more, and is not. */
+  private noteLeft(kernel: Kernel): void {
+    const asks =
+      world.outbound(kernel).length > 0 ||
+      world.sentDatagrams(kernel).some(({ id, peer }) => id > this.lastDatagram && peer.port === 53) ||
+      world.asked(kernel).some((id) => world.received(kernel, id).length > (this.heard.get(id) ?? 0));
+    if (!asks || this.noted.has('left')) return;
+    this.noted.add('left');
+    const what = `${MAX_ANSWERS} answers of those outside`;
+    kernel.cut({ kind: 'budget', what, consequence: 'then nobody answers', exe: '', at: undefined });
+  }
+
+  /** What no protocol here knows is not answered. */
+  private noteUnknown(kernel: Kernel, id: number): void {
+    if (this.noted.has(id)) return;
+    this.noted.add(id);
+    kernel.cut({
+      kind: 'environment',
+      what: `what is said to port ${world.peerOf(kernel, id).port} outside`,
+      consequence: 'nothing is answered: no protocol here begins so',
+      exe: '',
+      at: undefined,
+    });
   }
 
   private answerDatagrams(kernel: Kernel, how: Outside): void {
@@ -73,8 +104,11 @@ export class Remotes {
       const from = this.heard.get(id) ?? 0;
       if (all.length <= from) continue;
       const answer = reply(world.peerOf(kernel, id).port, all.subarray(from), this.names);
-      // more may be needed to tell what it is
-      if (answer === undefined) continue;
+      // more may be needed to tell what it is, but everybody waits by now
+      if (answer === undefined) {
+        this.noteUnknown(kernel, id);
+        continue;
+      }
       this.heard.set(id, all.length);
       this.left--;
       world.send(kernel, id, this.answer(answer.bytes));

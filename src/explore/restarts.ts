@@ -13,8 +13,10 @@ export type RestartWay =
 
 /** Instructions of a boot beyond which fewer are compared: interpreters take so many, few other programs do. */
 export const LONG_BOOT = 100_000_000;
-/** Beyond which only the first way of starting again is tried. */
 const VERY_LONG_BOOT = 400_000_000;
+
+/** Whether a boot takes so long that two environments, and one way of starting again, must do. */
+export const isVeryLong = (instructions: number): boolean => instructions > VERY_LONG_BOOT;
 
 /** Files that a run changed and that a later start of the container finds. */
 export function lastingPaths(steps: readonly Step[], launch: Launch): readonly string[] {
@@ -32,7 +34,7 @@ export function restartWays(
 ): readonly RestartWay[] {
   const lasting = lastingPaths(steps, launch);
   if (lasting.length === 0) return [];
-  if (instructions > VERY_LONG_BOOT) return ['stopped'];
+  if (isVeryLong(instructions)) return ['stopped'];
   const kept = keptPaths(launch);
   const inVolumes = lasting.some((path) => kept.some((volume) => isBelow(path, volume)));
   return inVolumes ? ['stopped', 'killed', 'replaced'] : ['stopped', 'killed'];

@@ -1,6 +1,8 @@
 // Requests of web services: which of the texts that a service holds in memory (live-texts.ts) it knows as paths of its
 // own, under which names its handlers look for parameters, and the requests that are worth trying on a path.
 import { decodeText } from '../bytes/index.ts';
+import { resourceTexts } from '../effect/index.ts';
+import { isElf } from '../elf/index.ts';
 import { madeUp } from './known-words.ts';
 import { takeTurns } from './names.ts';
 import type { Action, Scenario } from './scenario.ts';
@@ -8,12 +10,14 @@ import type { ScenarioTrace } from './trace.ts';
 
 /** Paths that are tried, of all directories some. */
 const MAX_ROUTES = 40;
-/** Paths that are asked for in one run, each beside one that nobody knows. */
-const AT_ONCE = 12;
+/** Paths that are asked for in one run, beside some that nobody knows. */
+const AT_ONCE = 20;
 /** Candidates that are looked at. */
 const MAX_CANDIDATES = 240;
 /** Names of parameters that are sent at once. */
 const MAX_NAMES = 48;
+/** Of one source, before those of the next one. */
+const TURN = 6;
 /** Of a source file. */
 const MAX_SOURCE_BYTES = 256 * 1024;
 
@@ -37,25 +41,31 @@ export interface KnownRoutes {
   readonly leftOut: number;
 }
 
-/** The paths that are answered otherwise than made-up ones of the same shape; `play` plays on the service after boot. */
+/**
+ * The paths that are treated otherwise than made-up ones of the same shape, by the answer or by what is done with files;
+ * `play` plays on the service after boot.
+ */
 export function knownRoutes(listener: number, candidates: readonly string[], play: Play): KnownRoutes {
   const known: string[] = [];
   const end = Math.min(candidates.length, MAX_CANDIDATES);
   let looked = 0;
   for (; looked < end; looked += AT_ONCE) {
     const some = candidates.slice(looked, Math.min(end, looked + AT_ONCE));
-    const pairs = some.map((route) => [route, unknownLike(route)] as const);
+    const shapes = [...new Set(some.map(unknownLike))];
+    // the first request of all may do what no later one does
+    const targets = [shapes[0], ...shapes, ...some];
     const trace = play(
       requestsScenario(
         'whether paths are known',
         listener,
-        pairs.flat().map((target) => `${request('GET', target)}\r\n`),
+        targets.map((target) => `${request('GET', target)}\r\n`),
       ),
     );
     if (trace === undefined) break;
-    pairs.forEach(([route, other], i) => {
-      const [own, its] = [trace.answers[2 * i] ?? '', trace.answers[2 * i + 1] ?? ''];
-      if (plain(own, route) !== plain(its, other)) known.push(route);
+    const treatments = targets.map((target, i) => treatmentOf(trace, i, target));
+    some.forEach((route, i) => {
+      const unknown = treatments[1 + shapes.indexOf(unknownLike(route))];
+      if (treatments[1 + shapes.length + i] !== unknown) known.push(route);
     });
   }
   const routes = byDirectory(known);
@@ -63,16 +73,41 @@ export function knownRoutes(listener: number, candidates: readonly string[], pla
   return { routes, leftOut: unseen + known.length - routes.length };
 }
 
-/** The path with letters that nobody uses: `/api/info` is `/qxz/jvkw`. What stands for clients' own text stays. */
+/** A path of as many parts that nobody uses. What stands for clients' own text stays. */
 const unknownLike = (route: string): string =>
   route
-    .split('{token}')
-    .map((part) => madeUp(part, STAND_IN))
-    .join('{token}');
+    .split('/')
+    .map((part) => {
+      if (part === '') return part;
+      const around = part.split('{token}');
+      return around.length === 1 ? STAND_IN : around.map((text) => madeUp(text, STAND_IN)).join('{token}');
+    })
+    .join('/');
 
-/** An answer without what differs between two requests of the same kind. */
+/** What a request got and what was done with files for it, without what differs between two of the same kind. */
+function treatmentOf(trace: ScenarioTrace, request: number, asked: string): string {
+  const { answers, marks, steps, chosen } = trace;
+  const target = asked.replaceAll('{token}', chosen);
+  const [first, end] = [request * REQUEST_ACTIONS, (request + 1) * REQUEST_ACTIONS - 1];
+  const done = marks.length > end ? steps.slice(marks[first - 1]?.steps ?? 0, marks[end].steps) : [];
+  const effects = done.flatMap((step) => {
+    if (step.kind !== 'effect') return [];
+    const { op, resource } = step.event.effect;
+    if (resource.kind !== 'file' && resource.kind !== 'program') return [];
+    // what is below a directory for it, not what it names itself
+    const texts = resourceTexts(resource).map((text) =>
+      text.endsWith(target) && text !== target ? text.slice(0, -target.length) : text,
+    );
+    return [`${op} ${Math.min(step.event.result, 0)} ${texts.join(' ')}`];
+  });
+  return JSON.stringify([plain(answers[request] ?? '', target), [...new Set(effects)].sort()]);
+}
+
+/** An answer without what differs between two requests of the same kind; lengths tell what is said of the target. */
 const plain = (answer: string, target: string): string =>
-  answer.replace(/\b(?:date|etag|expires|last-modified|set-cookie):[^\r\n]*/gi, '').replaceAll(target, '');
+  answer
+    .replace(/\b(?:date|etag|expires|last-modified|set-cookie|content-length):[^\r\n]*/gi, '')
+    .replaceAll(target, '');
 
 /** Some of every directory, so that one with many does not take all places. */
 function byDirectory(routes: readonly string[]): readonly string[] {
@@ -94,11 +129,17 @@ const QUOTED = /(["'`])([A-Za-z_][\w-]{0,23})\1/g;
  */
 export function quotedNames(sources: readonly Uint8Array[]): readonly string[] {
   const lists = sources.map((bytes) => {
-    if (bytes.length > MAX_SOURCE_BYTES) return [];
+    if (bytes.length > MAX_SOURCE_BYTES || isElf(bytes)) return [];
     if (bytes.includes(0)) return countedNames(bytes);
     return [...new Set([...decodeText(bytes).matchAll(QUOTED)].map(([, , name]) => name))];
   });
-  return [...new Set(takeTurns(lists, 4 * MAX_NAMES))].slice(0, MAX_NAMES);
+  // of each some at a time: the first sources are the application's
+  const named = lists.filter(({ length }) => length > 0);
+  const longest = Math.max(0, ...named.map(({ length }) => length));
+  const turns = Array.from({ length: Math.ceil(longest / TURN) }, (_, i) =>
+    named.flatMap((list) => list.slice(TURN * i, TURN * (i + 1))),
+  );
+  return [...new Set(turns.flat())].slice(0, MAX_NAMES);
 }
 
 function countedNames(bytes: Uint8Array): string[] {
@@ -158,6 +199,9 @@ export function parameterScenario(listener: number, target: string, names: reado
     `${request('POST', target)}${withBody('application/json', json)}`,
   ]);
 }
+
+/** Actions of one request. */
+const REQUEST_ACTIONS = 4;
 
 /** Requests one after the other, on a connection each. */
 function requestsScenario(name: string, listener: number, requests: readonly string[]): Scenario {

@@ -17,6 +17,9 @@ const PATH = /(?:^|[\s"'=(^])(\/(?:[\w.~%+-]+\/?)+)/g;
 const ENDING = /\\\.\(?(?:\?:)?((?:\w+\|)*\w+)\)?\$|[\s"'/]\*\.(\w+)/g;
 const MAX_ENDINGS = 3;
 
+/** Keys and certificates: letters, digits and slashes that mean nothing. */
+const ARMOUR = /^-----BEGIN ([A-Z0-9 ]+)-----$[\s\S]*?^-----END \1-----$/gm;
+
 /** Distinct targets, some of every directory that is named; `isFile` says what is there in the file system. */
 export function requestTargets(
   files: readonly Uint8Array[],
@@ -25,7 +28,7 @@ export function requestTargets(
   const groups = new Map<string, Set<string>>();
   for (const bytes of files) {
     if (bytes.length === 0 || bytes.includes(0)) continue;
-    for (const line of decodeText(bytes).split('\n')) {
+    for (const line of decodeText(bytes).replace(ARMOUR, '').split('\n')) {
       if (/^\s*(?:#|;|\/\/)/.test(line)) continue;
       for (const [, path] of line.matchAll(PATH)) {
         if (isFile(path) || path.length > 128) continue;

@@ -36,4 +36,11 @@ export interface ScenarioTrace {
   readonly answers: readonly string[];
   /** That it took, all tasks together. */
   readonly instructions: number;
+  /** Steps and instructions so far, after what came of each action that was played. */
+  readonly marks: readonly ActionMark[];
+}
+
+export interface ActionMark {
+  readonly steps: number;
+  readonly instructions: number;
 }

@@ -76,6 +76,7 @@ const isRandom = (middles: readonly string[], narrow: PatternClass): boolean =>
 
 /** Numbers of 14 and 15 digits, as addresses of programs, libraries, heaps and stacks are in decimal. */
 const ADDRESS = /(?<!\d)(\d{14,15})(?!\d)/;
+export const ADDRESS_DIGITS = new RegExp(ADDRESS.source, 'g');
 const isAddress = (digits: string): boolean => {
   const value = Number(digits);
   return value >= 0x5500_0000_0000 && value < 0x8000_0000_0000;
@@ -135,6 +136,18 @@ export function alignRuns(runs: readonly Run[], notes?: Notes): EventPatterns {
     notes?.endpoints.note(rows, patterns);
   }
   return patterns;
+}
+
+/** Events of the first run that correspond to none of the others. */
+export function unmatched(runs: readonly Run[]): EffectEvent[] {
+  const split = tasksOf(runs);
+  return [...split[0].keys()].flatMap((key) => {
+    const columns = split.map((tasks) => tasks.get(key) ?? []);
+    const rows = withMoved(columns, alignColumns(columns), runs);
+    return rows.flatMap(([own, ...others]) =>
+      own !== undefined && others.every((event) => event === undefined) ? [own] : [],
+    );
+  });
 }
 
 /**

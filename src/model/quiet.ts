@@ -5,11 +5,11 @@ import type { Enough, Step } from '../explore/index.ts';
 const PATIENCE = 60_000_000;
 
 /** Says when a run has shown nothing new for long; `isNew` is told its steps in order. */
-export function longQuiet(isNew: (step: Step) => boolean): Enough {
+export function longQuiet(isNew: (step: Step) => boolean, patience = PATIENCE): Enough {
   let seen = 0;
   let last = 0;
   return (steps: readonly Step[], instructions: number): boolean => {
     for (; seen < steps.length; seen++) if (isNew(steps[seen])) last = instructions;
-    return instructions - last > PATIENCE;
+    return instructions - last > patience;
   };
 }

@@ -11,19 +11,20 @@ import {
   connectionScenarios,
   DATAGRAMS,
   DIALOGUES,
+  type Dialogue,
   datagramDialogue,
   datagramScenarios,
   dialogueScenario,
-  type ExploredPatterns,
+  type Enough,
   type Explorer,
   findSettings,
   fromWithin,
   inputScenarios,
   inTurn,
   knownTexts,
-  LONG_BOOT,
   launchScenarios,
   NameSearch,
+  needsAccount,
   outsideScenarios,
   PAYLOADS,
   parameterScenario,
@@ -45,11 +46,11 @@ import {
   withOwnText,
   wordScenarios,
 } from '../explore/index.ts';
-import type { EventPatterns } from './generalize.ts';
 import { type Listening, listeningOf } from './listening.ts';
 import { Novelty } from './novelty.ts';
 import { longQuiet } from './quiet.ts';
 import { gotReady, mayReady } from './ready.ts';
+import { Rows, type ServedRow } from './rows.ts';
 import {
   areAnsweredOtherwise,
   isSignalledFirst,
@@ -59,20 +60,7 @@ import {
   textsOf,
   waitsLong,
 } from './scenarios.ts';
-import { Settled } from './settled.ts';
 import { unitedRuns } from './symbolic.ts';
-import { bootRun } from './tasks.ts';
-
-/** Traces of one scenario that showed something, one an environment. */
-export interface ServedRow {
-  readonly traces: readonly ScenarioTrace[];
-  /** After how many stages of warming up it began; 0: after boot. */
-  readonly stage: number;
-  /** Of the only trace, where no other environment was needed: its patterns. */
-  readonly settled?: EventPatterns;
-  /** Of the first trace, which was on symbolic inputs: what the resources can be that clients' bytes came into. */
-  readonly explored?: ExploredPatterns;
-}
 
 export interface Served {
   readonly rows: readonly ServedRow[];
@@ -105,6 +93,10 @@ const MAX_OUTWARD = 4;
 
 /** Instructions of a signal's handling from which on one form of it is enough. */
 const COSTLY = 50_000_000;
+/** Of one signal's handling, beyond which it is a new start like others. */
+const MAX_SIGNAL = 400_000_000;
+/** Instructions without anything new after which other scenarios are left: workers that die of one may be started again. */
+const VERY_QUIET = 150_000_000;
 
 const NOTHING: Served = { rows: [], warmUps: [], tried: 0 };
 
@@ -119,10 +111,7 @@ class Serving {
   private readonly options: ServeOptions;
   private readonly novelty: Novelty;
   private readonly listeners: readonly Listening[];
-  private readonly rows: ServedRow[] = [];
-  private readonly stages: (readonly ScenarioTrace[])[] = [];
-  /** Where scenarios that take long are compared only if something in them is not settled. */
-  private readonly settled: Settled | undefined;
+  private readonly rows: Rows;
   /** Pairs of steps that were seen while serving. */
   private readonly serving: Novelty;
   private failedStages = 0;
@@ -151,7 +140,7 @@ class Serving {
     const known = [...knownTexts(first.environment), ...first.launch.unknown];
     this.novelty = new Novelty(first.boot.steps, known);
     this.serving = this.novelty.unseen();
-    if (first.boot.instructions > LONG_BOOT) this.settled = new Settled(explorers.map(bootRun));
+    this.rows = new Rows(explorers);
     this.listeners = listeningOf(explorers);
   }
 
@@ -174,7 +163,7 @@ class Serving {
     this.tryOutside();
     this.trySymbolic([...given, ...representatives.map(({ scenario }) => scenario), ...this.spoken]);
     if (this.leftOut > 0) first.cutServing(this.leftOut, options.budget);
-    return { rows: this.rows, warmUps: this.stages, tried: this.tried };
+    return { rows: this.rows.list, warmUps: this.rows.stages, tried: this.tried };
   }
 
   /** What was given to try, and the same with the clients' own text in the place of names that it has. */
@@ -228,8 +217,10 @@ class Serving {
   /** On the service as it was after boot. What only does again what was seen is left. */
   private playSignal(scenario: Scenario): ScenarioTrace {
     this.tick();
-    const trace = this.first.play(scenario, { enough: longQuiet(this.serving.follow()) });
-    this.keep(scenario, trace, 0, () => this.others((explorer) => explorer.play(scenario)));
+    const quiet = longQuiet(this.serving.follow());
+    const enough: Enough = (steps, instructions) => instructions > MAX_SIGNAL || quiet(steps, instructions);
+    const trace = this.first.play(scenario, { enough });
+    this.keep(scenario, trace, 0, (explorer) => explorer.play(scenario));
     return trace;
   }
 
@@ -250,49 +241,29 @@ class Serving {
     return this.listeners.filter(({ stream }) => stream).map(({ index }) => index);
   }
 
-  /** On the service as it is by now, whatever the budget. */
+  /** On the service as it is by now, whatever the budget. What only does again what was seen is left. */
   private playEverywhere(scenario: Scenario, mayStay: boolean): void {
     this.tick();
-    const attempt = this.first.attempt(scenario);
+    const attempt = this.first.attempt(scenario, { enough: longQuiet(this.serving.follow(), VERY_QUIET) });
     if (mayStay && this.stays(attempt, scenario)) return;
     attempt.drop();
     const warm = this.isWarm;
-    this.keep(scenario, attempt.trace, this.stages.length, () =>
-      this.others((explorer) => explorer.play(scenario, { warm })),
+    this.keep(scenario, attempt.trace, this.rows.stages.length, (explorer) =>
+      explorer.play(scenario, { warm }),
     );
   }
 
-  private others(play: (explorer: Explorer, environment: number) => ScenarioTrace): ScenarioTrace[] {
-    return this.explorers.slice(1).map((explorer, i) => play(explorer, i + 1));
-  }
-
-  /** The scenario's row: `others` are played where something in it may be the environment's. */
+  /** The scenario's row: others play it where something in it may be the environment's. */
   private keep(
     scenario: Scenario,
     trace: ScenarioTrace,
     stage: number,
-    others: () => readonly ScenarioTrace[],
+    play: (explorer: Explorer) => ScenarioTrace,
   ): void {
     this.tried++;
-    if (this.novelty.isNew(trace) && this.turnsOutside(trace.steps)) this.outward.push(scenario);
-    this.addRow(trace, stage, others);
-  }
-
-  private addRow(trace: ScenarioTrace, stage: number, others: () => readonly ScenarioTrace[]): void {
+    if (this.novelty.isNew(trace)) this.noteOutward(scenario, trace);
     this.serving.isNew(trace);
-    const settled = this.settled?.patternsOf(trace);
-    if (settled !== undefined) {
-      this.rows.push({ traces: [trace], stage, settled });
-      return;
-    }
-    const traces = [trace, ...others()];
-    this.settled?.compared(traces, this.before(stage));
-    this.rows.push({ traces, stage });
-  }
-
-  /** Steps between boot and a stage, by environment. */
-  private before(stage: number): readonly (readonly Step[])[] {
-    return this.explorers.map((_, i) => this.stages.slice(0, stage).flatMap((traces) => traces[i].steps));
+    this.rows.add(trace, stage, play);
   }
 
   private get limit(): number {
@@ -341,7 +312,7 @@ class Serving {
     scenario: Scenario,
     name?: (environment: number) => string | undefined,
   ): boolean {
-    if (this.failedStages >= FAILED_STAGES || this.stages.length >= MAX_STAGES) return false;
+    if (this.failedStages >= FAILED_STAGES || this.rows.stages.length >= MAX_STAGES) return false;
     if (!mayReady(attempt)) return false;
     if (gotReady(attempt)) {
       this.stay(attempt, scenario, name);
@@ -359,12 +330,11 @@ class Serving {
     attempt.adopt();
     const traces = [
       attempt.trace,
-      ...this.others((explorer, i) => explorer.warmUp(scenario, { name: name?.(i) })),
+      ...this.explorers.slice(1).map((explorer, i) => explorer.warmUp(scenario, { name: name?.(i + 1) })),
     ];
     this.tried++;
     this.serving.isNew(attempt.trace);
-    this.settled?.compared(traces, this.before(this.stages.length));
-    this.stages.push(traces);
+    this.rows.addStage(traces);
     // and again, to see whether it did
     this.spent += 2 * attempt.trace.instructions;
     this.novelty.goOn(attempt.trace);
@@ -385,13 +355,18 @@ class Serving {
     else attempt.drop();
   }
 
+  private get dialogues(): readonly Dialogue[] {
+    return DIALOGUES.filter((dialogue) => this.first.accounts.length > 0 || !needsAccount(dialogue));
+  }
+
   /** What clients of well-known protocols say. */
   private tryDialogues(): void {
+    const { dialogues } = this;
     const scenarios = this.listeners
       .filter(({ twinOf }) => twinOf === undefined)
       .flatMap(({ index, stream }) =>
         stream
-          ? DIALOGUES.map((dialogue) => dialogueScenario(index, dialogue))
+          ? dialogues.map((dialogue) => dialogueScenario(index, dialogue))
           : DATAGRAMS.map((datagram) => datagramDialogue(index, datagram)),
       );
     this.planned += scenarios.length;
@@ -418,7 +393,7 @@ class Serving {
       .filter(({ stream, twinOf }) => stream && twinOf === undefined)
       .flatMap(({ index }) => [
         ...PAYLOADS.map(([name, payload]) => payloadScenarios(index, name, payload)[0]),
-        ...DIALOGUES.map((dialogue) => dialogueScenario(index, dialogue)),
+        ...this.dialogues.map((dialogue) => dialogueScenario(index, dialogue)),
       ]);
     this.planned += talks.length;
     for (const talk of talks) this.tryWithNames(fromWithin(talk));
@@ -431,19 +406,25 @@ class Serving {
     for (const listener of single) {
       const routes = first.routes(listener, { warm: this.isWarm, budget: this.limit });
       this.planned += 2 * routes.length;
-      const lasting: Scenario[] = [];
-      const tryAll = (scenario: Scenario): ScenarioTrace | undefined => {
+      // paths that are treated alike leave the same behind
+      const lasting = new Map<string, Scenario>();
+      const tryAll = (scenario: Scenario, route: string): ScenarioTrace | undefined => {
         const trace = this.tryWithNames(scenario);
-        if (trace?.ended === false) lasting.push(scenario);
+        if (trace?.ended !== false) return trace;
+        const treatment = this.novelty.treatment({ ...trace, chosen: route });
+        if (!lasting.has(treatment)) lasting.set(treatment, scenario);
         return trace;
       };
       for (const route of routes) {
-        const steps = tryAll(routeScenario(listener.index, route))?.steps ?? [];
+        const steps = tryAll(routeScenario(listener.index, route), route)?.steps ?? [];
         // what the requests made it read tells which parameters it may know
         const names = first.quotedNames(steps);
-        if (names.length > 0) tryAll(parameterScenario(listener.index, route, names));
+        if (names.length > 0) tryAll(parameterScenario(listener.index, route, names), route);
       }
-      if (lasting.length > 0) this.tryOut(chainScenario(lasting));
+      if (lasting.size === 0) continue;
+      const chain = chainScenario([...lasting.values()]);
+      this.tryOut(chain);
+      this.tryOut(fromWithin(chain));
     }
   }
 
@@ -467,15 +448,14 @@ class Serving {
   /** Switches that clients can turn; those that set something off are turned back and over again. */
   private trySettings(listener: Listening): void {
     const { first, isWarm: warm } = this;
-    const words = first.likelyWords(listener, { warm, budget: this.limit });
-    const settings = findSettings(listener, words, (scenario) =>
-      first.served > this.limit ? undefined : first.play(scenario, { warm }),
-    );
+    const options = { warm, budget: this.limit };
+    const words = first.likelyWords(listener, options);
+    const settings = findSettings(listener, words, first.asking(options));
     this.planned += settings.length;
     for (const setting of settings) {
-      const before = this.rows.length;
+      const before = this.rows.list.length;
       this.tryOut(turnScenario(listener, setting));
-      if (this.rows.length > before) this.tryOut(settingScenario(listener, setting));
+      if (this.rows.list.length > before) this.tryOut(settingScenario(listener, setting));
     }
   }
 
@@ -492,6 +472,18 @@ class Serving {
         if (trace !== undefined && trace.instructions > COSTLY) break;
       }
     }
+  }
+
+  /**
+   * What takes long is tried with what may come of its requests only where nothing shorter turned outside, and where it
+   * is no new start after a signal: the boot was tried with all of that.
+   */
+  private noteOutward(scenario: Scenario, { steps, instructions }: ScenarioTrace): void {
+    if (!this.turnsOutside(steps)) return;
+    const known =
+      this.outward.length > 0 ||
+      (signalOf(scenario) !== undefined && this.turnsOutside(this.first.boot.steps));
+    if (instructions <= COSTLY || !known) this.outward.push(scenario);
   }
 
   private turnsOutside(steps: readonly Step[]): boolean {
@@ -525,7 +517,7 @@ class Serving {
 
   /** Steps of the boot and of what was played so far, under the first environment. */
   private earlier(): readonly (readonly Step[])[] {
-    return [this.first.boot.steps, ...this.rows.map(({ traces }) => traces[0].steps)];
+    return [this.first.boot.steps, ...this.rows.list.map(({ traces }) => traces[0].steps)];
   }
 
   /**
@@ -559,11 +551,11 @@ class Serving {
       this.tryNames(general, names);
     }
     for (const [i, { trace, patterns }] of unitedRuns(runs).entries())
-      this.rows.push({ traces: [trace, ...others[i]], stage: 0, explored: patterns });
+      this.rows.list.push({ traces: [trace, ...others[i]], stage: 0, explored: patterns });
   }
 
   private get isWarm(): boolean {
-    return this.stages.length > 0;
+    return this.rows.stages.length > 0;
   }
 
   private tick(): void {
@@ -585,15 +577,16 @@ class Serving {
     const attempt = first.attempt(scenario, { search, name: nameOf(0) });
     const { trace } = attempt;
     if (this.stays(attempt, scenario, nameOf)) {
-      if (this.turnsOutside(trace.steps)) this.outward.push(scenario);
+      this.noteOutward(scenario, trace);
       return trace;
     }
     attempt.drop();
     this.tried++;
     if (this.novelty.isNew(trace)) {
-      if (this.turnsOutside(trace.steps)) this.outward.push(scenario);
-      this.addRow(trace, this.stages.length, () =>
-        this.others((explorer, i) => explorer.play(scenario, { name: nameOf(i), warm })),
+      this.noteOutward(scenario, trace);
+      this.serving.isNew(trace);
+      this.rows.add(trace, this.rows.stages.length, (explorer, i) =>
+        explorer.play(scenario, { name: nameOf(i), warm }),
       );
     }
     return trace;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
+  type ActionMark,
   encodePayload,
   knownWords,
   madeUp,
@@ -23,20 +24,21 @@ const step: Step = { kind: 'wait', tid: 1, syscall: 'read', stack: [] };
 const service =
   (treat: (line: string) => Treatment) =>
   ({ actions, name }: Scenario): ScenarioTrace => {
-    const lines = actions.flatMap((action) =>
-      'payload' in action
-        ? [String.fromCharCode(...encodePayload(action.payload, 'tok', undefined)).trimEnd()]
-        : [],
-    );
-    const treated = lines.map(treat);
-    return {
-      name,
-      chosen: 'tok',
-      ended: treated.some(({ ends }) => ends === true),
-      steps: treated.flatMap(({ steps = 1 }) => Array.from({ length: steps }, () => step)),
-      answers: treated.map(({ answer = 'ERROR' }) => answer),
-      instructions: treated.reduce((sum, { instructions = 5000 }) => sum + instructions, 0),
-    };
+    const [steps, answers, marks]: [Step[], string[], ActionMark[]] = [[], [], []];
+    let [ended, taken] = [false, 0];
+    for (const action of actions) {
+      if (ended) break;
+      if ('payload' in action) {
+        const line = String.fromCharCode(...encodePayload(action.payload, 'tok', undefined)).trimEnd();
+        const treated = treat(line);
+        for (let i = 0; i < (treated.steps ?? 1); i++) steps.push(step);
+        answers.push(treated.answer ?? 'ERROR');
+        taken += treated.instructions ?? 5000;
+        ended = treated.ends === true;
+      }
+      marks.push({ steps: steps.length, instructions: taken });
+    }
+    return { name, chosen: 'tok', ended, steps, answers, instructions: taken, marks };
   };
 
 const listener = { index: 0, stream: true };
@@ -67,6 +69,33 @@ const cases: readonly (readonly [string, (line: string) => Treatment, readonly s
 
 for (const [name, treat, known] of cases)
   test(name, () => assert.deepEqual(knownWords(listener, words, service(treat)), known));
+
+test('unknown words are said many to one copy of the service, and those after the last one alone', () => {
+  const many = Array.from(
+    { length: 96 },
+    (_, i) => `word${String.fromCharCode(97 + (i % 26), 97 + (i >> 2))}`,
+  );
+  many.splice(50, 0, 'quit');
+  const played: string[] = [];
+  const play = service((line) => (line === 'quit' ? { ends: true } : {}));
+  const known = knownWords(listener, many, (scenario) => {
+    played.push(scenario.name);
+    return play(scenario);
+  });
+  assert.deepEqual(known, ['quit']);
+  assert.ok(played.length < 32, `${played.length} runs`);
+});
+
+test('what a word leaves behind does not make the next ones known', () => {
+  const play = (scenario: Scenario): ScenarioTrace => {
+    let broken = false;
+    return service((line) => {
+      broken ||= line === 'save';
+      return broken ? { answer: 'broken' } : {};
+    })(scenario);
+  };
+  assert.deepEqual(knownWords(listener, ['get', 'Host', 'save', 'quit', 'libc'], play), ['save']);
+});
 
 test('made-up words have the length and the case of the word', () => {
   assert.equal(madeUp('Content-Type', 'qxz'), 'qxzqxzq-xzqx');

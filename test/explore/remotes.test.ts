@@ -128,3 +128,48 @@ test('a program that asks for a name, connects and talks', (t) => {
   assert.deepEqual(looked('denies'), ['OPEN r /no-such-name']);
   assert.deepEqual(looked('silent'), ['OPEN r /no-answer']);
 });
+
+const ENDLESS = `
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+static int to(int port) {
+  struct sockaddr_in a = {AF_INET, htons(port)};
+  int s = socket(AF_INET, SOCK_STREAM, 0);
+  inet_aton("198.51.100.2", &a.sin_addr);
+  return connect(s, (void *)&a, sizeof a) ? -1 : s;
+}
+int main(void) {
+  struct timeval t = {1, 0};
+  char b[10];
+  int s = to(4242);
+  setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
+  for (int i = 0; i < 2; i++) { write(s, "so what?", 8); read(s, b, sizeof b); }
+  for (;;) close(to(80));
+}
+`;
+
+test('what nobody answers is a cut: bytes of no protocol, and what comes after many answers', (t) => {
+  if (!hasTool('musl-gcc')) return t.skip('needs musl-gcc');
+  const folder = mkdtempSync(join(tmpdir(), 'effigy-remotes-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const binary = join(folder, 'endless');
+  writeFileSync(`${binary}.c`, ENDLESS);
+  execFileSync('musl-gcc', ['-O1', '-static', '-w', '-o', binary, `${binary}.c`]);
+  const tree = treeBuilder().addFile('/endless', readFileSync(binary), { mode: 0o755 }).build();
+  const explorer = new Explorer({
+    tree,
+    launch: plainLaunch({ argv: ['/endless'] }, ENVIRONMENTS[0]),
+    machine: createMachine(),
+    budgets: DEFAULT_BUDGETS,
+  });
+  assert.deepEqual(
+    [...explorer.cuts.values()].map(({ cut, count }) => [cut.kind, cut.what, count]),
+    [
+      ['environment', 'what is said to port 4242 outside', 1],
+      ['budget', '256 answers of those outside', 1],
+    ],
+  );
+});

@@ -2,7 +2,7 @@
 // that the sources have.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Scenario, ScenarioTrace } from '../../src/explore/index.ts';
+import type { ActionMark, Scenario, ScenarioTrace, Step } from '../../src/explore/index.ts';
 import { routesIn, targetOf } from '../../src/explore/live-texts.ts';
 import {
   knownRoutes,
@@ -115,6 +115,7 @@ function answering(answer: (request: string) => string): (scenario: Scenario) =>
     chosen: 'qzkva',
     ended: false,
     instructions: 0,
+    marks: [],
     answers: actions.flatMap((action) => ('payload' in action ? [answer(action.payload)] : [])),
   });
 }
@@ -150,6 +151,40 @@ test('a path is known where it is answered otherwise than one that nobody knows'
   assert.equal(some.length + leftOut, 1000);
 });
 
+test('a path is known by what is done with files for it, whatever is answered', () => {
+  const file = (path: string): Step => ({
+    kind: 'effect',
+    event: {
+      sequence: 0,
+      pid: 1,
+      tid: 1,
+      parentPid: 0,
+      exe: '/s',
+      syscall: 'open',
+      args: [],
+      result: -2,
+      stack: [],
+      stackCut: false,
+      effect: { op: 'OPEN', access: 'r', resource: { kind: 'file', type: 'f', path } },
+    },
+  });
+  const play = ({ name, actions }: Scenario): ScenarioTrace => {
+    const [steps, marks]: [Step[], ActionMark[]] = [[], []];
+    for (const action of actions) {
+      if ('payload' in action) {
+        const target = (action.payload ?? '').split(' ')[1].replaceAll('{token}', 'qzkva');
+        // the first request of all opens a log; one place is elsewhere
+        if (steps.length === 0) steps.push(file('/log'));
+        steps.push(file(target.startsWith('/img') ? `/images${target}` : `/www${target}`));
+      }
+      marks.push({ steps: steps.length, instructions: 0 });
+    }
+    const answers = actions.flatMap((action) => ('payload' in action ? ['HTTP/1.1 404\r\n\r\n'] : []));
+    return { name, steps, marks, answers, chosen: 'qzkva', ended: false, instructions: 0 };
+  };
+  assert.deepEqual(knownRoutes(0, ['/a', '/img', '/var/log', '/{token}.php'], play).routes, ['/img']);
+});
+
 test('who speaks HTTP', () => {
   assert.equal(
     speaksHttp(
@@ -172,6 +207,17 @@ test('names between quotes, and after their length', () => {
   assert.deepEqual(quotedNames([Buffer.from(source)]), ['f', 'user-name', 'x']);
   const compiled = Buffer.from('\0\0\0\0\xda\x04args\xda\x03get\xda\x01fN)\x63never', 'latin1');
   assert.deepEqual(quotedNames([compiled]), ['args', 'get', 'f']);
+});
+
+test('the first sources have more names than one each before those of libraries', () => {
+  const sources = Array.from({ length: 30 }, (_, i) =>
+    Buffer.from(['a', 'b', 'c', 'd', 'e'].map((name) => `"${name}${i}"`).join(' ')),
+  );
+  const names = quotedNames([Buffer.from('nothing here'), ...sources]);
+  assert.deepEqual(names.slice(0, 6), ['a0', 'b0', 'c0', 'd0', 'e0', 'a1']);
+  assert.equal(names.length, 48);
+  // those of a library's machine code are no names of its callers
+  assert.deepEqual(quotedNames([Buffer.from('\x7fELF\x02\x01\x01\0\xda\x04args', 'latin1')]), []);
 });
 
 test('requests: lengths are those of their bodies under every environment', () => {

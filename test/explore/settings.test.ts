@@ -1,23 +1,29 @@
 // Switches are found by what a service says: which words follow a command, which of them lists names, which takes them.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { findSettings, likelyWords, type Scenario, type ScenarioTrace } from '../../src/explore/index.ts';
+import {
+  askEach,
+  findSettings,
+  likelyWords,
+  type Scenario,
+  type ScenarioTrace,
+} from '../../src/explore/index.ts';
 
 const listener = { index: 0, stream: true } as const;
 
-/** Plays scenarios on a service that answers lines of text; one connection each. */
+/** Plays scenarios on a service that answers lines of text, each connection by itself. */
 const service =
   (says: (line: string) => string) =>
   ({ actions, name }: Scenario): ScenarioTrace => {
-    const text = actions.map((action) => ('payload' in action ? action.payload : '')).join('');
-    const lines = text.split('\r\n').slice(0, -1);
+    const said = actions.flatMap((action) => ('payload' in action ? [action.payload ?? ''] : []));
     return {
       name,
       chosen: 'tok',
       ended: false,
       steps: [],
-      answers: [lines.map(says).join('')],
-      instructions: 5000 * lines.length,
+      answers: said.map((text) => text.split('\r\n').slice(0, -1).map(says).join('')),
+      instructions: 5000 * said.length,
+      marks: [],
     };
   };
 
@@ -56,6 +62,51 @@ test('switches are those names of a list that have two positions', () => {
     { name: 'compress', over: 'options PUT compress no\r\n', back: 'options PUT compress yes\r\n' },
     { name: 'strict', over: 'options PUT strict off\r\n', back: 'options PUT strict on\r\n' },
   ]);
+});
+
+/** One that has its words in lower case, tells them when it is asked for help, and has nothing behind them. */
+function plainStore(line: string): string {
+  const [command, rest = ''] = line.split(' ');
+  const [name, value] = rest.split('=');
+  switch (command) {
+    case 'help':
+      return 'commands:\n show\n set name=value\n quit\n';
+    case 'show':
+      return ['port: 1', 'tracing: off', 'user: x', 'path: y', 'cache: true']
+        .map((text) => `${text}\n`)
+        .join('');
+    case 'set':
+      return ['port', 'tracing', 'user', 'path', 'cache'].includes(name) && value !== undefined
+        ? 'ok\n'
+        : 'no such\n';
+    default:
+      return command === 'quit' ? '' : 'what?\n';
+  }
+}
+
+test('words that a service tells of itself, a name and a value with a sign between', () => {
+  assert.deepEqual(findSettings(listener, ['quit'], service(plainStore)), [
+    { name: 'tracing', over: 'set tracing=on\r\n', back: 'set tracing=off\r\n' },
+    { name: 'cache', over: 'set cache=false\r\n', back: 'set cache=true\r\n' },
+  ]);
+});
+
+test('lines that end a service, or take too long, do not hide the others', () => {
+  const play = (scenario: Scenario): ScenarioTrace => {
+    const said = scenario.actions.flatMap((action) => ('payload' in action ? [action.payload ?? ''] : []));
+    const at = said.indexOf('quit\r\n');
+    const trace = service((line) => `yes ${line}`)(scenario);
+    const count = at < 0 ? said.length : at + 1;
+    const marks = Array.from({ length: 3 * count - (at < 0 ? 0 : 1) }, () => ({ steps: 0, instructions: 0 }));
+    return { ...trace, ended: at >= 0, answers: trace.answers.slice(0, count), marks };
+  };
+  const lines = ['a', 'b', 'quit', 'c', ...Array.from({ length: 40 }, (_, i) => `line ${i}`)];
+  const answers = askEach(listener, lines, play);
+  assert.deepEqual(
+    [...answers.keys()],
+    lines.filter((line) => line !== 'quit'),
+  );
+  assert.equal(answers.get('c'), 'yes c');
 });
 
 test('no command that takes the names, no switches', () => {

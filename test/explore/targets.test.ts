@@ -26,6 +26,9 @@ test('paths of a configuration that are no files', () => {
     ),
     ['/{token}.php', '/{token}.cgi', '/{token}.pl', '/{token}.py'],
   );
+  // a certificate has slashes, but no paths
+  const certificate = `-----BEGIN CERTIFICATE-----\nMIID\n/wQEAwIBBjAPBgNVHRMBAf8EBTAD\n-----END CERTIFICATE-----\n`;
+  assert.deepEqual(targetsOf(`${certificate}url=/up\n${certificate}`), ['/up']);
   assert.deepEqual(targetsOf('\x7fELF\0 /bin/sh /x', ''), []);
   assert.deepEqual(targetsOf(Array.from({ length: 99 }, (_, i) => `/p/${i}`).join('\n'), '/q/'), [
     '/p/0',

@@ -35,6 +35,7 @@ const run = (steps: readonly Step[], chosen = ''): ScenarioTrace => ({
   ended: false,
   answers: [],
   instructions: 0,
+  marks: [],
 });
 
 const cases: readonly (readonly [name: string, steps: readonly Step[], fresh: boolean, chosen?: string])[] = [

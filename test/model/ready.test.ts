@@ -29,6 +29,7 @@ const run = (instructions: number, changes: Partial<ScenarioTrace> = {}): Scenar
   ended: false,
   answers: ['ok'],
   instructions,
+  marks: [],
   ...changes,
 });
 const attempt = (trace: ScenarioTrace, again: ScenarioTrace, complete = true): Attempt => ({

@@ -34,6 +34,7 @@ const trace = (events: readonly EffectEvent[], chosen: string): ScenarioTrace =>
   ended: false,
   answers: [],
   instructions: 0,
+  marks: [],
 });
 
 const settled = (): Settled =>

@@ -12,6 +12,7 @@ import { ENTRY } from '../page-table.ts';
 import type { PagedSpace } from '../space.ts';
 import { operandsOf, widthOfValue } from './analysis.ts';
 import { firstExit, instructionOf } from './block-code.ts';
+import { BlockIndex } from './block-index.ts';
 import { CASE, PLAIN_ACCESSES, type PlainAccess } from './cases.ts';
 import { coreInstance, rareStatus } from './core-instance.ts';
 import { CpuArea } from './cpu-area.ts';
@@ -19,10 +20,10 @@ import { DispatchTable } from './dispatch-table.ts';
 import { StreamEncoder } from './encode.ts';
 import { firstOf } from './fused.ts';
 import { createTable, type WasmTable } from './host.ts';
-import { CPU, ENTRIES, ENTRY_SIZE, HEADER, LINKS, type Places } from './layout.ts';
+import { CPU, ENTRY_DETAIL, HEADER, LINKS, type Places } from './layout.ts';
 import { Library, type Unit } from './library.ts';
 import { Stops } from './stops.ts';
-import { type BlockRecord, storedStream } from './stored-code.ts';
+import type { BlockRecord } from './stored-code.ts';
 import { Shelf } from './stored-regions.ts';
 import {
   type BlockDetail,
@@ -34,8 +35,6 @@ import {
 
 export type { RegionEntry, StreamBlock } from './stream-block.ts';
 
-/** Different codes remembered at one address. */
-const WAYS = 4;
 const LONGEST_INSTRUCTION = 15;
 /** As the reference engine's blocks. */
 const WINDOW = 512;
@@ -80,7 +79,7 @@ export class Core extends CpuArea {
   private readonly store: CodeStore | undefined;
   private readonly entries: DispatchTable;
   private readonly detailOf = (block: StreamBlock): BlockDetail => this.detail(block);
-  private readonly blocks = new Map<number, StreamBlock[]>();
+  private readonly blocks = new BlockIndex();
   readonly byNumber: StreamBlock[] = [];
   private chunk = 0;
   private chunkEnd = 0;
@@ -101,7 +100,7 @@ export class Core extends CpuArea {
   static create(pool: FramePool, lifter: Lifter, environment: CoreEnvironment): Core | undefined {
     const cpu = pool.allocateTable() * 4;
     const emptyLeaf = pool.allocateTable() * 4;
-    const table = pool.reserve((ENTRIES * ENTRY_SIZE) / FRAME_SIZE) * FRAME_SIZE;
+    const table = pool.reserve((2 * ENTRY_DETAIL) / FRAME_SIZE) * FRAME_SIZE;
     if (cpu === 0 || emptyLeaf === 0 || table === 0) return undefined;
     return new Core(pool, lifter, environment, { cpu, emptyLeaf, table });
   }
@@ -191,11 +190,9 @@ export class Core extends CpuArea {
 
   /** A block that is known and still right. */
   find(space: PagedSpace, address: number): StreamBlock | undefined {
-    const ways = this.blocks.get(address);
     const { versions } = this.pool;
     const frame = space.executable(address);
-    if (ways === undefined) return undefined;
-    for (const known of ways) {
+    for (let known = this.blocks.at(address); known !== undefined; known = known.older) {
       if (known.frame !== frame || known.version !== versions[frame]) continue;
       if (
         known.frame2 === 0 ||
@@ -214,9 +211,9 @@ export class Core extends CpuArea {
 
   /** A block at the address in this frame, if one was lifted and stands, and reaches into no other page. */
   known(address: number, frame: number): StreamBlock | undefined {
-    return this.blocks
-      .get(address)
-      ?.find((block) => block.frame === frame && block.frame2 === 0 && this.holds(block));
+    for (let block = this.blocks.at(address); block !== undefined; block = block.older)
+      if (block.frame === frame && block.frame2 === 0 && this.holds(block)) return block;
+    return undefined;
   }
 
   holds(block: StreamBlock): boolean {
@@ -380,12 +377,7 @@ export class Core extends CpuArea {
     this.chunk = facts.base + facts.words * 4;
     const block = new StreamBlock(facts, this.detailOf);
     this.byNumber.push(block);
-    const ways = this.blocks.get(facts.address);
-    if (ways === undefined) this.blocks.set(facts.address, [block]);
-    else {
-      ways.unshift(block);
-      if (ways.length > WAYS) ways.pop();
-    }
+    this.blocks.put(block);
     return block;
   }
 
@@ -434,7 +426,10 @@ export class Core extends CpuArea {
           text: block.text,
           textAt: block.textAt,
           compared: block.compared,
-          stream: storedStream(words, block, constants),
+          words,
+          streamAt: block.base / 4,
+          streamWords: block.words,
+          base: block.base,
           constants,
           executions: this.executionsOf(block),
         };

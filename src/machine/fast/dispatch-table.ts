@@ -1,6 +1,6 @@
 // The dispatch table in linear memory (layout.ts): from an address to the stream or region there.
 import type { FramePool } from '../frames.ts';
-import { ENTRIES, ENTRY_SIZE } from './layout.ts';
+import { ENTRIES, ENTRY_DETAIL, ENTRY_SIZE } from './layout.ts';
 import type { RegionEntry, StreamBlock } from './stream-block.ts';
 
 /** So many entries are emptied one by one. */
@@ -37,17 +37,17 @@ export class DispatchTable {
   put(block: StreamBlock, region: RegionEntry | undefined): void {
     const { view } = this.pool;
     const low = (block.address % 2 ** 32) | 0;
-    const hash = (low ^ ((Math.floor(block.address / 8192) % 2 ** 32) | 0)) & (ENTRIES - 1);
+    const hash = ((low >>> 2) ^ (low << 16) ^ Math.floor(block.address / 2 ** 20)) & (ENTRIES - 1);
     const at = this.first + hash * ENTRY_SIZE;
     if (this.filledCount < FEW) this.filled[this.filledCount] = hash;
     if (this.filledCount <= FEW) this.filledCount++;
     view.setUint32(at, low >>> 0, true);
     view.setUint32(at + 4, Math.floor(block.address / 2 ** 32), true);
-    view.setUint32(at + 8, block.frame, true);
-    view.setUint32(at + 12, region?.descriptor ?? block.frame2, true);
-    view.setUint32(at + 16, region?.target ?? block.header, true);
-    view.setUint32(at + 20, block.header, true);
-    view.setUint32(at + 24, 0, true);
-    view.setUint32(at + 28, region?.entry ?? 0, true);
+    view.setUint32(at + 8, region?.target ?? block.header, true);
+    view.setUint32(at + 12, 0, true);
+    view.setUint32(at + ENTRY_DETAIL, block.frame, true);
+    view.setUint32(at + ENTRY_DETAIL + 4, region?.descriptor ?? block.frame2, true);
+    view.setUint32(at + ENTRY_DETAIL + 8, block.header, true);
+    view.setUint32(at + ENTRY_DETAIL + 12, region?.entry ?? 0, true);
   }
 }

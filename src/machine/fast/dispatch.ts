@@ -9,6 +9,7 @@ import {
   CPU,
   DESCRIPTOR_PAGES,
   ENTRIES,
+  ENTRY_DETAIL,
   EXIT,
   HEADER,
   LINK_SIZE,
@@ -258,12 +259,18 @@ export abstract class DispatchWriter {
     this.field(LAYOUT.rip, 64);
     a.tee(rip);
     a.op(W.i32_wrap_i64);
+    a.tee(this.flags);
+    a.i32(2);
+    a.op(W.i32_shr_u);
+    a.get(this.flags);
+    a.i32(16);
+    a.op(W.i32_shl, W.i32_xor);
     a.get(rip);
-    a.i64(13);
+    a.i64(20);
     a.op(W.i64_shr_u, W.i32_wrap_i64, W.i32_xor);
     a.i32(ENTRIES - 1);
     a.op(W.i32_and);
-    a.i32(5);
+    a.i32(4);
     a.op(W.i32_shl);
     a.i32(places.table);
     a.op(W.i32_add);
@@ -273,14 +280,14 @@ export abstract class DispatchWriter {
     a.op(W.i64_ne);
     this.leaveIf(EXIT.miss);
     a.get(this.entry);
-    a.load(32, 24);
+    a.load(32, 12);
     this.field(CPU.epoch);
     a.op(W.i32_ne);
     a.ifRarely();
     this.validate(rip);
     a.end();
     a.get(this.entry);
-    a.load(32, 16);
+    a.load(32, 8);
     a.tee(this.block);
     a.i32(1);
     a.op(W.i32_and);
@@ -288,7 +295,7 @@ export abstract class DispatchWriter {
     this.field(CPU.skip);
     a.if();
     a.get(this.entry);
-    a.load(32, 20);
+    a.load(32, ENTRY_DETAIL + 8);
     a.set(this.block);
     this.setField(CPU.skip, () => a.i32(0));
     a.br(this.begin);
@@ -346,16 +353,16 @@ export abstract class DispatchWriter {
     a.op(W.i64_shr_u);
     this.executableFrame();
     a.get(this.entry);
-    a.load(32, 8);
+    a.load(32, ENTRY_DETAIL);
     a.op(W.i32_ne);
     this.leaveIf(EXIT.miss);
     a.get(this.entry);
-    a.load(32, 16);
+    a.load(32, 8);
     a.i32(1);
     a.op(W.i32_and);
     a.if();
     a.get(this.entry);
-    a.load(32, 12);
+    a.load(32, ENTRY_DETAIL + 4);
     a.tee(at);
     a.load(32);
     a.set(count);
@@ -379,7 +386,7 @@ export abstract class DispatchWriter {
     a.end();
     a.else();
     a.get(this.entry);
-    a.load(32, 12);
+    a.load(32, ENTRY_DETAIL + 4);
     a.if();
     a.get(rip);
     a.i64(12);
@@ -388,14 +395,14 @@ export abstract class DispatchWriter {
     a.op(W.i64_add);
     this.executableFrame();
     a.get(this.entry);
-    a.load(32, 12);
+    a.load(32, ENTRY_DETAIL + 4);
     a.op(W.i32_ne);
     this.leaveIf(EXIT.miss);
     a.end();
     a.end();
     a.get(this.entry);
     this.field(CPU.epoch);
-    a.store(32, 24);
+    a.store(32, 12);
   }
 
   /** From a page number (i64) on the stack, its frame if it may be executed, else 0. */
@@ -428,7 +435,7 @@ export abstract class DispatchWriter {
     this.setField(CPU.block, () => a.get(this.block));
     this.field(CPU.fuel);
     a.get(this.entry);
-    a.load(32, 28);
+    a.load(32, ENTRY_DETAIL + 12);
     a.get(this.block);
     a.i32(1);
     a.op(W.i32_shr_u);

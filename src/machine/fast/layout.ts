@@ -20,11 +20,13 @@
 //   3584  slots of 16 bytes for the interpreter's values
 //   8192  NUMBERS small numbers (i64), from FIRST_NUMBER on: constants that streams have in common
 //
-//   Dispatch table, from `table`: ENTRIES entries of 32 bytes, by hash of the address
-//      0  rip (i64, 0 empty; 1 in the place of rip 0)   8 frame   12 frame of the next page where code reaches into it, else 0; of a region its
-//         descriptor
-//     16  target: header of a stream block, or index in the function table << 1 | 1   20 header of the stream block
-//     24  epoch in which frames and pages were as they should be   28 number of the entry into the region
+//   Dispatch table, from `table`: ENTRIES entries of 16 bytes, by hash of the address, such that those of nearby code are
+//   near each other (a lookup mostly waits for memory)
+//      0  rip (i64, 0 empty; 1 in the place of rip 0)   8 target: header of a stream block, or index in the function table
+//         << 1 | 1   12 epoch in which frames and pages were as they should be
+//   and from ENTRY_DETAIL after each, what is asked once an epoch or by regions
+//      0  frame   4 frame of the next page where code reaches into it, else 0; of a region its descriptor   8 header of the
+//         stream block   12 number of the entry into the region
 //
 //   Descriptor of a region: 0 number of pages, 4 exits (i32), 8 the addresses of the last EXITS of them (i64), then
 //   instructions between entry and exit (i32, compact ones only), then for each page its number (i64) and frame (i32), 16 bytes
@@ -61,7 +63,8 @@ export const CALLS = 256;
 export const NUMBERS = 1024;
 export const FIRST_NUMBER = -192;
 export const ENTRIES = 262_144;
-export const ENTRY_SIZE = 32;
+export const ENTRY_SIZE = 16;
+export const ENTRY_DETAIL = ENTRIES * ENTRY_SIZE;
 export const HEADER = 28;
 /** In a header, links to what comes after the block. */
 export const LINKS = 12;

@@ -11,7 +11,6 @@
 // A record holds where the guest's memory has the bytes that it was made from.
 import type { CodeStore } from '../code-store.ts';
 import { HEADER } from './layout.ts';
-import type { StreamBlock } from './stream-block.ts';
 
 const MAGIC = 0x4547_4643;
 const FORMAT = 4;
@@ -26,8 +25,12 @@ export interface BlockRecord {
   readonly text: Uint8Array;
   readonly textAt: number;
   readonly compared: number;
-  /** Stored form of the stream. */
-  readonly stream: Int32Array;
+  /** The stream is `streamWords` of these from `streamAt` on. */
+  readonly words: Int32Array | Uint32Array;
+  readonly streamAt: number;
+  readonly streamWords: number;
+  /** Byte address that it stands at; -1: it is in its stored form. */
+  readonly base: number;
   readonly constants: number;
   readonly executions: number;
 }
@@ -160,7 +163,10 @@ export class StoredCode {
       text: this.text,
       textAt: this.textAt(record),
       compared: this.compared(record),
-      stream: this.words.subarray(first, first + this.streamWords(record)),
+      words: this.words,
+      streamAt: first,
+      streamWords: this.streamWords(record),
+      base: -1,
       constants: this.constants(record),
       executions,
     };
@@ -195,57 +201,60 @@ export function unseal(sealed: Uint8Array): Uint8Array | undefined {
   return checksum(words, 3, words.length) === sum ? sealed.subarray(12, 12 + length) : undefined;
 }
 
-/** The stored form of the block's stream. */
-export function storedStream(
-  words: Uint32Array,
-  block: Pick<StreamBlock, 'base' | 'words'>,
-  constants: number,
-): Int32Array {
-  const { base, words: count } = block;
-  const at = base / 4;
-  const out = new Int32Array(count);
+/** Writes the stored form of the record's stream; its checksum. */
+function writeStream(record: BlockRecord, into: Int32Array, at: number): number {
+  const { words, streamAt, streamWords, base, constants } = record;
   const end = base + 4 * constants;
-  for (let i = 0; i < count; i++) {
-    const word = words[at + i];
-    out[i] = i >= constants && word >= base && word < end ? ~(word - base) : word;
+  // of the header, executions, number and links are of one run
+  const first = constants + 1;
+  const operations = constants + HEADER / 4;
+  let sum = 0x811c_9dc5 | 0;
+  for (let i = 0; i < streamWords; i++) {
+    let word = words[streamAt + i] | 0;
+    if (base >= 0 && i >= constants) {
+      const address = word >>> 0;
+      if (i >= first && i < operations) word = 0;
+      else if (address >= base && address < end) word = ~(address - base);
+    }
+    into[at + i] = word;
+    sum = mixed(sum, word);
   }
-  // the header: executions, number and links are of one run
-  out.fill(0, constants + 1, constants + HEADER / 4);
-  return out;
+  return sum;
 }
 
 /** An entry of these records, of which no two have one position. */
 export function encodeStored(records: readonly BlockRecord[]): Uint8Array {
   const sorted = [...records].sort((a, b) => a.position - b.position);
-  const streams = sorted.reduce((sum, { stream }) => sum + stream.length, 0);
-  const code = sorted.reduce((sum, { compared }) => sum + compared, 0);
+  let streams = 0;
+  let code = 0;
+  for (const { streamWords, compared } of sorted) {
+    streams += streamWords;
+    code += compared;
+  }
   const index = HEAD + sorted.length * RECORD;
   const bytes = new Uint8Array((index + streams) * 4 + ((code + 3) & ~3));
   const words = new Int32Array(bytes.buffer);
   words.set([MAGIC, FORMAT, sorted.length, streams, code]);
+  const codeAt = (index + streams) * 4;
   let streamAt = 0;
   let textAt = 0;
-  sorted.forEach((item, i) => {
-    const { position, length, instructions, text, compared, stream, constants, executions } = item;
-    words.set(
-      [
-        position,
-        length | (instructions << 16),
-        textAt,
-        compared,
-        streamAt,
-        stream.length,
-        constants,
-        executions,
-      ],
-      HEAD + i * RECORD,
-    );
-    words[HEAD + i * RECORD + 8] = checksum(stream, 0, stream.length);
-    words.set(stream, index + streamAt);
-    bytes.set(text.subarray(item.textAt, item.textAt + compared), (index + streams) * 4 + textAt);
-    streamAt += stream.length;
+  let at = HEAD;
+  for (const item of sorted) {
+    const { text, compared } = item;
+    words[at] = item.position;
+    words[at + 1] = item.length | (item.instructions << 16);
+    words[at + 2] = textAt;
+    words[at + 3] = compared;
+    words[at + 4] = streamAt;
+    words[at + 5] = item.streamWords;
+    words[at + 6] = item.constants;
+    words[at + 7] = item.executions;
+    words[at + 8] = writeStream(item, words, index + streamAt);
+    for (let i = 0; i < compared; i++) bytes[codeAt + textAt + i] = text[item.textAt + i];
+    streamAt += item.streamWords;
     textAt += compared;
-  });
+    at += RECORD;
+  }
   words[5] = mixed(checksum(words, 0, HEAD - 1), checksum(words, HEAD, index));
   return bytes;
 }

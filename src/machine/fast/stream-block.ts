@@ -59,6 +59,8 @@ export class StreamBlock implements BlockFacts {
   readonly compared: number;
   /** The region that may be entered here. */
   region: RegionEntry | undefined = undefined;
+  /** Another block at this address, made before (block-index.ts). */
+  older: StreamBlock | undefined = undefined;
   private readonly detailOf: (block: StreamBlock) => BlockDetail;
   private known: BlockDetail | undefined = undefined;
 

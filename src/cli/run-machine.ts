@@ -128,6 +128,7 @@ export function runInMachine(image: Image, request: RunRequest, listener: RunLis
     },
     hooks: {
       onEffect: (event) => tracer?.effect(event),
+      stacks: tracer !== undefined,
       onCut: () => {},
       onOutput: (stream, bytes) => listener.output(stream, bytes),
       ...tracer?.hooks(),

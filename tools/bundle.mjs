@@ -1,11 +1,25 @@
 // After tsc: puts the modules of the command line together in a few files, one a command, because Node takes longer to
 // find, read and link hundreds of small ones than most commands take to run. dist/src/cli/effigy.js is what `effigy`
 // starts; its parts stand beside it, so that paths relative to a module's place hold.
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 
 // `node tools/bundle.mjs [FOLDER]`: another folder that tsc wrote to
+/** Bundled too, since a CommonJS module that is imported is read twice; its WebAssembly stays beside it, where it was. */
+const decoder = {
+  name: 'decoder',
+  setup(build) {
+    build.onLoad({ filter: /iced_x86\.js$/ }, async ({ path }) => {
+      const text = readFileSync(path, 'utf8').replace(
+        /\b__dirname\b/,
+        "require('path').dirname(require.resolve('iced-x86'))",
+      );
+      // most of it is comments
+      return { contents: (await transform(text, { minifyWhitespace: true, legalComments: 'none' })).code };
+    });
+  },
+};
 const place = join(process.argv[2] ?? 'dist', 'src/cli');
 for (const file of readdirSync(place)) if (/^part-\w+\.js$/.test(file)) rmSync(join(place, file));
 const common = {
@@ -16,7 +30,8 @@ const common = {
   legalComments: 'none',
   logLevel: 'warning',
   // they find their WebAssembly beside themselves
-  external: ['iced-x86', '@hpcc-js/wasm-graphviz'],
+  external: ['@hpcc-js/wasm-graphviz'],
+  plugins: [decoder],
   // what a library written for CommonJS calls
   banner: {
     js: "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",

@@ -6,7 +6,14 @@ import { nearest } from './explain.ts';
 import type { OpenIncident } from './incidents.ts';
 import { ITEM } from './queue.ts';
 import { isRuntime } from './runtime.ts';
-import { type Container, type Moment, makeForeign, type Process, type Segment } from './tables.ts';
+import {
+  type Container,
+  type Moment,
+  makeForeign,
+  type Process,
+  type Segment,
+  watchedSince,
+} from './tables.ts';
 import { names } from './words.ts';
 
 type Watched = Extract<Segment, { kind: 'watched' }>;
@@ -72,7 +79,7 @@ export class Executions {
       container.started = time;
       container.sawStart = true;
       container.root = process;
-      process.segments.push({ since: time, kind: 'watched', automata: [root] });
+      process.segments.push(watchedSince(time, [root]));
       this.core.order.begin(process.main, container.view.start([root]));
       return;
     }
@@ -100,7 +107,7 @@ export class Executions {
   ): boolean {
     const entries = policy.entries.filter((entry) => automata.includes(entry));
     if (entries.length === 0 || container.view === undefined) return false;
-    process.segments.push({ since: time, kind: 'watched', automata: entries });
+    process.segments.push(watchedSince(time, entries));
     this.core.order.begin(process.main, container.view.start(entries));
     return true;
   }
@@ -117,7 +124,7 @@ export class Executions {
       this.foreignProgram(execution, whyForeign(policy, execution, segment), automata);
       return;
     }
-    const next: Watched = { since: time, kind: 'watched', automata: targets };
+    const next: Watched = watchedSince(time, targets);
     const task = process.tasks.get(tid) ?? process.main;
     const effect = execEffect(exe, args);
     const serving = automata.some((a) => (policy.says(letter, a) & Says.serving) !== 0);
@@ -164,7 +171,7 @@ export class Executions {
     const known = incident.silent ? (policy?.automataOf(exe, args, false) ?? []) : [];
     if (known.length > 0) {
       // Allowed, and a program of the image: it is held to what that does.
-      const next: Watched = { since: time, kind: 'watched', automata: known };
+      const next: Watched = watchedSince(time, known);
       process.segments.push(next);
       this.core.later(time, ITEM.resync, process.main, next);
       return;

@@ -25,16 +25,42 @@ const KNOWN = OPENING | READ | WRITE | MMAP | CLOSE | SHUTDOWN;
 const CUT = 1 << OP.TRUNCATE;
 
 /** What a flow of one sort does: what waits for the verdict on order, and what it says of the task's phase. */
-interface Plan extends WaitingFlow {
+class Plan implements WaitingFlow {
+  readonly first: number;
+  readonly long: number;
+  readonly short: number;
+  readonly shutdown: number;
+  readonly close: number;
+  readonly op: number;
+  readonly access: number;
+  readonly protocol: number;
   /** Whether anything waits from its start, and how much from its end. */
   readonly waits: boolean;
   readonly ends: number;
   /** The task serves since its start, or since its end. */
   readonly servesAtStart: boolean;
   readonly servesAtEnd: boolean;
-  /** The calendar's number for it. */
-  id: number;
+  /** The calendar's number for it; -1: nothing waits. */
+  readonly id: number;
+
+  constructor(id: number, facts: PlanFacts) {
+    this.first = facts.first;
+    this.long = facts.long;
+    this.short = facts.short;
+    this.shutdown = facts.shutdown;
+    this.close = facts.close;
+    this.op = facts.op;
+    this.access = facts.access;
+    this.protocol = facts.protocol;
+    this.waits = facts.waits;
+    this.ends = (facts.shutdown >= 0 ? 1 : 0) + (facts.close >= 0 ? 1 : 0);
+    this.servesAtStart = facts.servesAtStart;
+    this.servesAtEnd = facts.servesAtEnd;
+    this.id = this.waits || this.ends > 0 ? id : -1;
+  }
 }
+
+type PlanFacts = Omit<Plan, 'id' | 'ends'>;
 
 /** Plans that are kept; beyond, flows of further sorts have none. */
 const mostPlans = 1 << 16;
@@ -256,15 +282,16 @@ export class FlowPlans {
     return plan;
   }
 
-  /** The plan that says the same; null where there are too many others. */
-  private one(plan: Plan | null): Plan | null {
-    if (plan === null) return null;
-    const key = Object.values(plan).join(' ');
+  /** The plan that says this; null where there are too many others. */
+  private one(facts: PlanFacts | null): Plan | null {
+    if (facts === null) return null;
+    const key = Object.values(facts).join(' ');
     let found = this.made.get(key);
     if (found === undefined) {
       if (this.made.size >= mostPlans) return null;
-      if (plan.waits || plan.ends > 0) plan.id = this.core.calendar.plan(plan);
-      this.made.set(key, (found = plan));
+      const { calendar } = this.core;
+      this.made.set(key, (found = new Plan(calendar.planCount, facts)));
+      calendar.plan(found);
     }
     return found;
   }
@@ -290,7 +317,7 @@ function makePlan(
   resources: ResourceClass,
   mask: number,
   { access, file, protocol }: FlowRow,
-): Plan | null {
+): PlanFacts | null {
   const accessBits = accessMask(access);
   const letterOf = (op: number): number =>
     (mask & (1 << op)) === 0 ? -1 : policy.letterOf(op, 0, resources, Match.anyAccess);
@@ -323,8 +350,16 @@ function makePlan(
   );
   if (long.length > 1 || short.length > 1) return null;
   return {
-    ...{ first, long: long[0], short: short[0], shutdown, close, op, access: accessBits },
-    ...{ waits, ends: (shutdown >= 0 ? 1 : 0) + (close >= 0 ? 1 : 0), servesAtStart, servesAtEnd, id: -1 },
+    first,
+    long: long[0],
+    short: short[0],
+    shutdown,
+    close,
+    op,
+    access: accessBits,
     protocol: file === undefined ? PROTOCOLS.indexOf(protocol) : -1,
+    waits,
+    servesAtStart,
+    servesAtEnd,
   };
 }

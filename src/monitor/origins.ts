@@ -13,7 +13,15 @@ import { checkIdentity } from './identity.ts';
 import type { Discovery } from './incidents.ts';
 import { ITEM } from './queue.ts';
 import { isRuntime, isUnnamed } from './runtime.ts';
-import { type Container, type Moment, makeForeign, Process, type Segment, Task } from './tables.ts';
+import {
+  type Container,
+  type Moment,
+  makeForeign,
+  Process,
+  type Segment,
+  Task,
+  watchedSince,
+} from './tables.ts';
 
 type Watched = Extract<Segment, { kind: 'watched' }>;
 
@@ -251,7 +259,7 @@ export class Origins {
       this.unknownChild(process, parent, segment, born);
       return;
     }
-    const own: Watched = { since: Number.NEGATIVE_INFINITY, kind: 'watched', automata };
+    const own: Watched = watchedSince(Number.NEGATIVE_INFINITY, automata);
     process.segments = [own];
     // Made by tasks that had been serving for a while, where these make tasks that serve.
     const serving = [...parent.tasks.values()].every((task) => task.servedSince < born - settled);
@@ -337,8 +345,7 @@ export class Origins {
   private follow(process: Process, task: Task, { automata }: Watched, since: Moment): void {
     const { container } = process;
     if (container?.view === undefined) return;
-    if (process.segments.length === 0)
-      process.segments = [{ since: Number.NEGATIVE_INFINITY, kind: 'watched', automata }];
+    if (process.segments.length === 0) process.segments = [watchedSince(Number.NEGATIVE_INFINITY, automata)];
     this.core.order.begin(task, container.view.all(automata));
     task.servedSince = Math.min(task.servedSince, since);
   }
@@ -399,7 +406,7 @@ export class Origins {
     if (!container.midLife)
       core.note({ kind: 'mid-life', container: container.ref, pid: process.id.pid, exe });
     container.midLife = true;
-    process.segments = [{ since: Number.NEGATIVE_INFINITY, kind: 'watched', automata }];
+    process.segments = [watchedSince(Number.NEGATIVE_INFINITY, automata)];
     core.order.begin(process.main, container.view.all(automata));
   }
 

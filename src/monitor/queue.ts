@@ -182,9 +182,14 @@ export class Calendar {
     subjects[row] = resource;
   }
 
-  /** A number for `addFlow`; there is one for each of these objects, for good. */
-  plan(flow: WaitingFlow): number {
-    return this.plans.push(flow) - 1;
+  /** How many plans it knows: their numbers, for `addFlow`, are below it. */
+  get planCount(): number {
+    return this.plans.length;
+  }
+
+  /** The next number is this plan's, for good. */
+  plan(flow: WaitingFlow): void {
+    this.plans.push(flow);
   }
 
   /**

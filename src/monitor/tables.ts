@@ -68,6 +68,12 @@ export type Segment =
     }
   | { readonly since: Moment; readonly kind: 'foreign'; readonly incident: OpenIncident };
 
+/** A segment of which all have one shape, whoever makes it. */
+export const watchedSince = (
+  since: Moment,
+  automata: readonly number[],
+): Extract<Segment, { kind: 'watched' }> => ({ since, kind: 'watched', automata, cast: undefined });
+
 export class Container {
   readonly id: string;
   info: ContainerInfo | undefined;

@@ -94,8 +94,16 @@ export class RunPath implements PathListener {
     const { width, expression: variable } = x.variableAt(number);
     if (width > 8) return undefined;
     const domain = this.condition.domain(number);
-    const all = this.columnOf(expression, number, 2 ** width);
-    return { variable, values: all.map((value, v) => (domain.has(v) ? value : undefined)) };
+    const known = restricted.get(x) ?? new Map<string, ByVariable>();
+    restricted.set(x, known);
+    const key = `${expression} ${domain.words.join()}`;
+    let found = known.get(key);
+    if (found === undefined) {
+      const all = this.columnOf(expression, number, 2 ** width);
+      found = { variable, values: all.map((value, v) => (domain.has(v) ? value : undefined)) };
+      known.set(key, found);
+    }
+    return found;
   }
 
   /** Values of an expression by those of its only variable. */
@@ -129,6 +137,8 @@ function hashed(hash: number, value: number): number {
   );
 }
 
+/** By expression and domain of its variable: the same object each time, so that more can be kept by it. */
+const restricted = new WeakMap<Expressions, Map<string, ByVariable>>();
 const columns = new WeakMap<Expressions, Map<Expression, readonly bigint[]>>();
 
 /** That an expression has a value, as a condition. */

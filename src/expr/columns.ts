@@ -119,7 +119,36 @@ function fill(
   if (op === OP.concat) return join(p, q, s.widthOf(b), low, high);
   if (op === OP.shr && c.x.isConstant(b) && Number(c.x.value(b)) < width)
     return right(p, Number(c.x.value(b)), width, low, high);
+  if (op === OP.shl || op === OP.shr) return shiftRows(op === OP.shl, width, p, q, low, high);
   return fillBinary(op, s.widthOf(a), p, q, low, high);
+}
+
+/** Shifts by a count that each row has its own of. */
+function shiftRows(
+  left: boolean,
+  width: number,
+  p: Column,
+  q: Column,
+  low: Int32Array,
+  high: Int32Array,
+): boolean {
+  const m = lowMask(width);
+  const n = highMask(width);
+  for (let i = 0; i < low.length; i++) {
+    const count = q.high[i] === 0 ? q.low[i] >>> 0 : width;
+    const l = p.low[i];
+    const h = p.high[i];
+    if (count >= width) low[i] = high[i] = 0;
+    else if (count === 0) [low[i], high[i]] = [l, h];
+    else if (left) {
+      low[i] = (count >= 32 ? 0 : l << count) & m;
+      high[i] = (count >= 32 ? l << (count - 32) : (h << count) | (l >>> (32 - count))) & n;
+    } else {
+      low[i] = count >= 32 ? h >>> (count - 32) : (l >>> count) | (h << (32 - count));
+      high[i] = count >= 32 ? 0 : h >>> count;
+    }
+  }
+  return true;
 }
 
 /** Bits from `at` on. */
@@ -166,9 +195,12 @@ function signExtend(p: Column, from: number, width: number, low: Int32Array, hig
   return true;
 }
 
+const tableWords = new WeakMap<readonly bigint[], Column>();
+
 function lookUp(c: Context, e: Expression, p: Column, low: Int32Array, high: Int32Array): boolean {
   const entries = c.x.tableEntries(e);
-  const words = columnOf(64, entries);
+  let words = tableWords.get(entries);
+  if (words === undefined) tableWords.set(entries, (words = columnOf(64, entries)));
   for (let i = 0; i < c.rows; i++) {
     const at = p.low[i] >>> 0;
     const inside = p.high[i] === 0 && at < entries.length;

@@ -7,7 +7,7 @@ import { PAGE_SIZE, PROT } from '../memory.ts';
 import { ENTRY } from '../page-table.ts';
 import { ADDRESS_LIMIT, type PagedSpace } from '../space.ts';
 import { SHADOW_STEPS } from './operations.ts';
-import type { ConstraintKind, PathListener } from './path.ts';
+import type { ByVariable, ConstraintKind, PathListener } from './path.ts';
 import type { TaskShadow } from './task.ts';
 
 /** Does an operation's part on shadows, and the reference's handler when it is time. */
@@ -30,6 +30,7 @@ export class Stepper {
   /** Of the block at hand, and of all blocks, in these expressions. */
   private constants: Int32Array = new Int32Array(0);
   private blockConstants = new WeakMap<PreparedBlock, Int32Array>();
+  private readonly constantTables = new WeakMap<ByVariable, (ConstantTable | undefined)[]>();
   listener!: PathListener;
   /** Expression of each value of the block at hand, 0 none. */
   shadows = new Int32Array(256);
@@ -141,7 +142,7 @@ export class Stepper {
     if (size > 8) return 0;
     const single = this.listener.byVariable(address);
     if (single !== undefined) {
-      const entries = fixedValues(m.space, single.values, size);
+      const entries = this.constantValues(m.space, single, size);
       return entries === undefined ? 0 : x.table(single.variable, 8 * size, entries);
     }
     const { min, max } = x.range(address);
@@ -153,6 +154,21 @@ export class Stepper {
     const places = Array.from({ length: Number(count) }, (_, i) => min + BigInt(i));
     const entries = fixedValues(m.space, places, size);
     return entries === undefined ? 0 : x.table(x.sub(address, x.constantBig(64, min)), 8 * size, entries);
+  }
+
+  /** fixedValues of addresses by one variable; kept where nobody can write. */
+  private constantValues(space: PagedSpace, single: ByVariable, size: number): readonly bigint[] | undefined {
+    let bySize = this.constantTables.get(single);
+    const known = bySize?.[size];
+    if (known !== undefined && isConstant(space, known.pages, known.frames)) return known.entries;
+    const entries = fixedValues(space, single.values, size);
+    const pages = entries === undefined ? [] : pagesOf(single.values, size);
+    const frames = pages.map((page) => constantFrame(space, page));
+    if (entries === undefined || frames.includes(0)) return entries;
+    bySize ??= [];
+    bySize[size] = { pages, frames, entries };
+    this.constantTables.set(single, bySize);
+    return entries;
   }
 
   /** What stands at one of a few places, symbolic itself or not; as if others than those that can be read were not possible. */
@@ -183,6 +199,34 @@ export class Stepper {
     return out;
   }
 }
+
+/** Values that were read from these pages, which were these frames then. */
+interface ConstantTable {
+  readonly pages: readonly number[];
+  readonly frames: readonly number[];
+  readonly entries: readonly bigint[];
+}
+
+/** Pages that accesses of `size` bytes at these addresses touch. */
+function pagesOf(addresses: readonly (bigint | undefined)[], size: number): number[] {
+  const out = new Set<number>();
+  for (const address of addresses) {
+    if (address === undefined) continue;
+    const at = Number(address);
+    out.add(at - (at % PAGE_SIZE));
+    out.add(at + size - 1 - ((at + size - 1) % PAGE_SIZE));
+  }
+  return [...out];
+}
+
+/** The frame of a page that can be read and not written; 0 where it is none. */
+function constantFrame(space: PagedSpace, page: number): number {
+  const prot = space.find(page)?.prot ?? PROT.NONE;
+  return (prot & PROT.WRITE) === 0 && prot !== PROT.NONE ? space.table.entry(page) >>> 12 : 0;
+}
+
+const isConstant = (space: PagedSpace, pages: readonly number[], frames: readonly number[]): boolean =>
+  pages.every((page, i) => constantFrame(space, page) === frames[i]);
 
 /** Bytes between the first and the last of some addresses that are read in one go. */
 const MAX_SPAN = 1 << 16;

@@ -242,6 +242,7 @@ function enter(kernel: Kernel, task: Task, place: Place | number, name: string):
   if (result === 0 && typeof place !== 'number') {
     task.process.fs.cwd = placePath(place) ?? '/';
     task.process.fs.cwdPlace = place;
+    task.process.fs.cwdName = name;
   }
   return done(kernel, task, 'CHDIR', file(name, 'd'), result);
 }

@@ -35,6 +35,8 @@ export interface FsContext {
   cwd: string;
   /** Set by chdir: the directory itself, which stays the working directory when its path is removed. */
   cwdPlace?: Place | undefined;
+  /** As the program named it, which relative names in effects go by; absent: `cwd`. */
+  cwdName?: string | undefined;
   root: string;
   umask: number;
   references: number;

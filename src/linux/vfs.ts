@@ -134,13 +134,16 @@ export class Vfs implements ExecutableSource {
     return file instanceof PlacedFile ? file.place : -E.NOTDIR;
   }
 
-  /** The path as effects name it: absolute in the container and normalized as text, symlinks not resolved. */
+  /**
+   * The path as effects name it: absolute in the container and normalized as text, symlinks not resolved, also where the
+   * working directory was entered through one. Recorders have no other name for it.
+   */
   nameAt(task: Task | undefined, dirfd: number, path: string): string {
-    const { root, cwd } = task?.process.fs ?? { root: '/', cwd: '/' };
+    const { root, cwd, cwdName } = task?.process.fs ?? { root: '/', cwd: '/' };
     if (path.startsWith('/'))
       return root === '/' ? normalizePath('/', path) : normalizePath('/', root + normalizePath('/', path));
     const file = dirfd === AT.FDCWD ? undefined : task?.process.files.get(dirfd);
-    const base = file instanceof PlacedFile ? file.name : cwd;
+    const base = file instanceof PlacedFile ? file.name : (cwdName ?? cwd);
     return normalizePath(base, path);
   }
 

@@ -377,14 +377,26 @@ const exec =
 const changeDirectory: Handler = (tracker, process, event, ret) => {
   const where = path(tracker, process, event, undefined, 0);
   onPath(tracker, process, event, 'CHDIR', { path: where, type: 'd' });
-  if (ret === 0) process.cwd = where;
+  if (ret === 0) enters(process, where);
+};
+
+/** Names go by what the program called the directory: a link to it, too. */
+function enters(process: ProcessState, directory: string): void {
+  process.cwd = directory;
+  process.entered = true;
+}
+
+/** Another root: what the working directory is called in it is not known from the calls. */
+const changeRoot: Handler = (tracker, process, event, ret) => {
+  named('CHROOT', undefined, 0, 'd')(tracker, process, event, ret);
+  if (ret === 0) process.entered = false;
 };
 
 const changeDirectoryTo: Handler = (tracker, process, event, ret) => {
   const at = fileAt(tracker, process, event, 0);
   if (at?.file.kind !== 'file') return;
   onPath(tracker, process, event, 'CHDIR', { path: at.file.path, type: 'd' });
-  if (ret === 0) process.cwd = at.file.path;
+  if (ret === 0) enters(process, at.file.path);
 };
 
 const unlinkat: Handler = (tracker, process, event) => {
@@ -471,10 +483,10 @@ export const CALLS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['lsetxattr', named('SETXATTR', undefined, 0)],
   ['chdir', changeDirectory],
   ['fchdir', changeDirectoryTo],
-  ['chroot', named('CHROOT', undefined, 0, 'd')],
+  ['chroot', changeRoot],
   ['mount', mount],
   ['umount2', named('UMOUNT', undefined, 0, 'd')],
-  ['pivot_root', named('CHROOT', undefined, 0, 'd')],
+  ['pivot_root', changeRoot],
   // Files by descriptor
   ['close', close],
   ['close_range', closeRange],

@@ -111,7 +111,8 @@ export function base(
   const directory = descriptorOf(event.args[index]);
   if (directory === undefined) return process.cwd;
   if (directory.fd === flag('AT_FDCWD')) {
-    if (directory.target?.kind === 'path') process.cwd = tracker.strip(directory.target.path);
+    if (directory.target?.kind === 'path' && !process.entered)
+      process.cwd = tracker.strip(directory.target.path);
     return process.cwd;
   }
   const file = known(tracker, process, directory.fd, directory.target);

@@ -19,6 +19,8 @@ export interface ProcessState {
   args: readonly string[];
   env: readonly string[];
   cwd: string;
+  /** Whether its own calls said what cwd is: that name then stays, whatever the kernel calls the directory. */
+  entered: boolean;
   uid: number;
   gid: number;
   descriptors: DescriptorTable;
@@ -213,6 +215,7 @@ export class ActivityTracker {
       args: parent?.args ?? [],
       env: parent?.env ?? [],
       cwd: parent?.cwd ?? this.options.cwd ?? '/',
+      entered: parent?.entered ?? false,
       uid: parent?.uid ?? this.options.uid ?? 0,
       gid: parent?.gid ?? this.options.gid ?? 0,
       descriptors:

@@ -1,7 +1,9 @@
 // What the file calls report as effects: operation, access, names as opened, results.
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { printEffect } from '../../src/effect/index.ts';
+import { treeBuilder } from '../../src/image/index.ts';
 import { AT, O } from '../../src/linux/abi-file.ts';
 import { Box } from './box.ts';
 
@@ -109,6 +111,37 @@ test('names made, changed and taken away', () => {
     'CHDIR /dir = 0',
     'CHROOT /dir = 0',
     'MOUNT /dir/mnt = -1',
+  ]);
+});
+
+test('relative names go by what the directory was called when it was entered', () => {
+  const box = new Box({
+    tree: treeBuilder()
+      .addDir('/deep')
+      .addDir('/deep/er')
+      .addFile('/deep/a', 'a')
+      .addSymlink('/near', 'deep/er')
+      .build(),
+  });
+  box.sys('chdir', '/near');
+  assert.equal(box.sys('open', '../a', O.RDONLY, 0), 3);
+  assert.equal(box.sys('mkdir', 'made', 0o755), 0);
+  const buffer = box.buffer(64);
+  assert.equal(box.sys('getcwd', buffer, 64), 9);
+  const near = Number(box.sys('open', '.', O.DIRECTORY, 0));
+  box.sys('chdir', '..');
+  assert.equal(box.sys('openat', AT.FDCWD, 'a', O.RDONLY, 0), 5);
+  box.sys('fchdir', near);
+  assert.equal(box.sys('rmdir', 'made'), 0);
+  assert.deepEqual(told(box), [
+    'CHDIR /near = 0',
+    'OPEN r /a = 3',
+    'MKDIR /near/made = 0',
+    'OPEN r /near = 4',
+    'CHDIR / = 0',
+    'OPEN r /a = 5',
+    'CHDIR /near = 0',
+    'RMDIR /near/made = 0',
   ]);
 });
 

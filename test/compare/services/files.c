@@ -33,6 +33,24 @@ int main(void) {
   IGNORED(chdir("/link-to-data"));
   replace("/data/config");
   replace("/data/config");
+  // Names go by what the directory was called when it was entered: a link to it, and what is above the link.
+  IGNORED(mkdir("/data/deep", 0755));
+  IGNORED(mkdir("/data/deep/er", 0755));
+  IGNORED(symlink("/data/deep/er", "/near"));
+  IGNORED(chdir("/near"));
+  close(open("../beside", O_RDWR | O_CREAT, 0600));
+  close(openat(AT_FDCWD, "../beside", O_RDONLY));
+  IGNORED(mkdir("../made", 0755));
+  close(open("own", O_RDWR | O_CREAT, 0600));
+  int near = open("/near", O_RDONLY | O_DIRECTORY);
+  IGNORED(chdir(".."));
+  close(openat(AT_FDCWD, "beside", O_RDONLY));
+  IGNORED(fchdir(near));
+  close(openat(near, "../beside", O_RDONLY));
+  IGNORED(unlink("../beside"));
+  IGNORED(unlink("own"));
+  close(near);
+  IGNORED(chdir("/link-to-data"));
   char directory[] = "/tmp/work-XXXXXX";
   if (mkdtemp(directory) == 0) return 1;
   int at = open(directory, O_RDONLY | O_DIRECTORY);

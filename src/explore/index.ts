@@ -33,6 +33,7 @@ export {
   encodePayload,
   fromWithin,
   inTurn,
+  manyClients,
   PAYLOADS,
   type Payload,
   payloadScenarios,

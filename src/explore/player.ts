@@ -63,7 +63,10 @@ export class Player {
         return 0n;
       }
       case 'send':
-        this.onConnection(action.id, (id) => world.send(this.kernel, id, this.bytes(action.payload)));
+        this.onConnection(action.id, (id) => {
+          world.send(this.kernel, id, this.bytes(action.payload));
+          if (action.gone === true) world.reset(this.kernel, id);
+        });
         return 0n;
       case 'datagram':
         world.datagram(

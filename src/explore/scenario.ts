@@ -19,7 +19,8 @@ export type Action =
   | { readonly do: 'connect'; readonly listener: number; readonly id: string; readonly within?: boolean }
   /** To what the service listens at now and did not after boot. */
   | { readonly do: 'connect-opened'; readonly id: string }
-  | { readonly do: 'send'; readonly id: string; readonly payload: Payload }
+  /** `gone`: and resets the connection before the container does anything. */
+  | { readonly do: 'send'; readonly id: string; readonly payload: Payload; readonly gone?: boolean }
   | { readonly do: 'close-write'; readonly id: string }
   | { readonly do: 'close'; readonly id: string }
   | { readonly do: 'reset'; readonly id: string }
@@ -130,7 +131,37 @@ export function payloadScenarios(listener: number, name: string, payload: Payloa
         { do: 'reset', id: 'b' },
       ],
     },
+    {
+      name: `${name}, from a client that does not wait for the answer`,
+      actions: [
+        { do: 'connect', listener, id: 'a' },
+        { do: 'send', id: 'a', payload, gone: true },
+        { do: 'connect', listener, id: 'b' },
+        { do: 'send', id: 'b', payload },
+        { do: 'close', id: 'b' },
+        { do: 'wait', ms: 1000 },
+      ],
+    },
   ];
+}
+
+/** More clients at once than services keep workers for while nobody comes. */
+const MANY = 16;
+
+/** Many clients, all of them waiting, then all of them asking; time for workers that are started for them, and ended. */
+export function manyClients(listener: number, payload: Payload): Scenario {
+  const clients = Array.from({ length: MANY }, (_, i) => `m${i}`);
+  return {
+    name: 'many clients',
+    actions: [
+      ...clients.map((id): Action => ({ do: 'connect', listener, id })),
+      { do: 'wait', ms: 3000 },
+      ...clients.map((id): Action => ({ do: 'send', id, payload })),
+      { do: 'wait', ms: 3000 },
+      ...clients.map((id): Action => ({ do: 'close', id })),
+      { do: 'wait', ms: 15_000 },
+    ],
+  };
 }
 
 /** Scenarios for a stream listener that need no payload. */

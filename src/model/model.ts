@@ -20,7 +20,8 @@ import { GraphBuilder, type Places } from './graph.ts';
 import { policyLinks } from './links.ts';
 import { Orders } from './orders.ts';
 import { ProgramTable } from './programs.ts';
-import { type Served, serveAll } from './serve.ts';
+import type { Served } from './rows.ts';
+import { serveAll } from './serve.ts';
 import { variantsOf } from './symbolic.ts';
 import { bootRun, eventsOf, type Run } from './tasks.ts';
 

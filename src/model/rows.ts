@@ -27,6 +27,14 @@ export interface ServedRow {
   readonly explored?: ExploredPatterns;
 }
 
+export interface Served {
+  readonly rows: readonly ServedRow[];
+  /** Stages one after the other: one trace an environment. */
+  readonly warmUps: readonly (readonly ScenarioTrace[])[];
+  /** Scenarios that were played, with those that showed nothing new. */
+  readonly tried: number;
+}
+
 export class Rows {
   readonly list: ServedRow[] = [];
   /** Stages of warming up, one trace an environment. */

@@ -1,15 +1,32 @@
 // Questions about scenarios and what came of them, as the serving pass asks them.
 import { resourceTexts } from '../effect/index.ts';
-import type { Scenario, ScenarioTrace, Step } from '../explore/index.ts';
+import { manyClients, type Payload, type Scenario, type ScenarioTrace, type Step } from '../explore/index.ts';
+import type { Listening } from './listening.ts';
 import { eventsOf } from './tasks.ts';
 
 /** A payload that the service treats in a way of its own. */
 export interface Representative {
+  readonly listener: number;
+  readonly payload: Payload;
   /** It alone, and the trace of that. */
   readonly scenario: Scenario;
   readonly trace: ScenarioTrace;
   /** Further forms: in pieces, with another client. */
   readonly others: readonly Scenario[];
+}
+
+/** More clients at once than there are workers, at each listener; they say what the service takes longest for. */
+export function crowds(
+  listeners: readonly Listening[],
+  representatives: readonly Representative[],
+): readonly Scenario[] {
+  return listeners.flatMap(({ index, stream, twinOf }) => {
+    if (!stream || twinOf !== undefined) return [];
+    const [longest] = representatives
+      .filter(({ listener, trace }) => listener === index && !trace.ended)
+      .sort((a, b) => b.trace.instructions - a.trace.instructions);
+    return [manyClients(index, longest?.payload ?? '{token}\n')];
+  });
 }
 
 /** The first signal that the service gets in it. */

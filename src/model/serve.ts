@@ -50,9 +50,10 @@ import { type Listening, listeningOf } from './listening.ts';
 import { Novelty } from './novelty.ts';
 import { longQuiet } from './quiet.ts';
 import { gotReady, mayReady } from './ready.ts';
-import { Rows, type ServedRow } from './rows.ts';
+import { Rows, type Served } from './rows.ts';
 import {
   areAnsweredOtherwise,
+  crowds,
   isSignalledFirst,
   newTexts,
   type Representative,
@@ -60,15 +61,7 @@ import {
   textsOf,
   waitsLong,
 } from './scenarios.ts';
-import { unitedRuns } from './symbolic.ts';
-
-export interface Served {
-  readonly rows: readonly ServedRow[];
-  /** Stages one after the other: one trace an environment. */
-  readonly warmUps: readonly (readonly ScenarioTrace[])[];
-  /** Scenarios that were played, with those that showed nothing new. */
-  readonly tried: number;
-}
+import { foundRows } from './searched.ts';
 
 export interface ServeOptions {
   readonly stopSignal: number;
@@ -151,6 +144,7 @@ class Serving {
     this.spent = first.served;
     const representatives = this.firstForms();
     this.getReady(representatives);
+    for (const scenario of crowds(this.listeners, representatives)) this.tryOut(scenario);
     this.playClientSignals();
     const given = this.tryInputs();
     for (const { scenario, search } of this.searched) this.tryNames(scenario, search);
@@ -296,7 +290,13 @@ class Serving {
         treatments.add(treatment);
         own.push([name, payload]);
         if (twinOf === undefined)
-          representatives.push({ scenario: forms[0], trace, others: stream ? forms.slice(1) : [] });
+          representatives.push({
+            listener: index,
+            payload,
+            scenario: forms[0],
+            trace,
+            others: stream ? forms.slice(1) : [],
+          });
       }
     }
     this.planned += representatives.length;
@@ -510,7 +510,15 @@ class Serving {
         this.tried++;
         if (this.novelty.isNew(run.trace, run.patterns)) found.push(run);
       });
-      this.addFound(search, found);
+      const { explorers, novelty, named } = this;
+      const searcher = {
+        explorers,
+        novelty,
+        named,
+        mayTry: () => this.mayTry(),
+        tryNames: (scenario: Scenario, names: NameSearch) => this.tryNames(scenario, names),
+      };
+      this.rows.list.push(...foundRows(search, found, searcher));
       first.cutSymbolic(search.cuts());
     }
   }
@@ -520,38 +528,12 @@ class Serving {
     return [this.first.boot.steps, ...this.rows.list.map(({ traces }) => traces[0].steps)];
   }
 
-  /**
-   * Rows of what was found. Names in new effects that a message gave may be others with any client: the message with the
-   * clients' own text in their place is tried as well, and then with names that are there.
-   */
-  private addFound(search: SymbolicSearch, found: readonly SymbolicRun[]): void {
-    const { first, explorers } = this;
-    const { token } = first.environment;
-    const runs: SymbolicRun[] = [];
-    const others: (readonly ScenarioTrace[])[] = [];
-    const add = (run: SymbolicRun, scenario: Scenario | undefined): void => {
-      runs.push(run);
-      others.push(
-        scenario === undefined ? [] : explorers.slice(1).map((explorer) => explorer.play(scenario)),
-      );
-    };
-    for (const run of found) {
-      const fresh = newTexts(run.trace, this.named).filter((text) => !text.includes(token));
-      const general = withOwnText(run.scenario, fresh, `${run.scenario.name}, own text`);
-      add(run, general === run.scenario ? run.scenario : undefined);
-      if (general === undefined || general === run.scenario) continue;
-      if (first.served > this.limit) {
-        this.leftOut++;
-        continue;
-      }
-      const names = new NameSearch(token);
-      const again = search.replay(general, names);
-      this.tried++;
-      if (this.novelty.isNew(again.trace, again.patterns)) add(again, general);
-      this.tryNames(general, names);
-    }
-    for (const [i, { trace, patterns }] of unitedRuns(runs).entries())
-      this.rows.list.push({ traces: [trace, ...others[i]], stage: 0, explored: patterns });
+  /** Whether one more run may be tried. */
+  private mayTry(): boolean {
+    const may = this.first.served <= this.limit;
+    if (may) this.tried++;
+    else this.leftOut++;
+    return may;
   }
 
   private get isWarm(): boolean {

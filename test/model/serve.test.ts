@@ -139,3 +139,43 @@ test('files that are not there yet', { skip: ready }, () => {
   for (const effect of ['OPEN r /data/*', 'READ /data/*', 'CLOSE /data/*'])
     assert.ok(done.includes(effect), effect);
 });
+
+/** Four processes that take clients, with more started by their parent where all of them have one. */
+const POOL = `
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+static void look(const char *path) { close(open(path, O_RDONLY)); }
+static void serve(int s, volatile int *busy) {
+  for (;;) {
+    char b[10000];
+    int c = accept(s, 0, 0);
+    __sync_fetch_and_add(busy, 1);
+    if (read(c, b, sizeof b) > 0 && write(c, "ok\\n", 3) < 0) look("/gone");
+    close(c);
+    __sync_fetch_and_sub(busy, 1);
+  }
+}
+int main(void) {
+  struct sockaddr_in a = {AF_INET, htons(7000)};
+  int s = socket(AF_INET, SOCK_STREAM, 0), count = 4;
+  volatile int *busy = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  signal(SIGPIPE, SIG_IGN);
+  bind(s, (void *)&a, sizeof a);
+  listen(s, 64);
+  for (int i = 0; i < count; i++) if (fork() == 0) serve(s, busy);
+  for (;;) {
+    sleep(1);
+    if (*busy == count && count < 6) { look("/more"); count++; if (fork() == 0) serve(s, busy); }
+  }
+}
+`;
+
+test('workers that are started for many clients, clients that are gone', { skip: ready }, () => {
+  const done = effects(modelOf(POOL, 'pool'));
+  for (const effect of ['OPEN r /more', 'OPEN r /gone']) assert.ok(done.has(effect), [...done].join('\n'));
+});

@@ -75,6 +75,8 @@ export const Match = {
   anyAccess: 1,
   /** An exec that failed. */
   failed: 2,
+  /** The source tells an opening of the path alone (O_PATH) as one to read. */
+  pathAsRead: 4,
 } as const;
 
 /** Letters beyond which no unions are made. */
@@ -203,7 +205,7 @@ export class CompiledPolicy {
 
   /** The letter of an operation on this class of resources; -1 where no edge anywhere has it. */
   letterOf(op: number, access: number, resource: ResourceClass, match: number): Letter {
-    const key = ((resource.id * 64 + op) * 64 + access) * 4 + match;
+    const key = ((resource.id * 64 + op) * 64 + access) * 8 + match;
     let found = this.lookups.get(key);
     if (found === undefined) {
       const symbols = resource.patterns.flatMap((pattern) =>
@@ -410,8 +412,7 @@ function fits(symbol: SymbolRow, op: number, access: number, match: number): boo
   if (symbol.op !== op) return false;
   if (op === OP.EXEC) return symbol.fails === ((match & Match.failed) !== 0);
   if ((match & Match.anyAccess) !== 0 || symbol.access === access) return true;
-  // flags as Falco's tell an opening of the path alone (O_PATH) as one to read
-  return op === OP.OPEN && symbol.access === 0 && access === READ;
+  return (match & Match.pathAsRead) !== 0 && op === OP.OPEN && symbol.access === 0 && access === READ;
 }
 
 /** The image's first word of command and the root's program are one, unless that word is a script. */

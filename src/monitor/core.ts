@@ -166,6 +166,11 @@ export class Core {
     return this.traits?.access === false || this.flows;
   }
 
+  /** Whether the source tells an opening of the path alone as one to read. */
+  get pathAsRead(): boolean {
+    return this.traits?.pathOnly === false;
+  }
+
   /** Whether the source folds reads and writes into flows. */
   get flows(): boolean {
     return this.traits?.flows === true;

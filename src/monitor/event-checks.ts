@@ -83,12 +83,9 @@ export class EventChecks {
     const { effect } = event;
     const origin = onOpen.has(op) ? Origin.continued : Origin.opened;
     const resources = policy.resources.classOf(effect.resource, origin);
-    const letter = policy.letterOf(
-      op,
-      accessMask(effect.access),
-      resources,
-      matchOf(op, effect.access, op === OP.OPEN ? this.verdict.core.anyRights : this.verdict.core.flows),
-    );
+    const { anyRights, flows, pathAsRead } = this.verdict.core;
+    const match = matchOf(op, effect.access, op === OP.OPEN ? anyRights : flows, pathAsRead);
+    const letter = policy.letterOf(op, accessMask(effect.access), resources, match);
     if (letter >= 0 && allowed(policy, letter, segment)) {
       if (this.verdict.passes(task, segment, letter, time, op, effect.access, effect.resource))
         this.verdict.wait(ends.has(op) ? ITEM.end : ITEM.event, task, segment, time, letter, effect, op);

@@ -53,7 +53,12 @@ export class FlowChecks {
     let first = -1;
     for (let rest = opening; rest !== 0; rest &= rest - 1) {
       const op = lowest(rest);
-      const letter = policy.letterOf(op, accessMask(flow.access), resources, matchOf(op, flow.access, true));
+      const letter = policy.letterOf(
+        op,
+        accessMask(flow.access),
+        resources,
+        matchOf(op, flow.access, true, true),
+      );
       if (letter < 0 || !allowed(policy, letter, segment)) {
         // One finding a flow: what is then read and written on it follows from its opening.
         const effect: Effect = { op: OPS[op], access: flow.access, resource: flow.resource };

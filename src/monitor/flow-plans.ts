@@ -327,7 +327,7 @@ function makePlan(
   let servesAtStart = false;
   for (let rest = opening; rest !== 0; rest &= rest - 1) {
     const op = lowest(rest);
-    first = policy.letterOf(op, accessBits, resources, matchOf(op, access, true));
+    first = policy.letterOf(op, accessBits, resources, matchOf(op, access, true, true));
     const said = says(first);
     // What is for the start only depends on when it was.
     if ((said & Says.allowed) === 0 || (said & Says.serving) === 0) return null;

@@ -116,11 +116,14 @@ export const allowed = (policy: CompiledPolicy, letter: number, { automata }: Wa
   (saysOf(policy, letter, automata) & Says.allowed) !== 0;
 
 /**
- * Opening must be with exactly the rights of an edge, unless the source may not tell them (`unknown`); the other
- * operations have none that sources of flows tell.
+ * Opening must be with exactly the rights of an edge, unless the source may not tell them (`unknown`), or can't tell
+ * openings of a path alone (`vague`); the other operations have none that sources of flows tell.
  */
-export function matchOf(op: number, access: string, unknown: boolean): number {
-  if (op === OP.OPEN) return unknown && access === '' ? Match.anyAccess : Match.exact;
+export function matchOf(op: number, access: string, unknown: boolean, vague: boolean): number {
+  if (op === OP.OPEN) {
+    if (unknown && access === '') return Match.anyAccess;
+    return vague ? Match.pathAsRead : Match.exact;
+  }
   if (op === OP.MMAP) return unknown || access === '' ? Match.anyAccess : Match.exact;
   return Match.anyAccess;
 }

@@ -16,7 +16,7 @@ export function falcoFeed(emit: (observation: Observation) => void, options: Fee
     tooLong: () => mapper.book.gap('overlong line', 1),
   });
   return {
-    traits: selectedTraits('falco', sees, { access: false }),
+    traits: selectedTraits('falco', sees, { access: false, pathOnly: false }),
     skipped: mapper.skipped,
     push: (bytes) => cutter.push(bytes),
     end: () => cutter.end(),

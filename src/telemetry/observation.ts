@@ -108,6 +108,11 @@ export interface SourceTraits {
   readonly ipv6: boolean;
   /** False: an OPEN without rights ('') is one whose rights the source does not tell. Absent: as `flows`, negated. */
   readonly access?: boolean | undefined;
+  /**
+   * False: an opening of a path alone (O_PATH), whose rights are '', is told as one to read, since the flags that the
+   * source has leave no other. Absent: it is told as what it is.
+   */
+  readonly pathOnly?: boolean | undefined;
   /** True: reads and writes are folded into flows, delivered late and out of order. */
   readonly flows: boolean;
   /** How late a record may be: a flow is written at most this many ns after it began (SysFlow: 30 s export + 60 s idle). */

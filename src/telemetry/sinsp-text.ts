@@ -25,7 +25,7 @@ export function sinspFeed(emit: (observation: Observation) => void, options: Fee
   const reader = new SinspText(new SinspMapper('sinsp', sees, emit), options.midnight ?? 0n);
   const cutter = new LineCutter(reader);
   return {
-    traits: selectedTraits('sinsp', sees, { access: false }),
+    traits: selectedTraits('sinsp', sees, { access: false, pathOnly: false }),
     skipped: reader.mapper.skipped,
     push: (bytes) => cutter.push(bytes),
     end: () => cutter.end(),

@@ -21,6 +21,7 @@ export const sysFlowTraits: SourceTraits = {
   syscalls: new Set([...DESCRIPTOR_CALLS, ...NAME_CALLS, ...PROCESS_CALLS]),
   failures: false,
   ipv6: false,
+  pathOnly: false,
   flows: true,
   maxDelay: 90_000_000_000n,
 };

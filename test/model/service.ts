@@ -12,14 +12,24 @@ import { modelImage } from '../../src/model/index.ts';
 import type { Policy } from '../../src/policy/index.ts';
 import { plainImage } from '../image/plain.ts';
 
+export interface SourceOptions {
+  /** Contents by path, of files that the image has beside it. */
+  readonly files?: { readonly [path: string]: string };
+  /** Libraries to link with: `-lcrypt`. */
+  readonly libraries?: readonly string[];
+}
+
 /** The model of an image that has this program, statically linked, as its entrypoint. */
-export function policyOfSource(source: string): Policy {
+export function policyOfSource(source: string, { files = {}, libraries = [] }: SourceOptions = {}): Policy {
   const folder = mkdtempSync(join(tmpdir(), 'effigy-service-'));
   try {
     const binary = join(folder, 'service');
     writeFileSync(`${binary}.c`, source);
-    execFileSync('gcc', ['-O1', '-static', '-w', '-pthread', '-o', binary, `${binary}.c`]);
-    const tree = treeBuilder().addFile('/service', readFileSync(binary), { mode: 0o755 }).build();
+    execFileSync('gcc', ['-O1', '-static', '-w', '-pthread', '-o', binary, `${binary}.c`, ...libraries]);
+    const builder = treeBuilder().addFile('/service', readFileSync(binary), { mode: 0o755 });
+    for (const [path, text] of Object.entries(files))
+      builder.addFile(path, new TextEncoder().encode(text), { mode: 0o644 });
+    const tree = builder.build();
     const image = plainImage(tree, { entrypoint: ['/service'] }, ['service']);
     return modelImage(image, {
       launches: ENVIRONMENTS.map((environment) => launchOf(image, plainContainer('', ''), environment)),

@@ -87,7 +87,7 @@ const MAX_OUTWARD = 4;
 /** Instructions of a signal's handling from which on one form of it is enough. */
 const COSTLY = 50_000_000;
 /** Of one signal's handling, beyond which it is a new start like others. */
-const MAX_SIGNAL = 400_000_000;
+const MAX_SIGNAL = 300_000_000;
 /** Instructions without anything new after which other scenarios are left: workers that die of one may be started again. */
 const VERY_QUIET = 150_000_000;
 

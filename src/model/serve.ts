@@ -449,13 +449,15 @@ class Serving {
   private trySettings(listener: Listening): void {
     const { first, isWarm: warm } = this;
     const options = { warm, budget: this.limit };
-    const words = first.likelyWords(listener, options);
-    const settings = findSettings(listener, words, first.asking(options));
+    const settings = findSettings(listener, first.likelyWords(listener, options), first.asking(options));
     this.planned += settings.length;
     for (const setting of settings) {
       const before = this.rows.list.length;
-      this.tryOut(turnScenario(listener, setting));
-      if (this.rows.list.length > before) this.tryOut(settingScenario(listener, setting));
+      const turn = turnScenario(listener, setting);
+      this.tryOut(turn);
+      if (this.rows.list.length === before) continue;
+      this.tryOut(settingScenario(listener, setting));
+      this.tryOut(inTurn(`${setting.name} turned, then all words`, [turn, chainScenario(this.spoken)]));
     }
   }
 

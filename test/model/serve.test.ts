@@ -179,3 +179,53 @@ test('workers that are started for many clients, clients that are gone', { skip:
   const done = effects(modelOf(POOL, 'pool'));
   for (const effect of ['OPEN r /more', 'OPEN r /gone']) assert.ok(done.has(effect), [...done].join('\n'));
 });
+
+/** Commands in lines; what is put is written to a file once a switch is turned. */
+const SWITCHED = `
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+static int on, port = 7;
+static void answer(int c, char *line) {
+  char out[500], name[40] = "", value[40] = "";
+  if (!strncmp(line, "put", 3)) {
+    if (on) close(open("/data/journal", O_WRONLY | O_CREAT, 0600));
+    strcpy(out, "stored\\n");
+  } else if (!strncmp(line, "show", 4))
+    sprintf(out, "port: %d\\nsilent: no\\njournal: %s\\nowner: me\\n", port, on ? "yes" : "no");
+  else if (!strncmp(line, "help", 4)) strcpy(out, "put\\nshow\\nset\\nhelp\\n");
+  else if (!strncmp(line, "set", 3)) {
+    if (sscanf(line, "set %30s %30s", name, value) == 2 && !strcmp(name, "journal")) {
+      on = !strcmp(value, "yes");
+      close(open(on ? "/data/on" : "/data/off", O_RDONLY));
+      strcpy(out, "ok\\n");
+    } else strcpy(out, strcmp(name, "silent") ? "no such\\n" : "ok\\n");
+  } else strcpy(out, "what?\\n");
+  write(c, out, strlen(out));
+}
+int main(void) {
+  struct sockaddr_in a = {AF_INET, htons(7000)};
+  int s = socket(AF_INET, SOCK_STREAM, 0);
+  bind(s, (void *)&a, sizeof a);
+  listen(s, 64);
+  for (;;) {
+    char b[10001];
+    int c = accept(s, 0, 0), n;
+    while ((n = read(c, b, sizeof b - 1)) > 0) {
+      b[n] = 0;
+      for (char *line = strtok(b, "\\n"); line; line = strtok(0, "\\n")) answer(c, line);
+    }
+    close(c);
+  }
+}
+const char *words[] = {"put", "show", "set", "help"};
+`;
+
+test('what is done once a switch is turned', { skip: ready }, () => {
+  const done = effects(modelOf(SWITCHED, 'switched'));
+  for (const effect of ['OPEN r /data/on', 'OPEN r /data/off', 'OPEN wc /data/journal'])
+    assert.ok(done.has(effect), [...done].join('\n'));
+});

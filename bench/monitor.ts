@@ -3,13 +3,11 @@
 // (it happens on other threads, see telemetry). Then what a record that waits costs, and what many tasks do.
 import { type Op, type Pattern, type Resource, SYSFLOW_OPS } from '../src/effect/index.ts';
 import { memoryAccess } from '../src/host/index.ts';
-import { createMonitor, type Monitor } from '../src/monitor/index.ts';
+import { createMonitor, type Limits, type Monitor } from '../src/monitor/index.ts';
 import type { Policy, PolicyEdge } from '../src/policy/index.ts';
 import {
   createSysFlowWriter,
-  type FlowRow,
   ipToInt,
-  type Observation,
   OPEN_FLAGS,
   SysFlowDecoder,
   sysFlowTraits,
@@ -18,9 +16,9 @@ import { type BenchRow, eachRecord, libraryType, load, median, type Trace } from
 
 /** Pages that the made-up server serves; each is a few states. */
 const pages = 150;
-const requests = 60_000;
-/** Between requests, in µs: all of it takes some minutes, so that verdicts on order come as records do. */
-const interval = 5000;
+const requests = 120_000;
+/** Between requests, in µs: all of it takes ten minutes, so that verdicts on order come as records do. */
+export const trafficInterval = 5000;
 const rounds = 7;
 
 export function benchMonitor(): BenchRow[] {
@@ -54,8 +52,9 @@ export function benchMonitor(): BenchRow[] {
   return rows;
 }
 
-export function newMonitor(policy: Policy): Monitor {
+export function newMonitor(policy: Policy, limits: Limits = {}): Monitor {
   return createMonitor([{ name: 'bench', policy }], {
+    limits,
     onFinding: ({ kind, exe, effect, why }) => {
       throw new Error(
         `internal error: a finding in a healthy run: ${kind} ${exe} ${effect.op} ${effect.resource}: ${why}`,
@@ -110,43 +109,6 @@ function many(policy: Policy): BenchRow[] {
     },
   ];
 }
-
-/** Requests without end, as the decoder passes them on: one trace again and again, later each time. */
-export function endless(policy: Policy, records: number, each: (done: number) => void): Monitor {
-  const trace = load('traffic', memoryAccess('traffic', traffic(20, 50_000)));
-  const monitor = newMonitor(policy);
-  const decoder = new SysFlowDecoder(trace.schema, trace.name);
-  const halves = new Int32Array(2);
-  const whole = new BigInt64Array(halves.buffer);
-  let done = 0;
-  for (let turn = 0; done < records; turn++) {
-    const later = BigInt(turn * 50_000 * interval) * 1000n;
-    const take = {
-      observe: (observation: Observation): void => {
-        // What begins, begins once.
-        if (turn === 0) monitor.observe(observation, sysFlowTraits);
-      },
-      flow: (row: FlowRow): void => {
-        if (turn > 0 && (row.opFlags & uses) === 0) return;
-        [halves[0], halves[1]] = [row.startLow, row.startHigh];
-        whole[0] += later;
-        [row.startLow, row.startHigh] = [halves[0], halves[1]];
-        [halves[0], halves[1]] = [row.endLow, row.endHigh];
-        // The log's flow reaches into the next turn, whose own begins only later.
-        whole[0] += later + ((row.opFlags & uses) === writes ? 30_000_000_000n : 0n);
-        [row.endLow, row.endHigh] = [halves[0], halves[1]];
-        monitor.flow(row, sysFlowTraits);
-        done++;
-      },
-    };
-    for (const { data, records: count } of trace.blocks) decoder.block(data, count, take);
-    each(done);
-  }
-  return monitor;
-}
-
-const writes = 1 << SYSFLOW_OPS.indexOf('WRITE');
-const uses = (1 << SYSFLOW_OPS.indexOf('READ')) | writes;
 
 export function heap(): number {
   const collect = (globalThis as { gc?: () => void }).gc;
@@ -231,8 +193,8 @@ export function server(): Policy {
   };
 }
 
-/** Containers of it under load: two flows a request, a log's flow every 30 s, all healthy. As SysFlow's collector writes. */
-export function traffic(tasks: number, count: number): Uint8Array {
+/** `ends`: its processes exit at last. Containers of it under load: two flows a request, a log's flow every 30 s, all healthy. As SysFlow's collector writes. */
+export function traffic(tasks: number, count: number, ends = false): Uint8Array {
   const parts: Uint8Array[] = [];
   const writer = createSysFlowWriter((bytes) => void parts.push(bytes.slice()), {
     exporter: 'bench',
@@ -249,7 +211,13 @@ export function traffic(tasks: number, count: number): Uint8Array {
     procOID: { createTS: at(c), hpid: 100 + c },
     files: new Map<string, string>(),
   }));
-  const opened = (us: number, which: (typeof containers)[number], path: string, ops: readonly Op[]): void => {
+  const opened = (
+    us: number,
+    which: (typeof containers)[number],
+    path: string,
+    ops: readonly Op[],
+    end = ops.includes('OPEN') ? us + 10 : us + 30_000_000,
+  ): void => {
     let fileOID = which.files.get(path);
     if (fileOID === undefined) {
       fileOID = writer.file({
@@ -267,7 +235,7 @@ export function traffic(tasks: number, count: number): Uint8Array {
       tid: which.procOID.hpid,
       opFlags: bits(ops),
       openFlags: ops.includes('OPEN') ? OPEN_FLAGS.RDONLY | OPEN_FLAGS.CLOEXEC : 0,
-      endTs: at(ops.includes('OPEN') ? us + 10 : us + 30_000_000),
+      endTs: at(end),
       fileOID,
       fd: 7,
       ...counters,
@@ -320,7 +288,7 @@ export function traffic(tasks: number, count: number): Uint8Array {
   const dip = ipToInt('172.17.0.2') ?? 0;
   for (let n = 0; n < count; n++) {
     const which = containers[n % containers.length];
-    const us = 2000 + n * interval;
+    const us = 2000 + n * trafficInterval;
     opened(us + 10, which, `/usr/share/www/page${(n * 7) % pages}.html`, ['OPEN', 'READ', 'CLOSE']);
     writer.networkFlow({
       procOID: which.procOID,
@@ -337,8 +305,15 @@ export function traffic(tasks: number, count: number): Uint8Array {
       ...counters,
     });
     // The log stays open: it is told every 30 s.
-    if (us % 30_000_000 < interval && n > 0)
+    if (us % 30_000_000 < trafficInterval && n > 0)
       for (const other of containers) opened(us - 30_000_000, other, '/var/log/server.log', ['WRITE']);
+  }
+  const end = 2000 + count * trafficInterval;
+  for (const which of ends ? containers : []) {
+    opened(end - (end % 30_000_000), which, '/var/log/server.log', ['WRITE'], end);
+    const { procOID } = which;
+    const opFlags = bits(['EXIT']);
+    writer.processEvent({ procOID, ts: at(end + 1), tid: procOID.hpid, opFlags, args: [], ret: 0 });
   }
   writer.finish();
   return Buffer.concat(parts);

@@ -5,7 +5,6 @@ import { E } from './errno.ts';
 import { OpenFile, POLL } from './file.ts';
 import type { Kernel } from './kernel.ts';
 import type { Task } from './task.ts';
-import { PlacedFile } from './vfs-placed.ts';
 import { WaitQueue, type Watcher } from './wait.ts';
 
 export const EPOLL = {
@@ -90,9 +89,8 @@ export class EpollFile extends OpenFile {
     change: { readonly fd: number; readonly events: number; readonly data: bigint },
   ): number {
     const { fd, events, data } = change;
-    // Files, directories, /dev/null and /proc have no poll of their own.
-    if (file instanceof PlacedFile && !file.pollable) return -E.PERM;
     if (file === this) return -E.INVAL;
+    if ((events & EPOLL.EXCLUSIVE) !== 0 && operation === EPOLL.CTL_MOD) return -E.INVAL;
     if (file instanceof EpollFile && operation === EPOLL.CTL_ADD) {
       if ((events & EPOLL.EXCLUSIVE) !== 0) return -E.INVAL;
       if (file.reaches(this, 0)) return -E.LOOP;

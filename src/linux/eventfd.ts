@@ -24,7 +24,7 @@ export class EventFile extends OpenFile {
     return { kind: 'file', type: '?', path: 'anon:[eventfd]' };
   }
   poll(): number {
-    return (this.count > 0n ? POLL.IN | POLL.RDNORM : 0) | (this.count < MAX ? POLL.OUT | POLL.WRNORM : 0);
+    return (this.count > 0n ? POLL.IN : 0) | (this.count < MAX ? POLL.OUT : 0);
   }
 
   read(_kernel: Kernel, _task: Task, length: number): Uint8Array | number | Block {
@@ -44,7 +44,7 @@ export class EventFile extends OpenFile {
     if (value > MAX) return -E.INVAL;
     if (this.count + value > MAX) return this.nonblocking ? -E.AGAIN : block([this.queue], 'write eventfd');
     this.count += value;
-    this.queue.wake(POLL.IN | POLL.RDNORM);
+    this.queue.wake(POLL.IN);
     return 8;
   }
 }

@@ -24,7 +24,7 @@ export class SignalFile extends OpenFile {
     return { kind: 'file', type: '?', path: 'anon:[signalfd]' };
   }
   poll(_kernel: Kernel, task: Task): number {
-    return (pendingSet(task) & this.mask) !== 0n ? POLL.IN | POLL.RDNORM : 0;
+    return (pendingSet(task) & this.mask) !== 0n ? POLL.IN : 0;
   }
 
   read(_kernel: Kernel, task: Task, length: number): Uint8Array | number | Block {

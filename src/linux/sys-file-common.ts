@@ -37,6 +37,13 @@ export function install(kernel: Kernel, task: Task, file: OpenFile, cloexec: boo
   return fd < limit ? fd : -E.MFILE;
 }
 
+/** Whether no descriptor is left: what would make one is not begun then. */
+export function tableIsFull({ process: { files } }: Task, limit: number): boolean {
+  let fd = 0;
+  while (fd < limit && files.get(fd) !== undefined) fd++;
+  return fd === limit;
+}
+
 /** A path argument's text; throws MemoryFault on a bad address. */
 export function pathAt(task: Task, address: number): string | number {
   const bytes = task.process.space.readCString(address, PATH_MAX);

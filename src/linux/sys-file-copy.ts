@@ -73,10 +73,10 @@ class OffsetArgument {
 
 function sendfile(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const [out, source] = [fileOf(task, args.int(0)), fileOf(task, args.int(1))];
-  if (source === undefined || out === undefined || !readable(source.flags) || !writable(out.flags))
-    return -E.BADF;
+  if (source === undefined || !readable(source.flags)) return -E.BADF;
   const offset = new OffsetArgument(task, args.pointer(2));
   if (offset.value !== undefined && !(source instanceof PlacedFile)) return -E.SPIPE;
+  if (out === undefined || !writable(out.flags)) return -E.BADF;
   if ((offset.value ?? 0) < 0 || !(source instanceof PlacedFile)) return -E.INVAL;
   if (out instanceof RegularFile && (out.flags & O.APPEND) !== 0) return -E.INVAL;
   const result = move(
@@ -105,16 +105,16 @@ function nonblocking<T>(wanted: boolean, files: readonly OpenFile[], action: () 
 
 function splice(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const [source, out, flags] = [fileOf(task, args.int(0)), fileOf(task, args.int(2)), args.uint(5)];
-  if ((flags & ~15) !== 0) return -E.INVAL;
   if (args.size(4) === 0) return 0;
-  if (source === undefined || out === undefined || !readable(source.flags) || !writable(out.flags))
-    return -E.BADF;
-  if (!(source instanceof PipeFile) && !(out instanceof PipeFile)) return -E.INVAL;
+  if ((flags & ~15) !== 0) return -E.INVAL;
+  if (source === undefined || out === undefined) return -E.BADF;
   if (
     (source instanceof PipeFile && args.pointer(1) !== 0) ||
     (out instanceof PipeFile && args.pointer(3) !== 0)
   )
     return -E.SPIPE;
+  if (!readable(source.flags) || !writable(out.flags)) return -E.BADF;
+  if (!(source instanceof PipeFile) && !(out instanceof PipeFile)) return -E.INVAL;
   if (source instanceof PipeFile && out instanceof PipeFile && source.pipe === out.pipe) return -E.INVAL;
   const from = new OffsetArgument(task, args.pointer(1));
   const to = new OffsetArgument(task, args.pointer(3));
@@ -136,6 +136,8 @@ function splice(kernel: Kernel, task: Task, args: SysArgs): SysResult {
 
 /** Copies without taking: only between two pipes. */
 function tee(kernel: Kernel, task: Task, args: SysArgs): SysResult {
+  if ((args.uint(3) & ~15) !== 0) return -E.INVAL;
+  if (args.size(2) === 0) return 0;
   const [source, out] = [fileOf(task, args.int(0)), fileOf(task, args.int(1))];
   if (source === undefined || out === undefined || !readable(source.flags) || !writable(out.flags))
     return -E.BADF;
@@ -152,6 +154,7 @@ function tee(kernel: Kernel, task: Task, args: SysArgs): SysResult {
 }
 
 function vmsplice(kernel: Kernel, task: Task, args: SysArgs): SysResult {
+  if ((args.uint(3) & ~15) !== 0) return -E.INVAL;
   const file = fileOf(task, args.int(0));
   if (!(file instanceof PipeFile)) return -E.BADF;
   const { space } = task.process;

@@ -9,6 +9,7 @@ import type { OpenFile } from './file.ts';
 import { IN, InotifyFile, notifyFile } from './inotify.ts';
 import type { Kernel } from './kernel.ts';
 import { SignalFile } from './signalfd.ts';
+import { Socket } from './socket.ts';
 import { effectOn, fileOf, gather, scatter, totalLength, type Vector, vectorsAt } from './sys-file-common.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Task } from './task.ts';
@@ -36,7 +37,10 @@ export function readInto(
   const file = fileOf(task, fd);
   if (file === undefined || !readable(file.flags)) return -E.BADF;
   if (at !== undefined && !isSeekable(file)) return -E.SPIPE;
-  const result = file.read(kernel, task, Math.min(totalLength(vectors), MAX_RW), at);
+  const length = Math.min(totalLength(vectors), MAX_RW);
+  // Reading nothing from a socket never waits, nor fails.
+  const nothing = length === 0 && file instanceof Socket;
+  const result = nothing ? new Uint8Array(0) : file.read(kernel, task, length, at);
   if (typeof result !== 'number' && !(result instanceof Uint8Array)) return result;
   if (typeof result !== 'number') scatter(task.process.space, vectors, result);
   const value = typeof result === 'number' ? result : result.length;

@@ -8,7 +8,15 @@ import { IN, notifyFile } from './inotify.ts';
 import type { Kernel } from './kernel.ts';
 import { dropNotification, MqFile } from './mqueue.ts';
 import { Pipe, PipeFile } from './pipe.ts';
-import { accessLetters, effectOn, fileResource, install, pathAt } from './sys-file-common.ts';
+import {
+  accessLetters,
+  descriptorLimit,
+  effectOn,
+  fileResource,
+  install,
+  pathAt,
+  tableIsFull,
+} from './sys-file-common.ts';
 import type { SysArgs, SyscallRow } from './syscall.ts';
 import type { Process, Task } from './task.ts';
 import { RegularFile, RegularInode } from './vfs-file.ts';
@@ -29,7 +37,8 @@ function openAt(kernel: Kernel, task: Task, request: Opened): SysResult {
   const path = pathAt(task, request.address);
   if (typeof path === 'number') return path;
   const { flags } = request;
-  const file = openPath(kernel, task, { ...request, path });
+  const full = tableIsFull(task, descriptorLimit(task));
+  const file = full ? -E.MFILE : openPath(kernel, task, { ...request, path });
   if (typeof file !== 'number' && 'kind' in file) return file;
   const opened: OpenFile | number = file;
   const fd = typeof opened === 'number' ? opened : install(kernel, task, opened, (flags & O.CLOEXEC) !== 0);

@@ -15,6 +15,7 @@ import type { Task } from './task.ts';
 import { absoluteToNow } from './time.ts';
 import { TimerFile } from './timerfd.ts';
 import { actorOf, MAY, permission } from './vfs-permission.ts';
+import { PlacedFile } from './vfs-placed.ts';
 import { block, type SysResult, type WaitQueue } from './wait.ts';
 
 const SECOND = 1_000_000_000n;
@@ -221,6 +222,8 @@ function epollCtl(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const epoll = fileOf(task, args.int(0));
   const file = fileOf(task, fd);
   if (epoll === undefined || file === undefined) return -E.BADF;
+  // Files, directories, /dev/null and /proc have no poll of their own.
+  if (file instanceof PlacedFile && !file.pollable) return -E.PERM;
   if (!(epoll instanceof EpollFile)) return -E.INVAL;
   return epoll.control(kernel, task, operation, file, { fd, events, data });
 }
@@ -312,11 +315,11 @@ function giveTimer(kernel: Kernel, task: Task, file: TimerFile, address: number)
 function timerfdSettime(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const file = fileOf(task, args.int(0));
   const flags = args.int(1);
-  if (file === undefined) return -E.BADF;
-  if (!(file instanceof TimerFile) || (flags & ~3) !== 0) return -E.INVAL;
   const interval = timespecAt(task, args.pointer(2));
   const value = timespecAt(task, args.pointer(2) + 16);
-  if (typeof interval !== 'bigint' || typeof value !== 'bigint') return -E.INVAL;
+  if ((flags & ~3) !== 0 || typeof interval !== 'bigint' || typeof value !== 'bigint') return -E.INVAL;
+  if (file === undefined) return -E.BADF;
+  if (!(file instanceof TimerFile)) return -E.INVAL;
   if (args.pointer(3) !== 0) giveTimer(kernel, task, file, args.pointer(3));
   const absolute = (flags & 1) !== 0;
   const first =

@@ -54,12 +54,12 @@ export class TimerFile extends OpenFile {
       this.ticks += passed;
       this.next += passed * this.interval;
     }
-    this.queue.wake(POLL.IN | POLL.RDNORM);
+    this.queue.wake(POLL.IN);
   }
 
   poll(kernel: Kernel): number {
     this.expire(kernel);
-    return this.ticks > 0n ? POLL.IN | POLL.RDNORM : 0;
+    return this.ticks > 0n ? POLL.IN : 0;
   }
 
   read(kernel: Kernel, _task: Task, length: number): Uint8Array | number | Block {

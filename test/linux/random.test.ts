@@ -12,9 +12,9 @@ assert.ok(directory !== undefined, 'test/linux/random');
 
 const skip = !hasTool('gcc') ? 'gcc is not installed' : process.getuid?.() !== 0 ? 'not root' : false;
 const first = Number(process.env.EFFIGY_FIRST_SEED ?? 1);
-const seeds = Number(process.env.EFFIGY_SEEDS ?? 6);
+const seeds = Number(process.env.EFFIGY_SEEDS ?? 5);
 /** Calls of one sequence, and seeds that one boot runs. */
-const CALLS = '120';
+const CALLS = '100';
 const AT_ONCE = 10;
 /** Lines before a difference that are shown. */
 const SHOWN = Number(process.env.EFFIGY_SHOWN ?? 25);

@@ -142,6 +142,8 @@ function lines(port: number, heard: string): Reply | undefined {
   return says(yes[port] ?? (quits ? '221 bye\r\n' : '250 ok\r\n'), quits);
 }
 
+const TAG = '"1"';
+
 function http(heard: string): Reply | undefined {
   const [, method, version] = /^([A-Z]+) \S+ HTTP\/1\.([01])\r\n/.exec(heard) ?? [];
   const end = heard.indexOf('\r\n\r\n');
@@ -152,9 +154,13 @@ function http(heard: string): Reply | undefined {
   if (length !== undefined && body.length < Number(length)) return undefined;
   if (/\r\ntransfer-encoding: *chunked\r\n/i.test(head) && !body.endsWith('0\r\n\r\n')) return undefined;
   const ends = version === '0' || /\r\nconnection: *close\r\n/i.test(head);
+  const common = `ETag: ${TAG}\r\nCache-Control: public, max-age=3600\r\nConnection: ${ends ? 'close' : 'keep-alive'}\r\n`;
+  // those who keep copies ask whether theirs is still good
+  if (head.toLowerCase().includes(`\r\nif-none-match: ${TAG}\r\n`))
+    return says(`HTTP/1.1 304 Not Modified\r\n${common}\r\n`, ends);
   const content = method === 'HEAD' ? '' : 'ok\n';
   return says(
-    `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: ${ends ? 'close' : 'keep-alive'}\r\n\r\n${content}`,
+    `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n${common}\r\n${content}`,
     ends,
   );
 }

@@ -344,7 +344,8 @@ export class Explorer {
     for (const action of scenario.actions) {
       if (kernel.exited) break;
       const horizon = player.act(action);
-      const most = this.mostFor(action);
+      const rest = (options.most ?? Number.MAX_SAFE_INTEGER) - (engine.executed - before);
+      const most = Math.max(1, Math.min(this.mostFor(action), rest));
       const stop = kernel.run({ maxInstructions: most, horizon, enough });
       recorder.waits(kernel);
       marks.push({ steps: recorder.steps.length, instructions: engine.executed - before });

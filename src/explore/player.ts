@@ -20,6 +20,8 @@ export interface PlayOptions {
   readonly symbolic?: SymbolicPlay | undefined;
   /** On the service as the warming up left it. */
   readonly warm?: boolean | undefined;
+  /** Instructions after which the scenario is left, with a cut. */
+  readonly most?: number | undefined;
   /** The scenario is left, with a cut, where enough has been seen. */
   readonly enough?: Enough | undefined;
 }

@@ -3,6 +3,8 @@ import type { Enough, Step } from '../explore/index.ts';
 
 /** Instructions without anything new after which a long run is left. */
 const PATIENCE = 60_000_000;
+/** For what is no signal: workers that die of it may be started again, one after the other. */
+export const VERY_QUIET = 150_000_000;
 
 /** Says when a run has shown nothing new for long; `isNew` is told its steps in order. */
 export function longQuiet(isNew: (step: Step) => boolean, patience = PATIENCE): Enough {

@@ -48,7 +48,7 @@ import {
 } from '../explore/index.ts';
 import { type Listening, listeningOf } from './listening.ts';
 import { Novelty } from './novelty.ts';
-import { longQuiet } from './quiet.ts';
+import { longQuiet, VERY_QUIET } from './quiet.ts';
 import { gotReady, mayReady } from './ready.ts';
 import { Rows, type Served } from './rows.ts';
 import {
@@ -88,9 +88,8 @@ const MAX_OUTWARD = 4;
 const COSTLY = 50_000_000;
 /** Of one signal's handling, beyond which it is a new start like others. */
 const MAX_SIGNAL = 300_000_000;
-/** Instructions without anything new after which other scenarios are left: workers that die of one may be started again. */
-const VERY_QUIET = 150_000_000;
-
+/** By so many instructions the last scenario may go beyond the budget. */
+const BEYOND = 100_000_000;
 const NOTHING: Served = { rows: [], warmUps: [], tried: 0 };
 
 /** Lets the environment act on what the boots left. */
@@ -558,7 +557,8 @@ class Serving {
       return undefined;
     }
     this.tick();
-    const attempt = first.attempt(scenario, { search, name: nameOf(0) });
+    const most = this.limit - first.served + BEYOND;
+    const attempt = first.attempt(scenario, { search, name: nameOf(0), most });
     const { trace } = attempt;
     if (this.stays(attempt, scenario, nameOf)) {
       this.noteOutward(scenario, trace);
@@ -570,7 +570,7 @@ class Serving {
       this.noteOutward(scenario, trace);
       this.serving.isNew(trace);
       this.rows.add(trace, this.rows.stages.length, (explorer, i) =>
-        explorer.play(scenario, { name: nameOf(i), warm }),
+        explorer.play(scenario, { name: nameOf(i), warm, most }),
       );
     }
     return trace;

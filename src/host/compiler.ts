@@ -31,3 +31,18 @@ export function optimizeFrom(bytes: number): void {
   const major = Number.parseInt(process.versions.v8, 10);
   if (major >= BUDGETED.from && major <= BUDGETED.to) setFlagsFromString(`--wasm-tiering-budget=${bytes}`);
 }
+
+/** The major version of V8 that is known to have the setting; later ones do without what it switches off. */
+const ALLOCATING = 11;
+let allocating = false;
+
+/**
+ * Makes the optimizing compiler allocate registers with care in functions of any size. By default it keeps all values of
+ * large functions in memory, which an interpreter's loop is slow with; the time that it saves is its own thread's.
+ */
+export function allocateRegisters(): void {
+  if (allocating) return;
+  allocating = true;
+  const major = Number.parseInt(process.versions.v8, 10);
+  if (major === ALLOCATING) setFlagsFromString('--no-turbo-use-mid-tier-regalloc-for-huge-functions');
+}

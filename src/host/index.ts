@@ -13,7 +13,7 @@ export {
   Window,
 } from './access.ts';
 export { type CodeCache, type CodeCacheOptions, openCodeCache } from './code-cache.ts';
-export { heedBranchHints, optimizeFrom } from './compiler.ts';
+export { allocateRegisters, heedBranchHints, optimizeFrom } from './compiler.ts';
 export { deflateRawSync } from './deflate.ts';
 export { createDigest, type Digest, type DigestAlgorithm, digestFile, sha1, sha256 } from './digest.ts';
 export {

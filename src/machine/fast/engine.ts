@@ -34,7 +34,7 @@ export interface FastEngineOptions extends EngineOptions {
 }
 
 /** A `plainFirst` that takes about as long as making the fast engine does. */
-export const SHORT_PROGRAM = 150_000;
+export const SHORT_PROGRAM = 100_000;
 
 export class FastEngine implements Engine {
   executed = 0;

@@ -1,5 +1,5 @@
 // The host's WebAssembly compiler, typed as far as the fast engine uses it.
-import { heedBranchHints, optimizeFrom } from '../../host/index.ts';
+import { allocateRegisters, heedBranchHints, optimizeFrom } from '../../host/index.ts';
 import type { WasmMemory } from '../wasm.ts';
 
 export interface WasmModule {
@@ -32,6 +32,7 @@ export type Imports = Readonly<Record<string, ((...values: never[]) => unknown) 
 /** `optimized`: whether the host's optimizing compiler is to have the functions soon, or after they ran for long. */
 export function compileModule(bytes: Uint8Array, optimized: 'soon' | 'late' = 'soon'): WasmModule {
   heedBranchHints();
+  allocateRegisters();
   optimizeFrom(optimized === 'soon' ? SOON : LATE);
   return new namespace.Module(bytes);
 }

@@ -17,20 +17,22 @@ import type { PendingSignal, SignalAction, Task } from './task.ts';
 export type Delivery = 'handler' | 'acted' | 'none';
 
 /**
- * Takes and acts on pending signals until a handler is entered, the task can no longer run, or none is left. A system
- * call that the task was in is ended (EINTR) or rewound when a handler is entered, and left alone otherwise.
+ * Takes and acts on pending signals until the task can no longer run or none is left that the masks let through: of
+ * several handlers the last one entered runs first. A system call that the task was in is ended (EINTR) or rewound
+ * when a handler is entered, and left alone otherwise.
  */
 export function deliverSignals(kernel: Kernel, task: Task): Delivery {
+  let entered = false;
   for (;;) {
     const allowed = ~task.blockedSignals;
     const pending = takeSignal(task, allowed & SYNCHRONOUS) ?? takeSignal(task, allowed);
-    if (pending === undefined) return 'none';
+    if (pending === undefined) return entered ? 'handler' : 'none';
     noteOverrun(task, pending);
     const action = task.process.actions[pending.signal - 1];
     if (action.handler === SIG_IGN) continue;
     if (action.handler !== SIG_DFL) {
       interruptSyscall(kernel, task, action);
-      if (enter(kernel, task, action, pending)) return 'handler';
+      if (enter(kernel, task, action, pending)) entered = true;
       continue;
     }
     if (actByDefault(kernel, task, pending)) return 'acted';

@@ -177,9 +177,9 @@ const validSignal = (signal: number): boolean => signal >= 0 && signal <= SIGNAL
 function kill(kernel: Kernel, task: Task, args: SysArgs): SysResult {
   const pid = args.int(0);
   const signal = args.int(1);
-  if (!validSignal(signal)) return -E.INVAL;
   if (pid === -0x80000000) return -E.SRCH;
   const targets = killTargets(kernel, task, pid);
+  if (!validSignal(signal)) return targets.length === 0 ? -E.SRCH : -E.INVAL;
   const allowed = targets.filter((process) => maySignal(task, process, signal));
   // To all: who may not be signalled is passed over (kill_something_info).
   const refused = allowed.length === 0 && pid !== -1;

@@ -43,10 +43,15 @@ export class Checks {
   }
 
   flow(flow: Flow): void {
-    const { core } = this;
-    const start = core.clock.moment(flow.start);
-    const end = core.clock.moment(flow.end);
-    core.advance(Math.max(start, end));
+    const { clock } = this.core;
+    const start = clock.moment(flow.start);
+    const end = clock.moment(flow.end);
+    this.core.advance(Math.max(start, end));
+    this.flowNow(flow, start, end);
+  }
+
+  /** As `flow`, after time has come to it. */
+  flowNow(flow: Flow, start: Moment, end: Moment): void {
     const process = this.processOf(flow);
     if (process === undefined) return;
     if (process.pending !== undefined) this.origins.settle(process);

@@ -167,7 +167,7 @@ class Watch implements Monitor {
     if (this.begun || this.ahead.waits || this.ahead.is(Math.max(start, end)))
       if (this.distrusts(row.observation(), end, start)) return;
     core.advance(Math.max(start, end));
-    if (!this.plans.take(row, start, end)) this.checks.flow(row.observation());
+    if (!this.plans.take(row, start, end)) this.checks.flowNow(row.observation(), start, end);
     if (this.origins.waits) this.origins.expire(false);
   }
 

@@ -2,19 +2,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memoryAccess } from '../../src/host/index.ts';
+import type { MonitorOptions } from '../../src/monitor/index.ts';
 import type { Policy } from '../../src/policy/index.ts';
 import { type Observation, openSysFlow } from '../../src/telemetry/index.ts';
 import { generator, type Random, randomPolicy, records, walk } from './generate.ts';
 import { collect, type Outcome } from './kit.ts';
 import { sysFlowFile } from './sysflow.ts';
 
-function both(policies: readonly Policy[], file: Uint8Array): readonly [Outcome, Outcome, number] {
+function both(
+  policies: readonly Policy[],
+  file: Uint8Array,
+  options: MonitorOptions = {},
+): readonly [Outcome, Outcome, number] {
   const open = () => openSysFlow(memoryAccess('test', file));
-  const one = collect(policies);
+  const one = collect(policies, options);
   const first = open();
   for (const observation of first.observations()) one.monitor.observe(observation, first.traits);
   one.monitor.flush();
-  const other = collect(policies);
+  const other = collect(policies, options);
   const second = open();
   let flows = 0;
   second.read({
@@ -73,4 +78,53 @@ test('flows in place are judged as observations are', () => {
     flows += count;
   }
   assert.ok(findings > 100 && flows > 1000, `${findings} findings, ${flows} flows`);
+});
+
+/** As `shaken`, and worse: records much later, from long ago, of times that are none, ends before beginnings. */
+function tossed(random: Random, told: readonly Observation[]): Observation[] {
+  const out: Observation[] = [];
+  let held: (readonly [at: number, each: Observation])[] = [];
+  for (const each of told) {
+    const what = each.kind === 'flow' || each.kind === 'event' ? random(40) : 39;
+    if (what === 0) {
+      held.push([out.length + 1 + random(60), each]);
+      continue;
+    }
+    out.push(each);
+    if (each.kind === 'flow') {
+      if (what === 1) out.push({ ...each, start: each.start - 200_000_000_000n });
+      if (what === 2) out.push({ ...each, start: each.end + 5n, end: each.start });
+      if (what === 3) out.push({ ...each, start: each.start - 95_000_000_000n, end: each.start });
+      if (what === 4) out.push({ ...each, fd: random(3), ops: new Set([...each.ops, 'SHUTDOWN']) });
+    } else if (each.kind === 'event' && what === 5) {
+      out.push({ ...each, time: each.time + 3_000_000_000_000n });
+    }
+    out.push(...held.filter(([at]) => at <= out.length).map(([, late]) => late));
+    held = held.filter(([at]) => at > out.length);
+  }
+  return [...out, ...held.map(([, late]) => late)];
+}
+
+test('flows in place are judged as observations are, in whatever order and at whatever times', () => {
+  let findings = 0;
+  let late = 0;
+  let early = 0;
+  for (let seed = 0; seed < 60; seed++) {
+    const random = generator(seed * 7_368_787 + 13);
+    const policy = randomPolicy(random, 4 + random(12));
+    const pace = [0.001, 2, 20][seed % 3];
+    const told = records(random, walk(random, policy, 200, pace), { jitter: [5, 2000, 20_000][random(3)] });
+    const file = sysFlowFile(tossed(random, shaken(random, told)));
+    const [one, two] = both([policy], file, seed % 4 === 0 ? { limits: { pending: 50 } } : {});
+    assert.deepEqual(two.findings, one.findings, `seed ${seed}`);
+    assert.deepEqual(two.notes, one.notes, `seed ${seed}`);
+    assert.deepEqual(said(two), said(one), `seed ${seed}`);
+    findings += one.findings.length;
+    late += one.summary.counters.late;
+    early += one.summary.counters.early;
+  }
+  assert.ok(
+    findings > 100 && late > 100 && early > 100,
+    `${findings} findings, ${late} late, ${early} early`,
+  );
 });

@@ -53,7 +53,7 @@ export interface Budgets {
 export const DEFAULT_BUDGETS: Budgets = {
   boot: 6_000_000_000,
   action: 200_000_000,
-  serving: 1_000_000_000,
+  serving: 800_000_000,
   bootHorizon: 20_000_000_000n,
 };
 
@@ -562,7 +562,7 @@ function filesRead(steps: readonly Step[], programs?: ReadonlySet<string>): read
 }
 
 /** Source files whose names are taken. */
-const MAX_SOURCES = 24;
+const MAX_SOURCES = 96;
 /** Processes behind one listener whose memory is looked at. */
 const MAX_SPACES = 3;
 

@@ -2,7 +2,6 @@
 // own, under which names its handlers look for parameters, and the requests that are worth trying on a path.
 import { decodeText } from '../bytes/index.ts';
 import { resourceTexts } from '../effect/index.ts';
-import { isElf } from '../elf/index.ts';
 import { madeUp } from './known-words.ts';
 import { takeTurns } from './names.ts';
 import type { Action, Scenario } from './scenario.ts';
@@ -129,8 +128,8 @@ const QUOTED = /(["'`])([A-Za-z_][\w-]{0,23})\1/g;
  */
 export function quotedNames(sources: readonly Uint8Array[]): readonly string[] {
   const lists = sources.map((bytes) => {
-    if (bytes.length > MAX_SOURCE_BYTES || isElf(bytes)) return [];
-    if (bytes.includes(0)) return countedNames(bytes);
+    if (bytes.length > MAX_SOURCE_BYTES) return [];
+    if (bytes.includes(0)) return isCompiled(bytes) ? countedNames(bytes) : [];
     return [...new Set([...decodeText(bytes).matchAll(QUOTED)].map(([, , name]) => name))];
   });
   // of each some at a time: the first sources are the application's
@@ -141,6 +140,10 @@ export function quotedNames(sources: readonly Uint8Array[]): readonly string[] {
   );
   return [...new Set(turns.flat())].slice(0, MAX_NAMES);
 }
+
+/** Python's compiled modules (an end of line at 2), and Java's classes: constants stand after their length in both. */
+const isCompiled = (bytes: Uint8Array): boolean =>
+  (bytes[2] === 0x0d && bytes[3] === 0x0a) || (bytes[0] === 0xca && bytes[1] === 0xfe && bytes[2] === 0xba);
 
 function countedNames(bytes: Uint8Array): string[] {
   const found = new Set<string>();

@@ -112,8 +112,12 @@ function ofPath(asking: Asking, text: string, input: InputText, isOnly: boolean)
   const start = parts[parts.length - same];
   const isWhole = same === parts.length && (input.bytes[0] !== SLASH || same === named.length);
   if (!isWhole && !isOnly) return undefined;
-  if (same === 0 || start.from > first) return elsewhere(asking, text, input, parts, first);
   const before = named.slice(0, named.length - same);
+  if (same === 0) return elsewhere(asking, input, parts, first, [literal(text)]);
+  if (start.from > first) {
+    const here = namesOfAny(before, parts.slice(parts.length - same), input);
+    return elsewhere(asking, input, parts, first, [here]);
+  }
   const end = parts[parts.length - 1].to;
   const region = collapsed(asking, {
     ...input,
@@ -128,6 +132,18 @@ function ofPath(asking: Asking, text: string, input: InputText, isOnly: boolean)
   return { patterns, climbs: canClimb(asking.solver, asking.path, region, found) };
 }
 
+/** A path outside of the directory that it should be in: names that clients gave are any names, not any paths. */
+function namesOfAny(before: readonly string[], parts: readonly Component[], { shadow }: InputText): Pattern {
+  const isGiven = ({ from, to }: Component): boolean => shadow.subarray(from, to).some((e) => e !== 0);
+  return patternOf([
+    { kind: 'literal', text: ['', ...before].join('/') },
+    ...parts.flatMap((part): PatternPart[] => [
+      { kind: 'literal', text: '/' },
+      isGiven(part) ? { kind: 'class', class: '*' } : { kind: 'literal', text: part.text },
+    ]),
+  ]);
+}
+
 /** The bytes without slashes that follow slashes, where both are there whatever clients send. */
 function collapsed(asking: Asking, input: InputText): Expression[] {
   const { bytes, shadow } = input;
@@ -137,14 +153,14 @@ function collapsed(asking: Asking, input: InputText): Expression[] {
 
 /**
  * The run's path leads elsewhere (`..`, a symbolic link): anything below the directory that comes before the inputs, if
- * there is one, beside what the effect has.
+ * there is one, beside what the effect has (`here`).
  */
 function elsewhere(
   asking: Asking,
-  text: string,
   input: InputText,
   parts: readonly Component[],
   first: number,
+  here: readonly Pattern[],
 ): PathPatterns | undefined {
   const isAbsolute = input.bytes[0] === SLASH;
   const fixed = parts.filter(({ to }) => to < first).map((part) => part.text);
@@ -159,7 +175,7 @@ function elsewhere(
           { kind: 'literal', text: `${directory}/` },
           { kind: 'class', class: '**' },
         ]);
-  return { patterns: [...new Set([below, literal(text)])], climbs };
+  return { patterns: [...new Set([below, ...here])], climbs };
 }
 
 function numberPatterns(

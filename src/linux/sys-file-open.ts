@@ -165,7 +165,8 @@ function pipe2(kernel: Kernel, task: Task, address: number, flags: number): SysR
   const pipe = new Pipe(kernel.vfs.takeIno());
   const status = flags & ~O.CLOEXEC;
   const cloexec = (flags & O.CLOEXEC) !== 0;
-  const [reader, writer] = [new PipeFile(pipe, status | O.RDONLY), new PipeFile(pipe, status | O.WRONLY)];
+  const reader = new PipeFile(pipe, (status & O.NONBLOCK) | O.RDONLY);
+  const writer = new PipeFile(pipe, status | O.WRONLY);
   const readFd = install(kernel, task, reader, cloexec);
   const writeFd = readFd < 0 ? readFd : install(kernel, task, writer, cloexec);
   if (writeFd < 0) {

@@ -87,7 +87,7 @@ static void move(void) {
   switch (below(5)) {
     case 0: DID(tee(a, b, n, flags | 64), "tee %d %d %ld %lx", a, b, n, flags); break;
     case 1: case 2: if (into != 0) DID(splice(a, p, b, NULL, n, flags), "splice %d %ld %d %ld %lx", a, p ? at : -1, b, n, flags); break;
-    case 3: if (into != S_IFIFO && into != 0) DID(sendfile(b, a, p, n), "sendfile %d %d %ld %ld", b, a, p ? at : -1, n); break;
+    case 3: if (n == 0) n = 8; if (into == S_IFSOCK || (into != S_IFIFO && kind_of(a) != S_IFREG)) DID(sendfile(b, a, p, n), "sendfile %d %d %ld %ld", b, a, p ? at : -1, n); break;
     case 4: { struct iovec v[2] = {{"gift", 4}, {bytes, n}}; DID(vmsplice(a, v, 2, flags | 64), "vmsplice %d %ld %lx", a, n, flags); break; }
   }
 }
@@ -120,7 +120,7 @@ static void make(void) {
   int p[2];
   long r;
   switch (below(7)) {
-    case 0: r = pipe2(p, O_NONBLOCK | PICK(0, 0, O_DIRECT)); line("pipe %ld %s %d %d", r, errorName(r), r ? 0 : p[0], r ? 0 : p[1]); break;
+    case 0: r = pipe2(p, O_NONBLOCK); line("pipe %ld %s %d %d", r, errorName(r), r ? 0 : p[0], r ? 0 : p[1]); break;
     case 1: { long init = PICK(0, 1, 5), flags = EFD_NONBLOCK | PICK(0, EFD_SEMAPHORE); DID(eventfd(init, flags), "eventfd %ld %lx", init, flags); break; }
     case 2: DID(timerfd_create(PICK(CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME), TFD_NONBLOCK), "timerfd"); break;
     case 3: { sigset_t set = drawn(); int f = below(3) ? -1 : fd(); DID(signalfd(f, &set, SFD_NONBLOCK), "signalfd %d", f); break; }

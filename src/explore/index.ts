@@ -34,11 +34,13 @@ export {
   fromWithin,
   inTurn,
   manyClients,
+  overTls,
   PAYLOADS,
   type Payload,
   payloadScenarios,
   type Scenario,
   signalScenarios,
+  speaksTls,
   TIME_SCENARIOS,
   wordScenarios,
 } from './scenario.ts';

@@ -7,6 +7,7 @@ import type { Launch } from './launch.ts';
 import type { NameSearch } from './names.ts';
 import type { StepRecorder, SymbolicPlay } from './recorders.ts';
 import { type Action, encodePayload, namesAccount, type Payload } from './scenario.ts';
+import { TlsSession } from './tls.ts';
 import type { Step } from './trace.ts';
 import { replaceText } from './unknown-values.ts';
 
@@ -36,6 +37,8 @@ export class Player {
   private readonly recorder: StepRecorder;
   private readonly options: PlayOptions;
   private readonly connections = new Map<string, number>();
+  /** By connection: those over TLS. */
+  private readonly sessions = new Map<number, TlsSession>();
   private ports = 0;
 
   constructor(
@@ -56,7 +59,7 @@ export class Player {
   act(action: Action): bigint {
     switch (action.do) {
       case 'connect':
-        this.connect(action.id, this.listeners[action.listener], action.within);
+        this.connect(action.id, this.listeners[action.listener], action);
         return 0n;
       case 'connect-opened': {
         const known = new Set(this.listeners.map((listener) => JSON.stringify(listener)));
@@ -66,7 +69,7 @@ export class Player {
       }
       case 'send':
         this.onConnection(action.id, (id) => {
-          world.send(this.kernel, id, this.bytes(action.payload));
+          this.say(id, this.bytes(action.payload));
           if (action.gone === true) world.reset(this.kernel, id);
         });
         return 0n;
@@ -79,10 +82,16 @@ export class Player {
         );
         return 0n;
       case 'close-write':
-        this.onConnection(action.id, (id) => world.closeWrite(this.kernel, id));
+        this.onConnection(action.id, (id) => {
+          this.sayEnd(id);
+          world.closeWrite(this.kernel, id);
+        });
         return 0n;
       case 'close':
-        this.onConnection(action.id, (id) => world.close(this.kernel, id));
+        this.onConnection(action.id, (id) => {
+          this.sayEnd(id);
+          world.close(this.kernel, id);
+        });
         return 0n;
       case 'reset':
         this.onConnection(action.id, (id) => world.reset(this.kernel, id));
@@ -140,19 +149,45 @@ export class Player {
     }
   }
 
-  private connect(name: string, listener: Listener, within = false): void {
+  private connect(name: string, listener: Listener, { within = false, tls = false } = {}): void {
     const client = this.client();
     const from = within ? { ...client, address: '127.0.0.1' } : client;
     const id = world.connect(this.kernel, listener, from);
     // Nobody listens any more: what the scenario does on this connection does not happen.
-    if (id !== undefined) this.connections.set(name, id);
+    if (id === undefined) return;
+    this.connections.set(name, id);
+    if (!tls) return;
+    const session = new TlsSession(`${this.launch.environment.token} ${this.sessions.size}`);
+    this.sessions.set(id, session);
+    world.send(this.kernel, id, session.hello());
+  }
+
+  private say(id: number, bytes: Uint8Array): void {
+    this.shakeHands(id);
+    const session = this.sessions.get(id);
+    world.send(this.kernel, id, session === undefined ? bytes : session.send(bytes));
+  }
+
+  private sayEnd(id: number): void {
+    this.shakeHands(id);
+    const end = this.sessions.get(id)?.end();
+    if (end !== undefined && end.length > 0) world.send(this.kernel, id, end);
+  }
+
+  /** Takes what the server said, where TLS is spoken, and says what follows from it. */
+  private shakeHands(id: number): void {
+    const answer = this.sessions.get(id)?.take(world.received(this.kernel, id));
+    if (answer !== undefined && answer.length > 0) world.send(this.kernel, id, answer);
   }
 
   /** What clients got; datagrams that the container sent come last. */
   answers(): readonly string[] {
     const { kernel } = this;
     return [
-      ...[...this.connections.values()].map((id) => world.received(kernel, id)),
+      ...[...this.connections.values()].map((id) => {
+        this.shakeHands(id);
+        return this.sessions.get(id)?.received() ?? world.received(kernel, id);
+      }),
       ...world.sentDatagrams(kernel).map(({ bytes }) => bytes),
     ].map((bytes) => decodeText(bytes));
   }

@@ -15,8 +15,17 @@ import type { NamePlace } from './names.ts';
 export type Payload = string;
 
 export type Action =
-  /** `within`: from inside the container (its health checks, a proxy beside it), else from afar. */
-  | { readonly do: 'connect'; readonly listener: number; readonly id: string; readonly within?: boolean }
+  /**
+   * `within`: from inside the container (its health checks, a proxy beside it), else from afar. `tls`: all that is sent
+   * is, once the handshake is over, and what comes back is read.
+   */
+  | {
+      readonly do: 'connect';
+      readonly listener: number;
+      readonly id: string;
+      readonly within?: boolean;
+      readonly tls?: boolean;
+    }
   /** To what the service listens at now and did not after boot. */
   | { readonly do: 'connect-opened'; readonly id: string }
   /** `gone`: and resets the connection before the container does anything. */
@@ -261,6 +270,15 @@ export const fromWithin = ({ name, actions }: Scenario): Scenario => ({
   name: `${name}, from within`,
   actions: actions.map((action) => (action.do === 'connect' ? { ...action, within: true } : action)),
 });
+
+/** The same over TLS. */
+export const overTls = ({ name, actions }: Scenario): Scenario => ({
+  name: `${name}, over TLS`,
+  actions: actions.map((action) => (action.do === 'connect' ? { ...action, tls: true } : action)),
+});
+
+/** Whether the answer to bytes of TLS is TLS: a handshake's or an alert's record. */
+export const speaksTls = (answer: string): boolean => /^[\x15\x16]\x03[\x00-\x04]/.test(answer);
 
 /** Actions with connections of their own. */
 const numbered = (actions: readonly Action[], i: number): Action[] =>

@@ -12,6 +12,7 @@ export {
   sliceAccess,
   Window,
 } from './access.ts';
+export { hmacSha256, openGcm, sealGcm, sha256Of, x25519 } from './ciphers.ts';
 export { type CodeCache, type CodeCacheOptions, openCodeCache } from './code-cache.ts';
 export { allocateRegisters, heedBranchHints, optimizeFrom } from './compiler.ts';
 export { deflateRawSync } from './deflate.ts';

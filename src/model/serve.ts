@@ -9,12 +9,7 @@ import {
   type ClientInput,
   chainScenario,
   connectionScenarios,
-  DATAGRAMS,
-  DIALOGUES,
-  type Dialogue,
-  datagramDialogue,
   datagramScenarios,
-  dialogueScenario,
   type Enough,
   type Explorer,
   findSettings,
@@ -24,7 +19,6 @@ import {
   knownTexts,
   launchScenarios,
   NameSearch,
-  needsAccount,
   outsideScenarios,
   PAYLOADS,
   parameterScenario,
@@ -39,6 +33,7 @@ import {
   seedOf,
   settingScenario,
   signalScenarios,
+  speaksTls,
   symbolicBudgets,
   TIME_SCENARIOS,
   turnScenario,
@@ -62,6 +57,7 @@ import {
   waitsLong,
 } from './scenarios.ts';
 import { foundRows } from './searched.ts';
+import { dialoguesOf, isTlsHello, talksOf, talksOverTls } from './talks.ts';
 
 export interface ServeOptions {
   readonly stopSignal: number;
@@ -354,22 +350,19 @@ class Serving {
     else attempt.drop();
   }
 
-  private get dialogues(): readonly Dialogue[] {
-    return DIALOGUES.filter((dialogue) => this.first.accounts.length > 0 || !needsAccount(dialogue));
-  }
-
   /** What clients of well-known protocols say. */
   private tryDialogues(): void {
-    const { dialogues } = this;
-    const scenarios = this.listeners
-      .filter(({ twinOf }) => twinOf === undefined)
-      .flatMap(({ index, stream }) =>
-        stream
-          ? dialogues.map((dialogue) => dialogueScenario(index, dialogue))
-          : DATAGRAMS.map((datagram) => datagramDialogue(index, datagram)),
-      );
+    const { accounts } = this.first;
+    const scenarios = dialoguesOf(this.listeners, accounts);
     this.planned += scenarios.length;
-    for (const scenario of scenarios) this.tryWithNames(scenario);
+    for (const scenario of scenarios) {
+      const trace = this.tryWithNames(scenario);
+      if (!isTlsHello(scenario) || !speaksTls(trace?.answers[0] ?? '')) continue;
+      const [connect] = scenario.actions;
+      const talks = 'listener' in connect ? talksOverTls(connect.listener, accounts) : [];
+      this.planned += talks.length;
+      for (const talk of talks) this.tryWithNames(talk);
+    }
   }
 
   /** A service that was told to read its configuration anew, or to open its files again, serves again, maybe otherwise. */
@@ -388,12 +381,7 @@ class Serving {
     const near = this.tryOut(fromWithin(inTurn('one of each kind', scenarios)));
     const afar = lasting.flatMap(({ trace }) => trace.answers);
     if (near === undefined || !areAnsweredOtherwise(afar, near.answers)) return;
-    const talks = this.listeners
-      .filter(({ stream, twinOf }) => stream && twinOf === undefined)
-      .flatMap(({ index }) => [
-        ...PAYLOADS.map(([name, payload]) => payloadScenarios(index, name, payload)[0]),
-        ...this.dialogues.map((dialogue) => dialogueScenario(index, dialogue)),
-      ]);
+    const talks = talksOf(this.listeners, this.first.accounts);
     this.planned += talks.length;
     for (const talk of talks) this.tryWithNames(fromWithin(talk));
   }

@@ -57,7 +57,7 @@ import {
   waitsLong,
 } from './scenarios.ts';
 import { foundRows } from './searched.ts';
-import { dialoguesOf, isTlsHello, talksOf, talksOverTls } from './talks.ts';
+import { dialoguesOf, isTlsHello, talkOverTls, talksOf } from './talks.ts';
 
 export interface ServeOptions {
   readonly stopSignal: number;
@@ -359,9 +359,7 @@ class Serving {
       const trace = this.tryWithNames(scenario);
       if (!isTlsHello(scenario) || !speaksTls(trace?.answers[0] ?? '')) continue;
       const [connect] = scenario.actions;
-      const talks = 'listener' in connect ? talksOverTls(connect.listener, accounts) : [];
-      this.planned += talks.length;
-      for (const talk of talks) this.tryWithNames(talk);
+      if ('listener' in connect) talkOverTls(connect.listener, accounts, (talk) => this.tryWithNames(talk));
     }
   }
 

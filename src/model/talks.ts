@@ -10,6 +10,7 @@ import {
   PAYLOADS,
   payloadScenarios,
   type Scenario,
+  type ScenarioTrace,
 } from '../explore/index.ts';
 import type { Listening } from './listening.ts';
 
@@ -47,14 +48,23 @@ export const talksOf = (listeners: readonly Listening[], accounts: readonly stri
 /** What a listener is asked, to see whether it speaks TLS. */
 export const isTlsHello = ({ name }: Scenario): boolean => name === TLS;
 
-/** All of it on one TLS connection each: what is said in HTTP first, which most of them speak. */
-export function talksOverTls(listener: number, accounts: readonly string[]): readonly Scenario[] {
+/**
+ * Each talk on a TLS connection of its own. Handshakes cost the service millions of instructions: where the first one,
+ * in HTTP, is answered in HTTP, the others are of that kind, and else none is.
+ */
+export function talkOverTls(
+  listener: number,
+  accounts: readonly string[],
+  play: (scenario: Scenario) => ScenarioTrace | undefined,
+): void {
   const talks = [
     ...PAYLOADS.map(([name, payload]): Dialogue => [name, [payload]]),
     ...dialogues(accounts).filter(([name]) => name !== TLS),
   ];
   const isHttp = ([name]: Dialogue): boolean => HTTP.test(name);
-  return [...talks.filter(isHttp), ...talks.filter((talk) => !isHttp(talk))].map((talk) =>
-    overTls(dialogueScenario(listener, talk)),
-  );
+  const scenarioOf = (talk: Dialogue): Scenario => overTls(dialogueScenario(listener, talk));
+  const [first, ...http] = talks.filter(isHttp);
+  const answer = play(scenarioOf(first))?.answers[0] ?? '';
+  for (const talk of /^HTTP\//.test(answer) ? http : talks.filter((each) => !isHttp(each)))
+    play(scenarioOf(talk));
 }

@@ -71,18 +71,26 @@ for (const [name, kind] of [
   ['ECDSA', ['ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']],
 ] as const)
   test(`a conversation with a server that has a key of ${name}`, { skip }, async () => {
-    const options = certificate(kind);
-    assert.equal((await talk(options, 'hello.')).heard, 'HELLO.');
     const text = `${'hello '.repeat(9_000)}.`;
-    assert.equal((await talk(options, text)).heard, text.toUpperCase());
-    // a certificate is asked for, and none is given
-    const asking = { ...options, requestCert: true, rejectUnauthorized: false };
-    assert.equal((await talk(asking, 'hello.')).heard, 'HELLO.');
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const options = { ...certificate(kind), maxVersion };
+      assert.equal((await talk(options, 'hello.')).heard, 'HELLO.', maxVersion);
+      assert.equal((await talk(options, text)).heard, text.toUpperCase());
+      // a certificate is asked for, and none is given
+      const asking = { ...options, requestCert: true, rejectUnauthorized: false };
+      assert.equal((await talk(asking, 'hello.')).heard, 'HELLO.');
+    }
   });
 
-test('a server of another version is left alone', { skip }, async () => {
-  const old = await talk({ ...certificate(['rsa:2048']), maxVersion: 'TLSv1.2' }, 'hello.');
-  assert.deepEqual([old.heard, old.ready], ['', false]);
+test('a server of an earlier version is left alone, and one that has no such keys', { skip }, async () => {
+  const own = certificate(['rsa:2048']);
+  for (const options of [
+    { ...own, ciphers: 'AES256-SHA', maxVersion: 'TLSv1.2' as const },
+    { ...own, ecdhCurve: 'P-256' },
+  ]) {
+    const { heard, ready } = await talk(options, 'hello.');
+    assert.deepEqual([heard, ready], ['', false]);
+  }
 });
 
 test('the same seed says the same hello; nothing that a server says is trusted to be whole', () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { plainContainer } from '../../src/deployment/index.ts';
 import { printEffect } from '../../src/effect/index.ts';
 import { DEFAULT_BUDGETS, ENVIRONMENTS, launchOf } from '../../src/explore/index.ts';
-import { treeBuilder } from '../../src/image/index.ts';
+import { type Image, treeBuilder } from '../../src/image/index.ts';
 import { createMachine } from '../../src/linux/index.ts';
 import { modelImage } from '../../src/model/index.ts';
 import type { Policy } from '../../src/policy/index.ts';
@@ -30,20 +30,23 @@ export function policyOfSource(source: string, { files = {}, libraries = [] }: S
     for (const [path, text] of Object.entries(files))
       builder.addFile(path, new TextEncoder().encode(text), { mode: 0o644 });
     const tree = builder.build();
-    const image = plainImage(tree, { entrypoint: ['/service'] }, ['service']);
-    return modelImage(image, {
-      launches: ENVIRONMENTS.map((environment) => launchOf(image, plainContainer('', ''), environment)),
-      budgets: DEFAULT_BUDGETS,
-      probes: true,
-      stopSignal: 15,
-      record: {},
-      version: 'test',
-      machine: createMachine({ engine: 'fast' }),
-    }).policy;
+    return policyOfImage(plainImage(tree, { entrypoint: ['/service'] }, ['service']));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** The model of an image as it is. */
+export const policyOfImage = (image: Image): Policy =>
+  modelImage(image, {
+    launches: ENVIRONMENTS.map((environment) => launchOf(image, plainContainer('', ''), environment)),
+    budgets: DEFAULT_BUDGETS,
+    probes: true,
+    stopSignal: 15,
+    record: {},
+    version: 'test',
+    machine: createMachine({ engine: 'fast' }),
+  }).policy;
 
 export const effectsOf = ({ automata }: Policy): ReadonlySet<string> =>
   new Set(

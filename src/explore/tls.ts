@@ -41,6 +41,8 @@ const MAX_RECORD = 16_384;
 export class TlsSession {
   /** Whether data may be sent. */
   ready = false;
+  /** The server says what this client does not understand: it says nothing more. */
+  stopped = false;
   private readonly random: Uint8Array;
   private readonly session: Uint8Array;
   private readonly keys: ReturnType<typeof x25519>;
@@ -61,7 +63,6 @@ export class TlsSession {
   private takes: Direction | undefined;
   /** Context of the server's request for a certificate. */
   private request: Uint8Array | undefined;
-  private stopped = false;
   private readonly data: Uint8Array[] = [];
 
   constructor(seed: string) {

@@ -52,6 +52,7 @@ function talk(options: TlsOptions, text: string): Promise<Talk> {
       socket.on('data', (data) => {
         heard = Buffer.concat([heard, data]);
         say(client.take(heard));
+        if (client.stopped) socket.destroy();
         if (!client.ready || asked) return;
         asked = true;
         say(client.send(encodeText(text)));

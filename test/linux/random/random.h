@@ -37,6 +37,14 @@ int main(int argc, char **argv) {
   syscall(SYS_close_range, 3, ~0u, 0);
   like_a_container();
   umask(022);
+  /* A session of our own: a caller's may be led from outside the namespace of process ids, and has no number here. */
+  pid_t leader = fork();
+  if (leader != 0) {
+    int status = 0;
+    waitpid(leader, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 94;
+  }
+  setsid();
   setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
   for (int seed = atoi(argv[1]); seed <= atoi(argv[2]); seed++) {
     char directory[] = "/tmp/seedXXXXXX", name[32];

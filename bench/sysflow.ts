@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import avsc from 'avsc';
 import { memoryAccess, openFile, type RandomAccess } from '../src/host/index.ts';
 import {
-  compileValue,
   createSysFlowWriter,
   type FlowTaker,
   OcfReader,
@@ -13,6 +12,7 @@ import {
   parseSchema,
   SysFlowDecoder,
 } from '../src/telemetry/index.ts';
+import { compileValue } from '../test/telemetry/avro-compile.ts';
 
 export interface BenchRow {
   readonly name: string;

@@ -4,8 +4,9 @@
 // for: a position is a local variable, a time two integers, a text its bytes' positions until someone wants it.
 // The generated source consists of our own text, numbers, and names as JSON strings; nothing else of a schema gets in.
 // Positions are checked against the end after each record, counts and lengths before they are used.
-import { branchName, DecodeError } from './avro-compile.ts';
+
 import type { AvroType } from './avro-schema.ts';
+import { branchName, DecodeError } from './avro-value.ts';
 import { internedText } from './interned.ts';
 
 /**

@@ -1,5 +1,5 @@
 // Avro schemas (Avro 1.11 specification, "Schema Declaration"): text to a tree of types with every name resolved, and
-// an encoder for writing. The library checks the text; decoding is avro-compile.ts. Logical types, documentation,
+// an encoder for writing. The library checks the text; decoding is avro-records.ts. Logical types, documentation,
 // aliases and sort orders are ignored: they do not change how bytes are laid out.
 import avsc from 'avsc';
 import { InputError } from '../bytes/index.ts';

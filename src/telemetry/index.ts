@@ -1,9 +1,9 @@
 // telemetry: one file per source of what running containers did. Floor 2.
 export { type Activity, type ActivityOptions, ActivityTracker, type ProcessState } from './activity.ts';
 export { TRACED_SYSCALLS } from './activity-calls.ts';
-export { compileValue, DecodeError, type ValueDecoder } from './avro-compile.ts';
 export { compileRecords, type RecordDecoder } from './avro-records.ts';
 export { type AvroType, parseSchema } from './avro-schema.ts';
+export { branchName, DecodeError, text } from './avro-value.ts';
 export type { OpenFile, OpenSocket } from './descriptors.ts';
 export { detectBytes, detectSource, SOURCE_NAMES, SOURCES, type SourceName } from './detect.ts';
 export { ExactObserver, openStrace, type StraceSourceOptions, straceTraits } from './exact.ts';

@@ -1,6 +1,6 @@
 // Texts of records by their bytes: names of users, programs, directories and containers come again and again, so their
 // text is made once. A table of one place a hash: what falls into a place that is taken takes it over.
-import { text } from './avro-compile.ts';
+import { text } from './avro-value.ts';
 
 const places = 4096;
 const longest = 128;

@@ -1,6 +1,6 @@
 // The Avro schema of SysFlow version 5, which we write: avro/avsc/SysFlow.avsc of sysflow-telemetry/sf-apis 0.6.1
 // (Apache-2.0, IBM and contributors), same names, order and defaults. Reading never uses it: a file's own schema says
-// how it is laid out (see avro-compile.ts).
+// how it is laid out (see avro-records.ts).
 
 export const SYSFLOW_VERSION = 5;
 

@@ -4,7 +4,7 @@
 // Files that nothing has named for long are forgotten once there are very many: the collector writes an entity again
 // when it comes back to it after having dropped it, and keeps far fewer itself.
 import type { FileType, Resource } from '../effect/index.ts';
-import { text } from './avro-compile.ts';
+import { text } from './avro-value.ts';
 import type { StreamFile, StreamProcess } from './flow-row.ts';
 import { Kept } from './interned.ts';
 import type { ProcessId } from './observation.ts';

@@ -5,9 +5,9 @@
 import { InputError } from '../bytes/index.ts';
 import { SYSFLOW_OPS } from '../effect/index.ts';
 import type { RandomAccess } from '../host/index.ts';
-import { DecodeError } from './avro-compile.ts';
 import { compileRecords, type RecordDecoder } from './avro-records.ts';
 import { parseSchema } from './avro-schema.ts';
+import { DecodeError } from './avro-value.ts';
 import type { Observation, Source, SourceTraits } from './observation.ts';
 import { defaultOcfLimits, type OcfItem, type OcfLimits, OcfReader } from './ocf.ts';
 import { DESCRIPTOR_CALLS, NAME_CALLS, PROCESS_CALLS } from './sysflow-calls.ts';

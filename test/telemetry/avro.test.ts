@@ -1,7 +1,8 @@
 // The compiled decoder against the library: every layout of SysFlow and schemas made to be awkward.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compileRecords, compileValue, DecodeError, parseSchema } from '../../src/telemetry/index.ts';
+import { compileRecords, DecodeError, parseSchema } from '../../src/telemetry/index.ts';
+import { compileValue } from './avro-compile.ts';
 import { anyValue, layouts, libraryType, ours, random, zigzag } from './avro-data.ts';
 
 for (const { name, schema } of layouts()) {

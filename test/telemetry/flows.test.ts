@@ -6,7 +6,6 @@ import { SYSFLOW_OPS } from '../../src/effect/index.ts';
 import {
   type ActivityOptions,
   ActivityTracker,
-  compileValue,
   createSysFlowWriter,
   intToIp,
   OcfReader,
@@ -15,6 +14,7 @@ import {
   SysFlowCollector,
   type SysFlowCollectorOptions,
 } from '../../src/telemetry/index.ts';
+import { compileValue } from './avro-compile.ts';
 import { fileOf } from './avro-data.ts';
 import { runCases } from './cases.ts';
 

@@ -1,6 +1,7 @@
 // The records of a SysFlow file one by one, bare, as they go over SysFlow's socket.
 import { memoryAccess } from '../../src/host/index.ts';
-import { compileValue, OcfReader, parseSchema } from '../../src/telemetry/index.ts';
+import { OcfReader, parseSchema } from '../../src/telemetry/index.ts';
+import { compileValue } from './avro-compile.ts';
 
 export function bareRecords(file: Uint8Array): Uint8Array[] {
   const reader = new OcfReader(memoryAccess('test', file));

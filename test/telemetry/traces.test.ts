@@ -5,7 +5,8 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openFile } from '../../src/host/index.ts';
-import { compileValue, OcfReader, openSysFlow, parseSchema } from '../../src/telemetry/index.ts';
+import { OcfReader, openSysFlow, parseSchema } from '../../src/telemetry/index.ts';
+import { compileValue } from './avro-compile.ts';
 import { libraryType, ours, same } from './avro-data.ts';
 
 const directory = process.env['EFFIGY_TRACES'] ?? '../shared/traces';

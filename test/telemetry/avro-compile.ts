@@ -1,13 +1,9 @@
 // Compiles a writer's schema to a decoder of values (Avro 1.11, "Binary Encoding"): JavaScript source for exactly this
-// layout, to plain objects with every field. For printing and for comparison with other decoders; what the monitor
-// reads is decoded by avro-records.ts.
+// layout, to plain objects with every field. For tests and benchmarks alone, as a second opinion: what the
+// monitor reads is decoded by avro-records.ts in src/telemetry.
 // The generated source consists of our own text, numbers, and names as JSON strings; nothing else of a schema gets in.
 // Positions are checked against the end after each record, counts and lengths before they are used.
-import { decodeText } from '../bytes/index.ts';
-import type { AvroType } from './avro-schema.ts';
-
-/** Data that does not fit its schema. What was decoded before it stands. */
-export class DecodeError extends Error {}
+import { type AvroType, branchName, DecodeError, text } from '../../src/telemetry/index.ts';
 
 export type ValueDecoder = (
   bytes: Uint8Array,
@@ -28,15 +24,6 @@ export function compileValue(type: AvroType): ValueDecoder {
 function build<T>(code: Code, body: string): T {
   const source = `'use strict';\n${prelude}\n${code.functions.join('\n')}\n${body}`;
   return new Function('text', 'DecodeError', source)(text, DecodeError) as T;
-}
-
-/** Node decodes faster than any loop of ours, but puts U+FFFD where `decodeText` keeps the byte. */
-export function text(bytes: Uint8Array, start: number, end: number): string {
-  if (bytes instanceof Buffer) {
-    const decoded = bytes.toString('utf8', start, end);
-    if (!decoded.includes('\ufffd')) return decoded;
-  }
-  return decodeText(bytes.subarray(start, end));
 }
 
 /**
@@ -206,7 +193,3 @@ class Code {
 
 const blocks = (item: string): string =>
   `for (let n = count(); n > 0; n = count()) { for (; n > 0; n--) { ${item} if (p > e) fail('record goes beyond its block'); } }`;
-/** As Avro's JSON encoding names a union's branch. */
-export function branchName(type: AvroType): string {
-  return type.kind === 'record' || type.kind === 'enum' || type.kind === 'fixed' ? type.name : type.kind;
-}

@@ -24,6 +24,8 @@ import {
 /** Files that may be there and are not, that one run tells of. */
 const MAX_WANTED = 4;
 const RAX = 0;
+/** Of one call (UIO_MAXIOV). */
+const MAX_SPANS = 1024;
 /** Of process numbers (PID_MAX_LIMIT). */
 const PID_BITS = 22;
 const REALTIME: readonly bigint[] = [0n, 5n];
@@ -36,6 +38,12 @@ export interface SourcesOptions {
   readonly input: SymbolicInput;
   /** Directories of which nobody knows what is in them. */
   readonly unknown: readonly string[];
+}
+
+/** Bytes of guest memory. */
+interface Span {
+  readonly address: number;
+  readonly count: number;
 }
 
 /** What a system call says of the environment, once it has ended well. */
@@ -170,29 +178,37 @@ export class RunSources {
     space.setShadow(address + at + fixed, variables.subarray(2 + fixed));
   }
 
-  /** Bytes of a file, or of a connection, were read. */
-  read(task: Task, fd: number, address: number, result: number, offset: number | undefined): void {
+  /** Bytes of a file, or of a connection, were read into spans of memory, one after the other. */
+  read(task: Task, fd: number, spans: readonly Span[], result: number, offset: number | undefined): void {
     const { space, files } = task.process;
     const file = files.get(fd);
     if (result === 0 || file === undefined || !(space instanceof PagedSpace)) return;
+    const filled = filledSpans(spans, result);
     const resource = file.resource();
     if (resource.kind !== 'file') {
-      this.measure(task, space, address, result);
+      this.measure(task, space, filled);
       return;
     }
-    if (RANDOM_FILES.includes(resource.path)) this.tells(task, 'random', address, result);
+    if (RANDOM_FILES.includes(resource.path))
+      for (const { address, count } of filled) this.tells(task, 'random', address, count);
     const content = this.files.get(resource.path);
     if (content === undefined) return;
-    const from = offset ?? file.position - result;
-    const part = content.slice(from, from + result);
-    if (from >= 0 && part.length > 0) space.setShadow(address, part);
+    let from = offset ?? file.position - result;
+    if (from < 0) return;
+    for (const { address, count } of filled) {
+      const part = content.slice(from, from + count);
+      if (part.length > 0) space.setShadow(address, part);
+      from += count;
+    }
   }
 
   /** The last bytes of a message were read: how many, depends on how long it is. */
-  private measure(task: Task, space: PagedSpace, address: number, result: number): void {
+  private measure(task: Task, space: PagedSpace, spans: readonly Span[]): void {
     const { x, engine } = this.options;
-    const [first] = space.shadow(address, 1) ?? [0];
-    const [last] = space.shadow(address + result - 1, 1) ?? [0];
+    const [head, tail] = [spans.at(0), spans.at(-1)];
+    if (head === undefined || tail === undefined) return;
+    const [first] = space.shadow(head.address, 1) ?? [0];
+    const [last] = space.shadow(tail.address + tail.count - 1, 1) ?? [0];
     const [from, to] = [x.variableNumber(first), x.variableNumber(last)];
     if (first === 0 || last === 0 || from < 0 || to < 0) return;
     const [start, end] = [placeOf(x, from), placeOf(x, to)];
@@ -210,15 +226,56 @@ export class RunSources {
 }
 
 const at = (value: bigint): number => Number(value);
+const whole = (address: bigint, count: number): readonly Span[] => [{ address: at(address), count }];
+
+function wordAt(task: Task, address: number): number {
+  const bytes = task.process.space.read(address, 8);
+  return Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
+}
+
+/** What an array of `struct iovec` names. */
+function spansAt(task: Task, address: number, count: number): readonly Span[] {
+  return Array.from({ length: Math.min(count, MAX_SPANS) }, (_, i) => ({
+    address: wordAt(task, address + 16 * i),
+    count: wordAt(task, address + 16 * i + 8),
+  }));
+}
+
+/** Those of the spans, and as much of the last one, as so many bytes fill. */
+function filledSpans(spans: readonly Span[], bytes: number): readonly Span[] {
+  const out: Span[] = [];
+  let left = bytes;
+  for (const { address, count } of spans) {
+    const taken = Math.min(count, left);
+    if (taken > 0) out.push({ address, count: taken });
+    left -= taken;
+  }
+  return out;
+}
+
 const pid: Telling = (s, task, _args, result) => s.returns(task, 'pid', result);
 const accepted: Telling = (s, task, args) => s.peer(task, at(args[1]), at(args[2]));
 
 const TELLINGS: Readonly<Record<string, Telling>> = {
-  read: (s, task, args, result) => s.read(task, at(args[0]), at(args[1]), result, undefined),
-  pread64: (s, task, args, result) => s.read(task, at(args[0]), at(args[1]), result, at(args[3])),
+  read: (s, task, args, result) => s.read(task, at(args[0]), whole(args[1], result), result, undefined),
+  pread64: (s, task, args, result) => s.read(task, at(args[0]), whole(args[1], result), result, at(args[3])),
+  readv: (s, task, args, result) =>
+    s.read(task, at(args[0]), spansAt(task, at(args[1]), at(args[2])), result, undefined),
+  preadv: (s, task, args, result) =>
+    s.read(task, at(args[0]), spansAt(task, at(args[1]), at(args[2])), result, at(args[3])),
   recvfrom: (s, task, args, result) => {
-    s.read(task, at(args[0]), at(args[1]), result, undefined);
+    s.read(task, at(args[0]), whole(args[1], result), result, undefined);
     s.peer(task, at(args[4]), at(args[5]));
+  },
+  recvmsg: (s, task, args, result) => {
+    const header = at(args[1]);
+    const [name, vector, count] = [
+      wordAt(task, header),
+      wordAt(task, header + 16),
+      wordAt(task, header + 24),
+    ];
+    s.read(task, at(args[0]), spansAt(task, vector, count), result, undefined);
+    s.peer(task, name, header + 8);
   },
   accept: accepted,
   accept4: accepted,

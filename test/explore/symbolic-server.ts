@@ -28,6 +28,7 @@ export const server = (body: string): string => `
 #include <time.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 static void handle(char *buf, int n, int fd) { ${body} }
 int main(void) {

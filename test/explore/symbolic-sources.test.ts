@@ -89,6 +89,45 @@ test('a file of unknown content is read, whatever is in it', (t) => {
   has(found, 'OPEN r /data/fast');
 });
 
+test('a file of unknown content is read in parts by one call', (t) => {
+  const body = `if (buf[0] != 'R') return; char a[2], in[100]; int f = open("/mnt/conf/mode", O_RDONLY);
+    if (f < 0) return; struct iovec v[] = { { a, 2 }, { in, 99 } }; int m = readv(f, v, 2); close(f);
+    if (m > 4 && memcmp(a, "fa", 2) == 0 && memcmp(in, "st", 2) == 0) close(open("/data/fast", O_RDONLY));`;
+  const mounts = [
+    { target: '/mnt/conf', readOnly: true, content: { kind: 'unknown', file: false, mode: 0o777 } },
+  ] as const;
+  const found = modelled(t, body, alone({ mounts, runs: 100, directories: ['/data', '/mnt/conf'] }));
+  if (found !== undefined) has(found, 'OPEN r /data/fast');
+});
+
+const DATAGRAMS = `
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(void) {
+  struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(7000) }, c;
+  int s = socket(AF_INET, SOCK_DGRAM, 0);
+  if (bind(s, (void *)&a, sizeof a)) return 1;
+  for (;;) {
+    static char head[1], buf[4096];
+    struct iovec v[] = { { head, 1 }, { buf, 4096 } };
+    struct msghdr m = { .msg_name = &c, .msg_namelen = sizeof c, .msg_iov = v, .msg_iovlen = 2 };
+    if (recvmsg(s, &m, 0) < 1) continue;
+    if (ntohs(c.sin_port) == 4711) close(open("/data/never", O_RDONLY));
+  }
+}`;
+
+test('who sent a datagram, told by recvmsg, is the environment', (t) => {
+  const found = modelled(t, '', alone({ program: DATAGRAMS }));
+  if (found === undefined) return;
+  const { cuts } = found.policy;
+  assert.ok(
+    cuts.some(({ what, at }) => what === 'branch on the environment' && at.startsWith('/program+0x')),
+    JSON.stringify(cuts),
+  );
+});
+
 test('a variable of unknown value has any', (t) => {
   const body = `if (buf[0] != 'M') return; const char *mode = getenv("MODE");
     if (mode && strcmp(mode, "slow") == 0) close(open("/data/slow", O_RDONLY));`;

@@ -4,6 +4,7 @@ import type { OpenFile } from './file.ts';
 import type { Kernel } from './kernel.ts';
 import { isAny } from './net.ts';
 import { interfacesOf } from './net-interfaces.ts';
+import { COUNTER_FILES } from './procfs-net-counters.ts';
 import type { InetSocket } from './socket-inet.ts';
 import { TcpSocket } from './socket-tcp.ts';
 import { UdpSocket } from './socket-udp.ts';
@@ -131,7 +132,21 @@ export const NETWORK_FILES: Readonly<Record<string, (kernel: Kernel) => string>>
   wireless: () =>
     'Inter-| sta-|   Quality        |   Discarded packets               | Missed | WE\n face | tus | link level noise |  nwid  crypt   frag  retry   misc | beacon | 22\n',
   fib_trie: () => 'Main:\nLocal:\n',
-  snmp: () =>
-    'Ip: Forwarding DefaultTTL\nIp: 1 64\nTcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens\nTcp: 1 200 120000 -1 0 0\n',
-  netstat: () => 'TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 0 0 0\n',
+  anycast6: () => '',
+  igmp6: () =>
+    [
+      '1    lo              ff020000000000000000000000000001     1 0000000C 0',
+      '1    lo              ff010000000000000000000000000001     1 00000008 0',
+      '',
+    ].join('\n'),
+  rt_cache: () =>
+    `${'Iface\tDestination\tGateway \tFlags\t\tRefCnt\tUse\tMetric\tSource\t\tMTU\tWindow\tIRTT\tTOS\tHHRef\tHHUptod\tSpecDst'.padEnd(127)}\n`,
+  udplite: () =>
+    '   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops             \n',
+  icmp: () =>
+    '   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops             \n',
+  ptype: () =>
+    'Type Device      Function\n0800          ip_rcv\n0806          arp_rcv\n86dd          ipv6_rcv\n',
+  psched: () => '000003e8 00000040 000f4240 3b9aca00\n',
+  ...COUNTER_FILES,
 };

@@ -98,6 +98,33 @@ const IPV4 = lines({
   tcp_base_mss: '1024',
 });
 
+/** Of one interface; `version` of the protocol. */
+const neighbours = (version: 4 | 6): PseudoTree =>
+  lines({
+    anycast_delay: '100',
+    app_solicit: '0',
+    base_reachable_time: '30',
+    base_reachable_time_ms: '30000',
+    delay_first_probe_time: '5',
+    gc_stale_time: '60',
+    interval_probe_time_ms: '5000',
+    locktime: version === 4 ? '100' : '0',
+    mcast_resolicit: '0',
+    mcast_solicit: '3',
+    proxy_delay: '80',
+    proxy_qlen: '64',
+    retrans_time: version === 4 ? '100' : '250',
+    retrans_time_ms: '1000',
+    ucast_solicit: '3',
+    unres_qlen: '101',
+    unres_qlen_bytes: '212992',
+  });
+const ofInterfaces = (settings: PseudoTree): PseudoTree => ({
+  default: settings,
+  eth0: settings,
+  lo: settings,
+});
+
 const IPV6_CONF = lines({ disable_ipv6: '0', forwarding: '0', accept_ra: '1', mtu: '1500', hop_limit: '64' });
 
 const VM = lines({
@@ -235,10 +262,11 @@ export function sysctlTree(superblock: Superblock): PseudoTree {
     },
     net: {
       core: NETWORK_CORE,
-      ipv4: IPV4,
+      ipv4: { ...IPV4, neigh: ofInterfaces(neighbours(4)) },
       ipv6: {
         bindv6only: '0\n',
         conf: { all: IPV6_CONF, default: IPV6_CONF, eth0: IPV6_CONF, lo: IPV6_CONF },
+        neigh: ofInterfaces(neighbours(6)),
       },
       unix: lines({ max_dgram_qlen: '512' }),
     },

@@ -5,9 +5,11 @@ import { E } from './errno.ts';
 import { EventFile } from './eventfd.ts';
 import type { OpenFile } from './file.ts';
 import type { Kernel } from './kernel.ts';
+import { interfacesOf } from './net-interfaces.ts';
 import { PipeFile } from './pipe.ts';
 import { IpcListInode } from './procfs-ipc.ts';
 import { NETWORK_FILES } from './procfs-net.ts';
+import { interfaceCounters } from './procfs-net-counters.ts';
 import { PROCESS_FILES, storeProcessFile } from './procfs-process.ts';
 import { sysctlTree } from './procfs-sysctl.ts';
 import { SYSTEM_FILES } from './procfs-system.ts';
@@ -304,21 +306,51 @@ class SmallDirectory extends LiveDirectory {
     this.kind = kind;
   }
   protected *names(): Generator<readonly [string, number]> {
-    for (const name of SMALL[this.kind]) yield [name, this.kind === 'ns' ? S.IFLNK : S.IFREG];
+    for (const name of SMALL[this.kind])
+      yield [name, this.kind === 'ns' ? S.IFLNK : name === COUNTERS ? S.IFDIR : S.IFREG];
   }
   protected make(_looker: Looker, _process: Process, name: string): Inode | undefined {
     const slot = SMALL[this.kind].indexOf(name);
     if (slot < 0) return undefined;
+    if (name === COUNTERS) return new InterfaceDirectory(this.superblock, this.subject);
     if (this.kind === 'net') return new SystemFile(this.superblock, name, 'network');
     if (this.kind === 'attr')
       return new AttributeFile(this.superblock, 0o666, inoOf(this.subject.pid, 700 + slot));
     return new NamespaceLink(this.superblock, name, slot);
   }
 }
+/** Directory of /proc/net with a file an interface. */
+const COUNTERS = 'dev_snmp6';
+
+class InterfaceDirectory extends LiveDirectory {
+  constructor(superblock: Superblock, subject: Subject) {
+    super(superblock, subject, 0o555, 606);
+  }
+  protected *names({ kernel }: Looker): Generator<readonly [string, number]> {
+    for (const { name } of interfacesOf(kernel)) yield [name, S.IFREG];
+  }
+  protected make({ kernel }: Looker, _process: Process, name: string): Inode | undefined {
+    return interfacesOf(kernel).some((each) => each.name === name)
+      ? new InterfaceFile(this.superblock, name)
+      : undefined;
+  }
+}
+
+class InterfaceFile extends GeneratedInode {
+  private readonly name: string;
+  constructor(superblock: Superblock, name: string) {
+    super(superblock, 0o444);
+    this.name = name;
+  }
+  content(kernel: Kernel): string {
+    return interfaceCounters(kernel, this.name);
+  }
+}
+
 const SMALL: Readonly<Record<'attr' | 'ns' | 'net', readonly string[]>> = {
   attr: ['current', 'prev', 'exec', 'fscreate', 'keycreate', 'sockcreate'],
   ns: ['net', 'uts', 'ipc', 'pid', 'pid_for_children', 'user', 'mnt', 'cgroup', 'time', 'time_for_children'],
-  net: Object.keys(NETWORK_FILES),
+  net: [...Object.keys(NETWORK_FILES), COUNTERS],
 };
 
 class NamespaceLink extends SymlinkInode {

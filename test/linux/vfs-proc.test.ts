@@ -197,4 +197,12 @@ test('/proc/net lists sockets', () => {
   assert.match(slurp(box, '/proc/net/tcp') as string, /^ {3}0: 0100007F:1F90 00000000:0000 0A /m);
   assert.match(slurp(box, '/proc/net/route') as string, /^eth0\t00000000\t010011AC\t0003/m);
   assert.match(slurp(box, '/proc/self/net/dev') as string, /^ {2}eth0:/m);
+  assert.match(slurp(box, '/proc/net/snmp6') as string, /^Ip6InReceives +\t0\n/);
+  assert.match(slurp(box, '/proc/net/dev_snmp6/eth0') as string, /^ifIndex +\t2\nIp6InReceives +\t0\n/);
+  assert.match(
+    slurp(box, '/proc/net/netstat') as string,
+    /^TcpExt: SyncookiesSent .*\nTcpExt: 0 .*\nIpExt: /,
+  );
+  assert.match(slurp(box, '/proc/net/rt_cache') as string, /^Iface\t/);
+  assert.equal(slurp(box, '/proc/sys/net/ipv6/neigh/lo/retrans_time_ms'), '1000\n');
 });

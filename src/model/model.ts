@@ -14,6 +14,7 @@ import type { EffectEvent, Frame, Listener, Machine } from '../linux/index.ts';
 import type { Policy, PolicyCut, Provenance } from '../policy/index.ts';
 import { POLICY_FORMAT } from '../policy/index.ts';
 import { type BootOptions, bootAll, hasLevels, incompleteBecause, type LaterStarts } from './boots.ts';
+import { widenCounters } from './counters.ts';
 import { Endpoints } from './endpoints.ts';
 import { alignRuns, type EventPatterns, generalizeTexts, type Notes } from './generalize.ts';
 import { GraphBuilder, type Places } from './graph.ts';
@@ -176,6 +177,7 @@ function foldRuns(
   const rowPatterns = rows.map(({ traces, stage, settled }) => settled ?? align(traces, before[stage]));
   endpoints.settle();
   orders.settle();
+  widenCounters([bootPatterns, ...againPatterns, ...warmPatterns, ...rowPatterns]);
 
   const firstArgs = commonArgs(explorers.map(({ boot }) => boot.first.args));
   const start = (boot: BootResult, patterns: EventPatterns): Places => {

@@ -31,7 +31,7 @@ import { type Enough, Player, type PlayOptions } from './player.ts';
 import { type Cuts, LookedRecorder, StepRecorder, SymbolicRecorder } from './recorders.ts';
 import { Remotes } from './remotes.ts';
 import { keptPaths, LONG_BOOT, type RestartWay } from './restarts.ts';
-import { knownRoutes, quotedNames, speaksHttp } from './routes.ts';
+import { answerOverHttp, knownRoutes, quotedNames, routesInSources } from './routes.ts';
 import type { Action, Listening, Scenario } from './scenario.ts';
 import { tableWordsOf } from './table-words.ts';
 import { MAX_CONFIG_BYTES, requestTargets } from './targets.ts';
@@ -480,7 +480,8 @@ export class Explorer {
     const kernel = (options.warm ? this.ready : undefined) ?? this.booted;
     const play = (scenario: Scenario): ScenarioTrace | undefined =>
       this.served > options.budget ? undefined : this.play(scenario, options);
-    if (!speaksHttp(listener.index, play)) return [];
+    const home = answerOverHttp(listener.index, play);
+    if (home === undefined) return [];
     const spaces = new Set(
       world.servers(kernel, this.boot.listeners[listener.index]).map(({ space }) => space),
     );
@@ -490,14 +491,22 @@ export class Explorer {
     // what is below a directory of the container is a file, there or not
     const isRoute = (text: string): boolean =>
       kernel.vfs.internal(kernel, `/${text.split('/')[1]}`) === undefined;
-    const held = new Set([...this.targets(), ...found.filter(isRoute).map(targetOf)]);
-    const { routes, leftOut } = knownRoutes(listener.index, [...held], play);
+    // what stands in an application's sources is likelier a path of its own than what else is in memory
+    const sources = this.sources([]);
+    const written = routesInSources(sources, found);
+    const held = new Set([...this.targets(), ...[...written, ...found].filter(isRoute).map(targetOf)]);
+    const { routes, leftOut } = knownRoutes(listener.index, [...held], play, home);
     if (leftOut > 0) this.cutBudget('paths of a web service', `${leftOut} were not asked for`);
     return routes;
   }
 
   /** Names between quotes in the sources of an application that were read in the boot or in these steps. */
   quotedNames(steps: readonly Step[]): readonly string[] {
+    return quotedNames(this.sources(steps));
+  }
+
+  /** Starts of files that were read in the boot or in these steps, those of an application before those of libraries. */
+  private sources(steps: readonly Step[]): readonly Uint8Array[] {
     const { booted } = this;
     const paths = [...new Set([...filesRead(steps), ...filesRead(this.boot.steps)])];
     // an application has few files beside each other, a library many
@@ -507,9 +516,9 @@ export class Explorer {
       beside.set(directory, [...(beside.get(directory) ?? []), path]);
     }
     const sources = [...beside.values()].sort((a, b) => a.length - b.length).flat();
-    return quotedNames(
-      sources.slice(0, MAX_SOURCES).flatMap((path) => readFileStart(booted, path, MAX_CONFIG_BYTES) ?? []),
-    );
+    return sources
+      .slice(0, MAX_SOURCES)
+      .flatMap((path) => readFileStart(booted, path, MAX_CONFIG_BYTES) ?? []);
   }
 
   /** Text of the symbolic link that is at this path after boot; undefined where there is none, or it depends on who looks. */

@@ -22,7 +22,7 @@ export { type NamePlace, NameSearch, namesAt } from './names.ts';
 export { outsideScenarios, turnsOutside } from './outside.ts';
 export type { Enough, PlayOptions } from './player.ts';
 export { isVeryLong, LONG_BOOT, lastingPaths, type RestartWay, restartWays } from './restarts.ts';
-export { parameterScenario, routeScenario } from './routes.ts';
+export { namesInAnswers, parameterScenario, routeScenario } from './routes.ts';
 export {
   type Action,
   askingForFile,

@@ -11,6 +11,8 @@ import type { ScenarioTrace } from './trace.ts';
 const MAX_ROUTES = 40;
 /** Paths that are asked for in one run, beside some that nobody knows. */
 const AT_ONCE = 20;
+/** Of those, links in answers. */
+const MAX_LINKS = 80;
 /** Candidates that are looked at. */
 const MAX_CANDIDATES = 240;
 /** Names of parameters that are sent at once. */
@@ -28,10 +30,10 @@ const request = (method: string, target: string): string =>
 /** Undefined: not any more. */
 type Play = (scenario: Scenario) => ScenarioTrace | undefined;
 
-/** Whether who listens there speaks HTTP. */
-export function speaksHttp(listener: number, play: Play): boolean {
+/** What who listens there answers to a first request in HTTP; undefined where it speaks another protocol. */
+export function answerOverHttp(listener: number, play: Play): string | undefined {
   const scenario = requestsScenario('whether it speaks HTTP', listener, [`${request('GET', '/')}\r\n`]);
-  return play(scenario)?.answers.some((text) => HTTP.test(text)) ?? false;
+  return play(scenario)?.answers.find((text) => HTTP.test(text));
 }
 
 export interface KnownRoutes {
@@ -41,15 +43,21 @@ export interface KnownRoutes {
 }
 
 /**
- * The paths that are treated otherwise than made-up ones of the same shape, by the answer or by what is done with files;
- * `play` plays on the service after boot.
+ * The paths that are treated otherwise than made-up ones of the same shape, by the answer or by what is done with files,
+ * and those that answers lead to, `home` (to a request for `/`) first; `play` plays on the service after boot.
  */
-export function knownRoutes(listener: number, candidates: readonly string[], play: Play): KnownRoutes {
+export function knownRoutes(
+  listener: number,
+  candidates: readonly string[],
+  play: Play,
+  home = '',
+): KnownRoutes {
   const known: string[] = [];
-  const end = Math.min(candidates.length, MAX_CANDIDATES);
-  let looked = 0;
-  for (; looked < end; looked += AT_ONCE) {
-    const some = candidates.slice(looked, Math.min(end, looked + AT_ONCE));
+  const queue = [...new Set([...linksIn(home, '/'), ...candidates])];
+  const seen = new Set(queue);
+  let [looked, followed] = [0, 0];
+  while (looked < Math.min(queue.length, MAX_CANDIDATES)) {
+    const some = queue.slice(looked, Math.min(looked + AT_ONCE, MAX_CANDIDATES));
     const shapes = [...new Set(some.map(unknownLike))];
     // the first request of all may do what no later one does
     const targets = [shapes[0], ...shapes, ...some];
@@ -66,10 +74,38 @@ export function knownRoutes(listener: number, candidates: readonly string[], pla
       const unknown = treatments[1 + shapes.indexOf(unknownLike(route))];
       if (treatments[1 + shapes.length + i] !== unknown) known.push(route);
     });
+    looked += some.length;
+    // clients go where answers lead, before they guess
+    const found = targets.flatMap((target, i) => linksIn(trace.answers[i] ?? '', target));
+    const fresh = [...new Set(found)].filter((link) => !seen.has(link)).slice(0, MAX_LINKS - followed);
+    for (const link of fresh) seen.add(link);
+    followed += fresh.length;
+    queue.splice(looked, 0, ...fresh);
   }
   const routes = byDirectory(known);
-  const unseen = Math.max(0, candidates.length - looked);
+  const unseen = Math.max(0, queue.length - looked);
   return { routes, leftOut: unseen + known.length - routes.length };
+}
+
+/** Where a page leads: links, forms, frames, scripts; where a redirection does; paths in JSON. */
+const LINKS =
+  /(?:\b(?:href|src|action)\s*=\s*["']?|^(?:content-)?location:\s*|[:,[]\s*(?="\/)")([^\s"'<>]{1,200})/gim;
+const LONGEST_LINK = 96;
+
+/** Request targets on the same server that an answer to a request for `target` leads to, without what follows `?` or `#`. */
+export function linksIn(answer: string, target: string): readonly string[] {
+  if (!HTTP.test(answer)) return [];
+  const base = new URL('http://localhost/');
+  const from = URL.canParse(target, base.href) ? new URL(target, base) : base;
+  const found = new Set<string>();
+  for (const [, link] of answer.matchAll(LINKS)) {
+    if (!URL.canParse(link, from.href)) continue;
+    const { protocol, hostname, pathname } = new URL(link, from);
+    if (protocol !== 'http:' || hostname !== 'localhost' || pathname.length > LONGEST_LINK) continue;
+    // what was asked for and comes back leads nowhere
+    if (pathname !== '/' && pathname !== target && !pathname.includes(STAND_IN)) found.add(pathname);
+  }
+  return [...found];
 }
 
 /** A path of as many parts that nobody uses. What stands for clients' own text stays. */
@@ -141,6 +177,57 @@ export function quotedNames(sources: readonly Uint8Array[]): readonly string[] {
   return [...new Set(turns.flat())].slice(0, MAX_NAMES);
 }
 
+/** Sources in which paths are looked for, and paths taken of one. */
+const ROUTED_SOURCES = 32;
+const MAX_OF_SOURCE = 24;
+/** A path as frameworks write it that leave the first slash out: it ends in one, or has a part that stands for something. */
+const RELATIVE = /^[A-Za-z][\w.-]*\/(?:[\w.-]+\/|<[\w:]+>\/?)*$/;
+
+/**
+ * Of the texts of an application's sources, in their order: those that memory holds as paths (`held`), and those that
+ * are paths but for their first slash.
+ */
+export function routesInSources(sources: readonly Uint8Array[], held: readonly string[]): readonly string[] {
+  const known = new Set(held);
+  const found = sources.slice(0, ROUTED_SOURCES).flatMap((bytes) => {
+    const texts =
+      bytes.length > MAX_SOURCE_BYTES ? [] : bytes.includes(0) ? countedTexts(bytes) : quotedTexts(bytes);
+    return texts
+      .flatMap((text) => (known.has(text) ? [text] : RELATIVE.test(text) ? [`/${text}`] : []))
+      .slice(0, MAX_OF_SOURCE);
+  });
+  return [...new Set(found)];
+}
+
+const quotedTexts = (bytes: Uint8Array): readonly string[] =>
+  [...decodeText(bytes).matchAll(/(["'`])([^"'`\s]{2,64})\1/g)].map((match) => match[2]);
+
+/** Texts without spaces of compiled sources, cut to the length that stands before them. */
+function countedTexts(bytes: Uint8Array): readonly string[] {
+  if (!isCompiled(bytes)) return [];
+  const text = String.fromCharCode(...bytes.subarray(0, 0x10000));
+  return [...text.matchAll(/[!-~]{2,}/g)].flatMap(({ index, 0: run }) => {
+    // the length itself may be a letter
+    const starts = [index, index + 1].filter(
+      (at) => at > 0 && bytes[at - 1] >= 2 && bytes[at - 1] <= run.length - (at - index),
+    );
+    return starts.map((at) => text.slice(at, at + bytes[at - 1]));
+  });
+}
+
+/** Names of form fields in pages, and keys and names in JSON, as far as answers over HTTP have them. */
+export function namesInAnswers(answers: readonly string[]): readonly string[] {
+  const found = answers.flatMap((answer) => {
+    if (!HTTP.test(answer)) return [];
+    const isJson = /^content-type:[^\r\n]*json/im.test(answer);
+    const body = answer.slice(answer.indexOf('\r\n\r\n') + 4);
+    return [...body.matchAll(isJson ? QUOTED : FIELD)].map((match) => match[2]);
+  });
+  return [...new Set(found)].filter((name) => name !== STAND_IN).slice(0, MAX_NAMES);
+}
+
+const FIELD = /\bname\s*=\s*(["']?)([A-Za-z_][\w-]{0,23})\1/g;
+
 /** Python's compiled modules (an end of line at 2), and Java's classes: constants stand after their length in both. */
 const isCompiled = (bytes: Uint8Array): boolean =>
   (bytes[2] === 0x0d && bytes[3] === 0x0a) || (bytes[0] === 0xca && bytes[1] === 0xfe && bytes[2] === 0xba);
@@ -194,12 +281,13 @@ export function routeScenario(listener: number, target: string): Scenario {
 /** Parameters of these names, all at once, in every form. */
 export function parameterScenario(listener: number, target: string, names: readonly string[]): Scenario {
   const pairs = (value: string): string => names.map((name) => `${name}=${value}`).join('&');
-  const json = `{${names.map((name) => `"${name}":"{token}"`).join(',')}}`;
+  const json = (value: string): string => `{${names.map((name) => `"${name}":"${value}"`).join(',')}}`;
   return requestsScenario(`parameters of ${target}`, listener, [
     `${request('GET', `${target}?${pairs('{token}')}`)}\r\n`,
     `${request('GET', `${target}?${pairs('1')}`)}\r\n`,
     `${request('POST', target)}${withBody(FORM, pairs('{token}'))}`,
-    `${request('POST', target)}${withBody('application/json', json)}`,
+    `${request('POST', target)}${withBody('application/json', json('{token}'))}`,
+    `${request('POST', target)}${withBody('application/json', json('1'))}`,
   ]);
 }
 

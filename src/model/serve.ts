@@ -19,6 +19,7 @@ import {
   knownTexts,
   launchScenarios,
   NameSearch,
+  namesInAnswers,
   outsideScenarios,
   PAYLOADS,
   parameterScenario,
@@ -73,6 +74,8 @@ export interface ServeOptions {
 /** Names that are there, tried per place; and once some were, with what else leads there. */
 const MAX_NAMES = 6;
 const MORE_NAMES = 2;
+/** Requests with parameters to one path, where answers ask for others. */
+const MAX_ROUNDS = 3;
 /** Scenarios that did not make the service ready although they took long, after which no other one is expected to. */
 const FAILED_STAGES = 3;
 const MAX_STAGES = 8;
@@ -145,9 +148,9 @@ class Serving {
     for (const { scenario, search } of this.searched) this.tryNames(scenario, search);
     this.tryDialogues();
     this.tryWithin(representatives);
+    this.tryRoutes();
     this.goOnAfter(survived, representatives);
     for (const { others } of representatives) for (const scenario of others) this.tryOut(scenario);
-    this.tryRoutes();
     this.tryWords();
     this.tryOutside();
     this.trySymbolic([...given, ...representatives.map(({ scenario }) => scenario), ...this.spoken]);
@@ -401,10 +404,20 @@ class Serving {
         return trace;
       };
       for (const route of routes) {
-        const steps = tryAll(routeScenario(listener.index, route), route)?.steps ?? [];
-        // what the requests made it read tells which parameters it may know
-        const names = first.quotedNames(steps);
-        if (names.length > 0) tryAll(parameterScenario(listener.index, route, names), route);
+        const trace = tryAll(routeScenario(listener.index, route), route);
+        // what the requests made it read tells which parameters it may know, and what it answers which ones it wants
+        const fromSources = first.quotedNames(trace?.steps ?? []);
+        const sent = new Set(fromSources);
+        let asked = namesInAnswers(trace?.answers ?? []);
+        for (let round = 0; round < MAX_ROUNDS; round++) {
+          const names = round === 0 ? [...new Set([...asked, ...fromSources])] : asked;
+          if (names.length === 0) break;
+          for (const name of names) sent.add(name);
+          const again = tryAll(parameterScenario(listener.index, route, names), route);
+          const wanted = namesInAnswers(again?.answers ?? []);
+          if (wanted.every((name) => sent.has(name))) break;
+          asked = wanted;
+        }
       }
       if (lasting.size === 0) continue;
       const chain = chainScenario([...lasting.values()]);

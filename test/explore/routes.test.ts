@@ -5,11 +5,14 @@ import { test } from 'node:test';
 import type { ActionMark, Scenario, ScenarioTrace, Step } from '../../src/explore/index.ts';
 import { routesIn, targetOf } from '../../src/explore/live-texts.ts';
 import {
+  answerOverHttp,
   knownRoutes,
+  linksIn,
+  namesInAnswers,
   parameterScenario,
   quotedNames,
   routeScenario,
-  speaksHttp,
+  routesInSources,
 } from '../../src/explore/routes.ts';
 import { createMemory, PROT } from '../../src/machine/index.ts';
 
@@ -186,20 +189,79 @@ test('a path is known by what is done with files for it, whatever is answered', 
 });
 
 test('who speaks HTTP', () => {
-  assert.equal(
-    speaksHttp(
-      0,
-      answering(() => 'HTTP/1.0 200 OK\r\n\r\n'),
-    ),
-    true,
+  for (const [answer, expected] of [
+    ['HTTP/1.0 200 OK\r\n\r\n', 'HTTP/1.0 200 OK\r\n\r\n'],
+    ['-ERR unknown command\r\n', undefined],
+  ])
+    assert.equal(
+      answerOverHttp(
+        0,
+        answering(() => answer ?? ''),
+      ),
+      expected,
+    );
+});
+
+test('answers lead to more', () => {
+  const page = [
+    'HTTP/1.1 302 Found',
+    'Location: /login/?next=/home',
+    'Content-Type: text/html',
+    '',
+    '<a href="list.html#top">, <a href=/docs/a?x=1&amp;y=2>, <form action=\'../save\'>',
+    '<script src="//other.example/x.js"></script> <a href="mailto:a@b"> <img src="http://localhost/i.png">',
+    '{"self": "/api/1", "all": ["/api", "no"], "text": "a/b"}',
+  ].join('\r\n');
+  assert.deepEqual(linksIn(page, '/site/page'), [
+    '/login/',
+    '/site/list.html',
+    '/docs/a',
+    '/save',
+    '/i.png',
+    '/api/1',
+    '/api',
+  ]);
+  assert.deepEqual(linksIn('220 href="/x"', '/'), []);
+});
+
+test('paths that only answers tell are asked for, and what these lead to', () => {
+  const pages = new Map([
+    ['/', '<a href="/a/">'],
+    ['/a/', '<a href="b">'],
+    ['/a/b', 'the end'],
+  ]);
+  const play = answering((request) => {
+    const page = pages.get(request.split(' ')[1]);
+    return page === undefined ? 'HTTP/1.1 404\r\n\r\nno' : `HTTP/1.1 200\r\n\r\n${page}`;
+  });
+  assert.deepEqual(knownRoutes(0, ['/none'], play, answerOverHttp(0, play)), {
+    routes: ['/a/', '/a/b'],
+    leftOut: 0,
+  });
+});
+
+test('paths that stand in sources', () => {
+  const text = Buffer.from(
+    `route("/a/<int:n>"), path('admin/', x), re("not a path/"), "text/html", "/else" "x"`,
   );
-  assert.equal(
-    speaksHttp(
-      0,
-      answering(() => '-ERR unknown command\r\n'),
-    ),
-    false,
+  const compiled = Buffer.from(
+    '\xa7\x0d\x0d\x0a\0\0\0\0\xda\x06admin/z\x0duser/<int:n>/\xda\x05/heldX\xda\x03abc',
+    'latin1',
   );
+  assert.deepEqual(routesInSources([text, compiled], ['/a/<int:n>', '/held', '/other']), [
+    '/a/<int:n>',
+    '/admin/',
+    '/user/<int:n>/',
+    '/held',
+  ]);
+});
+
+test('names that answers ask for', () => {
+  const json =
+    'HTTP/1.1 422 No\r\nContent-Type: application/json\r\n\r\n{"detail":[{"loc":["body","price"]}]}';
+  assert.deepEqual(namesInAnswers([json]), ['detail', 'loc', 'body', 'price']);
+  const form = `HTTP/1.1 200 OK\r\n\r\n<input type="text" name="user"><input name=pass id="x">`;
+  assert.deepEqual(namesInAnswers([form, '"no"']), ['user', 'pass']);
 });
 
 test('names between quotes, and after their length', () => {

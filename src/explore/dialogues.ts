@@ -39,6 +39,31 @@ const DNS: readonly (readonly [string, Payload])[] = [
   ],
 ];
 
+// SNMP (RFC 3416) version 2c in BER: type, length, value
+const ber = (type: number, body: string): string => {
+  const { length } = body;
+  return byte(type) + (length < 128 ? byte(length) : `\x82${be16(length)}`) + body;
+};
+/** Below 1.3.6.1.2.1; parts under 128. */
+const objectIn = (...parts: readonly number[]): string =>
+  ber(0x30, ber(0x06, `\x2b\x06\x01\x02\x01${parts.map(byte).join('')}`) + ber(0x05, ''));
+const integer = (value: number): string => ber(0x02, byte(value));
+const snmp = (type: number, repetitions: number, objects: readonly string[]): string =>
+  ber(
+    0x30,
+    integer(1) +
+      ber(0x04, 'public') +
+      ber(type, integer(9) + integer(0) + integer(repetitions) + ber(0x30, objects.join(''))),
+  );
+/** system, interfaces, at, ip, icmp, tcp, udp, snmp, host, ifMIB, ipv6 */
+const SUBTREES = [1, 2, 3, 4, 5, 6, 7, 11, 25, 31, 55];
+
+// RADIUS (RFC 2865): code, identifier, length, authenticator, attributes
+const radius = (code: number, attributes: string): string =>
+  `${byte(code)}\x07${be16(20 + attributes.length)}${'a'.repeat(16)}${attributes}`;
+const attribute = (type: number, value: string): string => byte(type) + byte(2 + value.length) + value;
+const NAS = attribute(4, '\x7f\0\0\x01') + attribute(5, be32(1));
+
 /** Datagrams, one each. */
 export const DATAGRAMS: readonly (readonly [string, Payload])[] = [
   ...DNS,
@@ -46,9 +71,34 @@ export const DATAGRAMS: readonly (readonly [string, Payload])[] = [
   ['syslog', '<34>1 2003-10-11T22:14:15.003Z host app - ID47 - {token}'],
   ['syslog, old', '<13>Oct 11 22:14:15 host {token}: hello'],
   ['tftp read', '\0\x01{token}\0octet\0'],
+  ['tftp write', '\0\x02{token}\0octet\0'],
+  ['snmp get', snmp(0xa0, 0, [objectIn(1, 1, 0)])],
+  ['snmp next', snmp(0xa1, 0, [objectIn(1)])],
+  // a few of each, then more of each
   [
-    'snmp get',
-    '0&\x02\x01\x01\x04\x06public\xa0\x19\x02\x01\x01\x02\x01\0\x02\x01\x000\x0e0\x0c\x06\x08+\x06\x01\x02\x01\x01\x01\0\x05\0',
+    'snmp bulk',
+    snmp(
+      0xa5,
+      5,
+      SUBTREES.map((part) => objectIn(part)),
+    ),
+  ],
+  [
+    'snmp long bulk',
+    snmp(
+      0xa5,
+      60,
+      SUBTREES.slice(1).map((part) => objectIn(part)),
+    ),
+  ],
+  ['snmp set', snmp(0xa3, 0, [objectIn(1, 4, 0)])],
+  ['radius access', radius(1, attribute(1, 'probe') + attribute(2, 'p'.repeat(16)) + NAS)],
+  ['radius challenge', radius(1, attribute(1, 'probe') + attribute(3, `\x01${'c'.repeat(16)}`) + NAS)],
+  ['radius accounting', radius(4, attribute(1, 'probe') + attribute(40, be32(1)) + attribute(44, '1') + NAS)],
+  ['stun binding', `\0\x01\0\0\x21\x12\xa4\x42${'t'.repeat(12)}`],
+  [
+    'sip options',
+    'OPTIONS sip:localhost SIP/2.0\r\nVia: SIP/2.0/UDP localhost;branch=z9hG4bK1\r\nFrom: <sip:a@localhost>;tag=1\r\nTo: <sip:localhost>\r\nCall-ID: 1@localhost\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n',
   ],
 ];
 
@@ -84,6 +134,24 @@ const pair = (name: string, value: Payload): string => byte(name.length) + byte(
 // and 5 (RFC 1928)
 const ELSEWHERE = '{token}.example';
 const request = (first: Payload, host: Payload): Payload => `${first} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+
+// Bodies that are longer than what servers keep in memory, and files in forms (RFC 7578)
+const FORM = 'application/x-www-form-urlencoded';
+const LONG_BODY = `x=${'1'.repeat(20_000)}`;
+const posted = (type: string, body: string): Payload =>
+  `POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+const BOUNDARY = 'effigy-boundary';
+const upload = (content: string): string =>
+  [
+    `--${BOUNDARY}`,
+    'Content-Disposition: form-data; name="file"; filename="hello.txt"',
+    'Content-Type: text/plain',
+    '',
+    content,
+    `--${BOUNDARY}--`,
+    '',
+  ].join('\r\n');
+
 const PROXY: readonly Dialogue[] = [
   ['http to another host', [request(`GET http://${ELSEWHERE}/{token}`, ELSEWHERE)]],
   ['http to another address', [request('GET http://{host}:{port}/', '{host}:{port}')]],
@@ -211,6 +279,14 @@ export const DIALOGUES: readonly Dialogue[] = [
     [
       'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
       '\x81\x85\0\0\0\0hello',
+    ],
+  ],
+  ['http, long bodies', [posted(FORM, LONG_BODY), posted('application/octet-stream', LONG_BODY)]],
+  [
+    'http, a file in a form',
+    [
+      posted(`multipart/form-data; boundary=${BOUNDARY}`, upload('hello\n')),
+      posted(`multipart/form-data; boundary=${BOUNDARY}`, upload(LONG_BODY)),
     ],
   ],
   [

@@ -77,7 +77,7 @@ export class Player {
         world.datagram(
           this.kernel,
           this.listeners[action.listener],
-          this.client(),
+          this.client(action.within),
           this.bytes(action.payload),
         );
         return 0n;
@@ -218,8 +218,11 @@ export class Player {
     return openAccount(this.kernel, Math.max(0, choice));
   }
 
-  private client(): { address: string; port: number } {
+  private client(within = false): { address: string; port: number } {
     const { clientAddress, clientPort } = this.launch.environment.values;
-    return { address: clientAddress, port: clientPort + (this.ports++ % CLIENT_PORTS) };
+    return {
+      address: within ? '127.0.0.1' : clientAddress,
+      port: clientPort + (this.ports++ % CLIENT_PORTS),
+    };
   }
 }

@@ -33,7 +33,12 @@ export type Action =
   | { readonly do: 'close-write'; readonly id: string }
   | { readonly do: 'close'; readonly id: string }
   | { readonly do: 'reset'; readonly id: string }
-  | { readonly do: 'datagram'; readonly listener: number; readonly payload: Payload }
+  | {
+      readonly do: 'datagram';
+      readonly listener: number;
+      readonly payload: Payload;
+      readonly within?: boolean;
+    }
   | { readonly do: 'signal'; readonly signal: number }
   /** From now on this comes of what the container sends outside. */
   | { readonly do: 'outside'; readonly how: Outside }
@@ -268,7 +273,9 @@ export const inTurn = (name: string, scenarios: readonly Scenario[]): Scenario =
 /** The same with clients inside the container: names and rights of their addresses are others. */
 export const fromWithin = ({ name, actions }: Scenario): Scenario => ({
   name: `${name}, from within`,
-  actions: actions.map((action) => (action.do === 'connect' ? { ...action, within: true } : action)),
+  actions: actions.map((action) =>
+    action.do === 'connect' || action.do === 'datagram' ? { ...action, within: true } : action,
+  ),
 });
 
 /** The same over TLS. */

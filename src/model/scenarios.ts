@@ -36,6 +36,9 @@ export const signalOf = ({ actions }: Scenario): number | undefined =>
 /** The service is signalled before anything else happens. */
 export const isSignalledFirst = ({ actions }: Scenario): boolean => actions[0].do === 'signal';
 
+/** What clients say in it they say in datagrams. */
+export const isDatagram = ({ actions }: Scenario): boolean => actions[0].do === 'datagram';
+
 /** Time passes in it in which services give clients up. */
 export const waitsLong = ({ actions }: Scenario): boolean =>
   actions.some((action) => action.do === 'wait' && action.ms > 20_000);

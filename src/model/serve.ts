@@ -50,6 +50,7 @@ import { Rows, type Served } from './rows.ts';
 import {
   areAnsweredOtherwise,
   crowds,
+  isDatagram,
   isSignalledFirst,
   newTexts,
   type Representative,
@@ -360,6 +361,8 @@ class Serving {
     this.planned += scenarios.length;
     for (const scenario of scenarios) {
       const trace = this.tryWithNames(scenario);
+      // who answers datagrams of its own kind only may do so for clients that it knows
+      if (isDatagram(scenario) && trace?.answers.length === 0) this.tryWithNames(fromWithin(scenario));
       if (!isTlsHello(scenario) || !speaksTls(trace?.answers[0] ?? '')) continue;
       const [connect] = scenario.actions;
       if ('listener' in connect) talkOverTls(connect.listener, accounts, (talk) => this.tryWithNames(talk));

@@ -19,6 +19,8 @@ export interface FlowTaker {
 export class SysFlowSink {
   /** The block that is being decoded: positions of file identities are in it. */
   bytes: Uint8Array = new Uint8Array();
+  /** The same, for words. */
+  view = new DataView(this.bytes.buffer);
   /** Records read, by name. */
   readonly read = {
     SFHeader: 0,
@@ -117,7 +119,7 @@ export class SysFlowSink {
   file(oid: number, restype: number, pathStart: number, pathEnd: number): void {
     this.read.File += 1;
     if (oid < 0 || pathStart < 0) this.gap('file record without an identity');
-    else this.tables.addFile(this.bytes, oid, fileType(restype), pathStart, pathEnd);
+    else this.tables.addFile(this.bytes, this.view, oid, fileType(restype), pathStart, pathEnd);
   }
 
   processEvent(
@@ -216,7 +218,7 @@ export class SysFlowSink {
   ): void {
     this.read.FileFlow += 1;
     const entry = this.tables.process(high, low, pid);
-    const file = this.tables.file(this.bytes, oid);
+    const file = this.tables.file(this.view, oid);
     if (entry === undefined || file === undefined) {
       this.gap(entry === undefined ? 'flow of an unknown process' : 'flow on an unknown file');
       return;
@@ -241,8 +243,8 @@ export class SysFlowSink {
   ): void {
     this.read.FileEvent += 1;
     const entry = this.tables.process(high, low, pid);
-    const file = this.tables.file(this.bytes, oid);
-    const other = newOid < 0 ? undefined : this.tables.file(this.bytes, newOid);
+    const file = this.tables.file(this.view, oid);
+    const other = newOid < 0 ? undefined : this.tables.file(this.view, newOid);
     const op = oneOp(opFlags);
     if (entry === undefined) this.gap('event of an unknown process');
     else if (op === undefined) this.gap('file event without one operation');

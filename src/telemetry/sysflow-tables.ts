@@ -183,9 +183,9 @@ export class SysFlowTables {
   }
 
   /** By the 20 bytes of a file's identity at `at`. */
-  file(bytes: Uint8Array, at: number): FileEntry | undefined {
+  file(bytes: DataView, at: number): FileEntry | undefined {
     const { fileSlots, words } = this;
-    const first = word(bytes, at);
+    const first = bytes.getInt32(at, true);
     const mask = fileSlots.length - 1;
     for (let slot = (first ^ (first >>> 15)) & mask; ; slot = (slot + 1) & mask) {
       const row = fileSlots[slot];
@@ -193,10 +193,10 @@ export class SysFlowTables {
       const w = wordsOfFile * row;
       if (
         words[w] === first &&
-        words[w + 1] === word(bytes, at + 4) &&
-        words[w + 2] === word(bytes, at + 8) &&
-        words[w + 3] === word(bytes, at + 12) &&
-        words[w + 4] === word(bytes, at + 16)
+        words[w + 1] === bytes.getInt32(at + 4, true) &&
+        words[w + 2] === bytes.getInt32(at + 8, true) &&
+        words[w + 3] === bytes.getInt32(at + 12, true) &&
+        words[w + 4] === bytes.getInt32(at + 16, true)
       ) {
         words[w + usedAt] = this.tick;
         return this.files[row];
@@ -204,9 +204,9 @@ export class SysFlowTables {
     }
   }
 
-  /** The file of this identity has this type and path, whose bytes are from `start` to `end`. */
-  addFile(bytes: Uint8Array, at: number, type: FileType, start: number, end: number): void {
-    const known = this.file(bytes, at);
+  /** The file of this identity has this type and path, whose bytes are from `start` to `end`. `view`: of the same bytes. */
+  addFile(bytes: Uint8Array, view: DataView, at: number, type: FileType, start: number, end: number): void {
+    const known = this.file(view, at);
     if (known !== undefined) {
       // Written again, an identity mostly has the same path; perhaps another type.
       if (known.type === type && known.is(bytes, start, end)) return;
@@ -225,7 +225,7 @@ export class SysFlowTables {
       words.set(this.words);
       this.words = words;
     }
-    for (let i = 0; i < 5; i++) this.words[wordsOfFile * row + i] = word(bytes, at + 4 * i);
+    for (let i = 0; i < 5; i++) this.words[wordsOfFile * row + i] = view.getInt32(at + 4 * i, true);
     this.words[wordsOfFile * row + usedAt] = this.tick;
     this.kept.keep(bytes, start, end);
     this.files.push(new FileEntry(row, type, this.kept, end - start));
@@ -284,10 +284,6 @@ function hashOf(high: number, low: number, pid: number): number {
 }
 
 const hashOfFile = (first: number): number => first ^ (first >>> 15);
-
-function word(bytes: Uint8Array, at: number): number {
-  return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
-}
 
 /** Unix sockets are `hex->hex path`, with the kernel's addresses of both ends; pipes have no name but their number. */
 function plainPath(type: FileType, path: string): string {

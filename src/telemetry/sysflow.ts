@@ -129,6 +129,7 @@ export class SysFlowDecoder {
     // Always a Buffer: its text is decoded faster, and code that sees one kind of array is.
     const bytes = data instanceof Buffer ? data : Buffer.from(data.buffer, data.byteOffset, data.length);
     sink.bytes = bytes;
+    sink.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     sink.taker = taker;
     try {
       return records.decode(bytes, start, end, sink, count);

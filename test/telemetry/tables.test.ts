@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SysFlowTables } from '../../src/telemetry/sysflow-tables.ts';
 
-const identity = (n: number): Buffer => {
+const bytesOf = (n: number): Buffer => {
   const bytes = Buffer.alloc(20);
   // Neighbours fall into one place of the table: they are told apart by the rest.
   bytes.writeUInt32LE(n >>> 3, 0);
@@ -11,9 +11,12 @@ const identity = (n: number): Buffer => {
   return bytes;
 };
 
+const words = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+const identity = (n: number): DataView => words(bytesOf(n));
+
 function add(tables: SysFlowTables, n: number, path = `/file/${n}`, type: 'f' | 'd' = 'f'): void {
-  const bytes = Buffer.concat([identity(n), Buffer.from(path)]);
-  tables.addFile(bytes, 0, type, 20, bytes.length);
+  const bytes = Buffer.concat([bytesOf(n), Buffer.from(path)]);
+  tables.addFile(bytes, words(bytes), 0, type, 20, bytes.length);
 }
 
 test('files: found by all of their identity; written again with another path or type they are that', () => {

@@ -210,7 +210,7 @@ export class SysFlowTables {
     if (known !== undefined) {
       // Written again, an identity mostly has the same path; perhaps another type.
       if (known.type === type && known.is(bytes, start, end)) return;
-      this.kept.keep(bytes, start, end);
+      this.kept.keep(bytes, view, start, end);
       this.files[known.row] = new FileEntry(known.row, type, this.kept, end - start);
       return;
     }
@@ -227,7 +227,7 @@ export class SysFlowTables {
     }
     for (let i = 0; i < 5; i++) this.words[wordsOfFile * row + i] = view.getInt32(at + 4 * i, true);
     this.words[wordsOfFile * row + usedAt] = this.tick;
-    this.kept.keep(bytes, start, end);
+    this.kept.keep(bytes, view, start, end);
     this.files.push(new FileEntry(row, type, this.kept, end - start));
     if (2 * this.files.length > this.fileSlots.length) this.rebuildFiles(2 * this.fileSlots.length);
     else place(this.fileSlots, hashOfFile(this.words[wordsOfFile * row]), row);
@@ -250,7 +250,7 @@ export class SysFlowTables {
       if (usedOf(row) < limit) continue;
       const to = stays.length;
       words.copyWithin(wordsOfFile * to, wordsOfFile * row, wordsOfFile * (row + 1));
-      kept.keep(bytes, start, end);
+      kept.keep(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), start, end);
       stays.push(new FileEntry(to, type, kept, end - start));
     }
     this.files = stays;

@@ -97,6 +97,30 @@ const union = (fields: readonly object[]): object => ({
   ],
 });
 
+test('integers of every length arrive as pairs and whole, at the end of the bytes too', () => {
+  const fields = [
+    { name: 'a', type: 'long' },
+    { name: 'b', type: 'long' },
+  ];
+  const { decoder, got } = collector(union(fields), [
+    ['a', 'pair'],
+    ['b', 'bigint'],
+  ]);
+  for (let bit = 0n; bit < 64n; bit++) {
+    for (const near of [-1n, 0n, 1n, 0x1234_5678_9abc_def1n & ((1n << bit) - 1n)]) {
+      for (const sign of [1n, -1n]) {
+        const value = BigInt.asIntN(64, sign * ((1n << bit) + near));
+        const other = BigInt.asIntN(64, value * 7n);
+        const bytes = Buffer.concat([zigzag(1), zigzag(value), zigzag(other)]);
+        assert.equal(decoder.decode(bytes, 0, bytes.length), bytes.length);
+        const halves = [Number(value >> 32n), Number(BigInt.asIntN(32, value))];
+        assert.deepEqual(got.pop(), [...halves, other], `${value}`);
+        assert.throws(() => decoder.decode(bytes, 0, bytes.length - 1), DecodeError);
+      }
+    }
+  }
+});
+
 test('wanted fields arrive in the order that was asked for, whatever the layout', () => {
   const id = {
     type: 'record',

@@ -15,6 +15,11 @@ const AT_ONCE = 20;
 const MAX_LINKS = 80;
 /** Candidates that are looked at. */
 const MAX_CANDIDATES = 240;
+/** At first, and where requests cost much. */
+const FEW = 4;
+/** Instructions of asking for candidates at once, and of all of it, about a third of what serving may take by default. */
+const SLICE = 60_000_000;
+const MOST_INSTRUCTIONS = 250_000_000;
 /** Names of parameters that are sent at once. */
 const MAX_NAMES = 48;
 /** Of one source, before those of the next one. */
@@ -55,9 +60,10 @@ export function knownRoutes(
   const known: string[] = [];
   const queue = [...new Set([...linksIn(home, '/'), ...candidates])];
   const seen = new Set(queue);
-  let [looked, followed] = [0, 0];
-  while (looked < Math.min(queue.length, MAX_CANDIDATES)) {
-    const some = queue.slice(looked, Math.min(looked + AT_ONCE, MAX_CANDIDATES));
+  let [looked, followed, spent] = [0, 0, 0];
+  let atOnce = FEW;
+  while (looked < Math.min(queue.length, MAX_CANDIDATES) && spent < MOST_INSTRUCTIONS) {
+    const some = queue.slice(looked, Math.min(looked + atOnce, MAX_CANDIDATES));
     const shapes = [...new Set(some.map(unknownLike))];
     // the first request of all may do what no later one does
     const targets = [shapes[0], ...shapes, ...some];
@@ -69,6 +75,12 @@ export function knownRoutes(
       ),
     );
     if (trace === undefined) break;
+    spent += trace.instructions;
+    // where each costs much, fewer are asked for in vain
+    atOnce = Math.max(
+      FEW,
+      Math.min(AT_ONCE, Math.floor((SLICE * targets.length) / (trace.instructions + 1))),
+    );
     const treatments = targets.map((target, i) => treatmentOf(trace, i, target));
     some.forEach((route, i) => {
       const unknown = treatments[1 + shapes.indexOf(unknownLike(route))];

@@ -8,6 +8,16 @@ export interface Listening {
   readonly stream: boolean;
   /** The earlier listener on the same port, of another address: IPv6 beside IPv4. What it serves is tried there. */
   readonly twinOf: number | undefined;
+  /** A unix socket: for neighbours in the container. */
+  readonly isInner: boolean;
+}
+
+/** What clients outside reach, and what only neighbours do; all are the former where nothing else listens. */
+export function reachedFirst(
+  listeners: readonly Listening[],
+): readonly [outer: readonly Listening[], inner: readonly Listening[]] {
+  const outer = listeners.filter(({ isInner }) => !isInner);
+  return outer.length === 0 ? [listeners, []] : [outer, listeners.filter(({ isInner }) => isInner)];
 }
 
 /** Scenarios name listeners by index: what every boot has at the same one. */
@@ -15,7 +25,14 @@ export function listeningOf(explorers: readonly Explorer[]): Listening[] {
   const { listeners } = explorers[0].boot;
   return listeners.flatMap((listener, index): Listening[] =>
     explorers.every(({ boot }) => boot.listeners[index]?.protocol === listener.protocol)
-      ? [{ index, stream: listener.stream, twinOf: twinOf(listeners, index) }]
+      ? [
+          {
+            index,
+            stream: listener.stream,
+            twinOf: twinOf(listeners, index),
+            isInner: listener.protocol === 'unix',
+          },
+        ]
       : [],
   );
 }

@@ -19,13 +19,10 @@ import {
   knownTexts,
   launchScenarios,
   NameSearch,
-  namesInAnswers,
   outsideScenarios,
   PAYLOADS,
-  parameterScenario,
   payloadScenarios,
   plainSeeds,
-  routeScenario,
   type Scenario,
   type ScenarioTrace,
   type Step,
@@ -42,8 +39,9 @@ import {
   withOwnText,
   wordScenarios,
 } from '../explore/index.ts';
-import { type Listening, listeningOf } from './listening.ts';
+import { type Listening, listeningOf, reachedFirst } from './listening.ts';
 import { Novelty } from './novelty.ts';
+import { tryPaths } from './paths.ts';
 import { longQuiet, VERY_QUIET } from './quiet.ts';
 import { gotReady, mayReady } from './ready.ts';
 import { Rows, type Served } from './rows.ts';
@@ -75,8 +73,6 @@ export interface ServeOptions {
 /** Names that are there, tried per place; and once some were, with what else leads there. */
 const MAX_NAMES = 6;
 const MORE_NAMES = 2;
-/** Requests with parameters to one path, where answers ask for others. */
-const MAX_ROUNDS = 3;
 /** Scenarios that did not make the service ready although they took long, after which no other one is expected to. */
 const FAILED_STAGES = 3;
 const MAX_STAGES = 8;
@@ -102,7 +98,8 @@ class Serving {
   private readonly first: Explorer;
   private readonly options: ServeOptions;
   private readonly novelty: Novelty;
-  private readonly listeners: readonly Listening[];
+  /** Those that are played to now: first what clients outside reach. */
+  private listeners: readonly Listening[];
   private readonly rows: Rows;
   /** Pairs of steps that were seen while serving. */
   private readonly serving: Novelty;
@@ -137,7 +134,9 @@ class Serving {
   }
 
   all(): Served {
-    const { first, options } = this;
+    const { first, options, listeners } = this;
+    const [outer, inner] = reachedFirst(listeners);
+    this.listeners = outer;
     const survived = this.playPlain();
     // signals may start a service anew: what that takes is no client's
     this.spent = first.served;
@@ -153,10 +152,29 @@ class Serving {
     this.goOnAfter(survived, representatives);
     for (const { others } of representatives) for (const scenario of others) this.tryOut(scenario);
     this.tryWords();
+    representatives.push(...this.tryInner(inner));
+    this.listeners = listeners;
     this.tryOutside();
     this.trySymbolic([...given, ...representatives.map(({ scenario }) => scenario), ...this.spoken]);
     if (this.leftOut > 0) first.cutServing(this.leftOut, options.budget);
     return { rows: this.rows.list, warmUps: this.rows.stages, tried: this.tried };
+  }
+
+  /** What is for neighbours in the container: the service itself has others come there for what clients want of it. */
+  private tryInner(inner: readonly Listening[]): Representative[] {
+    this.listeners = inner;
+    const streams = this.streams().flatMap(connectionScenarios);
+    this.planned += streams.length;
+    for (const scenario of streams) this.tryOut(scenario);
+    const before = this.searched.length;
+    const representatives = this.firstForms();
+    for (const scenario of crowds(inner, representatives)) this.tryOut(scenario);
+    for (const { scenario, search } of this.searched.slice(before)) this.tryNames(scenario, search);
+    this.tryDialogues();
+    for (const { others } of representatives) for (const scenario of others) this.tryOut(scenario);
+    this.tryRoutes();
+    this.tryWords();
+    return representatives;
   }
 
   /** What was given to try, and the same with the clients' own text in the place of names that it has. */
@@ -397,33 +415,13 @@ class Serving {
     for (const listener of single) {
       const routes = first.routes(listener, { warm: this.isWarm, budget: this.limit });
       this.planned += 2 * routes.length;
-      // paths that are treated alike leave the same behind
-      const lasting = new Map<string, Scenario>();
-      const tryAll = (scenario: Scenario, route: string): ScenarioTrace | undefined => {
-        const trace = this.tryWithNames(scenario);
-        if (trace?.ended !== false) return trace;
-        const treatment = this.novelty.treatment({ ...trace, chosen: route });
-        if (!lasting.has(treatment)) lasting.set(treatment, scenario);
-        return trace;
-      };
-      for (const route of routes) {
-        const trace = tryAll(routeScenario(listener.index, route), route);
-        // what the requests made it read tells which parameters it may know, and what it answers which ones it wants
-        const fromSources = first.quotedNames(trace?.steps ?? []);
-        const sent = new Set(fromSources);
-        let asked = namesInAnswers(trace?.answers ?? []);
-        for (let round = 0; round < MAX_ROUNDS; round++) {
-          const names = round === 0 ? [...new Set([...asked, ...fromSources])] : asked;
-          if (names.length === 0) break;
-          for (const name of names) sent.add(name);
-          const again = tryAll(parameterScenario(listener.index, route, names), route);
-          const wanted = namesInAnswers(again?.answers ?? []);
-          if (wanted.every((name) => sent.has(name))) break;
-          asked = wanted;
-        }
-      }
-      if (lasting.size === 0) continue;
-      const chain = chainScenario([...lasting.values()]);
+      const lasting = tryPaths(listener.index, routes, {
+        first,
+        novelty: this.novelty,
+        play: (scenario) => this.tryWithNames(scenario),
+      });
+      if (lasting.length === 0) continue;
+      const chain = chainScenario(lasting);
       this.tryOut(chain);
       this.tryOut(fromWithin(chain));
     }

@@ -493,7 +493,7 @@ export class Explorer {
       kernel.vfs.internal(kernel, `/${text.split('/')[1]}`) === undefined;
     // what stands in an application's sources is likelier a path of its own than what else is in memory
     const sources = this.sources([]);
-    const written = routesInSources(sources, found);
+    const written = routesInSources(sources);
     const held = new Set([...this.targets(), ...[...written, ...found].filter(isRoute).map(targetOf)]);
     const { routes, leftOut } = knownRoutes(listener.index, [...held], play, home);
     if (leftOut > 0) this.cutBudget('paths of a web service', `${leftOut} were not asked for`);

@@ -10,7 +10,7 @@ const LONGEST = 96;
 const SHORTEST_ENDED = 3;
 
 /** Begins with `/` and has what templates of routes have: `<int:id>`, `{id}`, `:id`, `*`. */
-const ROUTE = /^\/(?!\/)(?:[\w~%@.+\-=,/$*]|<[\w:,()= ]+>|\{[\w.$]+\}|(?<=\/):(?=\w))+$/;
+export const ROUTE = /^\/(?!\/)(?:[\w~%@.+\-=,/$*]|<[\w:,()= ]+>|\{[\w.$]+\}|(?<=\/):(?=\w))+$/;
 /** Go's patterns have a method before the path. */
 const METHOD = /^[A-Z]{3,7} (?=\/)/;
 

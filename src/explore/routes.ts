@@ -3,6 +3,7 @@
 import { decodeText } from '../bytes/index.ts';
 import { resourceTexts } from '../effect/index.ts';
 import { madeUp } from './known-words.ts';
+import { ROUTE } from './live-texts.ts';
 import { takeTurns } from './names.ts';
 import type { Action, Scenario } from './scenario.ts';
 import type { ScenarioTrace } from './trace.ts';
@@ -195,17 +196,13 @@ const MAX_OF_SOURCE = 24;
 /** A path as frameworks write it that leave the first slash out: it ends in one, or has a part that stands for something. */
 const RELATIVE = /^[A-Za-z][\w.-]*\/(?:[\w.-]+\/|<[\w:]+>\/?)*$/;
 
-/**
- * Of the texts of an application's sources, in their order: those that memory holds as paths (`held`), and those that
- * are paths but for their first slash.
- */
-export function routesInSources(sources: readonly Uint8Array[], held: readonly string[]): readonly string[] {
-  const known = new Set(held);
+/** Of the texts of an application's sources, in their order: paths, and what is one but for its first slash. */
+export function routesInSources(sources: readonly Uint8Array[]): readonly string[] {
   const found = sources.slice(0, ROUTED_SOURCES).flatMap((bytes) => {
     const texts =
       bytes.length > MAX_SOURCE_BYTES ? [] : bytes.includes(0) ? countedTexts(bytes) : quotedTexts(bytes);
     return texts
-      .flatMap((text) => (known.has(text) ? [text] : RELATIVE.test(text) ? [`/${text}`] : []))
+      .flatMap((text) => (ROUTE.test(text) ? [text] : RELATIVE.test(text) ? [`/${text}`] : []))
       .slice(0, MAX_OF_SOURCE);
   });
   return [...new Set(found)];

@@ -494,7 +494,11 @@ export class Explorer {
     // what stands in an application's sources is likelier a path of its own than what else is in memory
     const sources = this.sources([]);
     const written = routesInSources(sources);
-    const held = new Set([...this.targets(), ...[...written, ...found].filter(isRoute).map(targetOf)]);
+    const held = new Set([
+      ...written.filter(isRoute).map(targetOf),
+      ...this.targets(),
+      ...found.filter(isRoute).map(targetOf),
+    ]);
     const { routes, leftOut } = knownRoutes(listener.index, [...held], play, home);
     if (leftOut > 0) this.cutBudget('paths of a web service', `${leftOut} were not asked for`);
     return routes;
